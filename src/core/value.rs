@@ -1,0 +1,228 @@
+//! What a field of an item can hold: [`Value`], and a row of them by name: [`Fields`].
+//!
+//! In JSON a value is written as people would write it. Only an instant needs a rule to be read back: a text under a
+//! name that ends in `_at` is an instant.
+//!
+//! **Invariant:** [`Value::Missing`] is a value of its own. It is never turned into zero, false or an empty text.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::SecondsFormat;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Instant;
+
+/// A field's name: a word that a rule can use as a property.
+pub type Name = Arc<str>;
+
+/// What one field holds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Value {
+    /// The source has the field and says nothing in it.
+    #[default]
+    Missing,
+    /// Yes or no.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// Text.
+    Text(Arc<str>),
+    /// A point in time.
+    Instant(Instant),
+    /// Several values, or the attached rows of an item.
+    List(Vec<Value>),
+    /// A nested row.
+    Map(Fields),
+}
+
+/// A row of values by name, in the order in which it was declared.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Fields(Vec<(Name, Value)>);
+
+impl Value {
+    /// A text value.
+    pub fn text(text: impl Into<Arc<str>>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// The word for the kind of value, for messages such as "expected a number, got text".
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Bool(_) => "bool",
+            Self::Int(_) | Self::Float(_) => "number",
+            Self::Text(_) => "text",
+            Self::Instant(_) => "instant",
+            Self::List(_) => "list",
+            Self::Map(_) => "map",
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The instant, if it is one.
+    pub const fn as_instant(&self) -> Option<Instant> {
+        match self {
+            Self::Instant(instant) => Some(*instant),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is known.
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
+    fn from_json(name: &str, json: &serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        match json {
+            Json::Null => Self::Missing,
+            Json::Bool(b) => Self::Bool(*b),
+            Json::Number(n) => n.as_i64().map_or_else(|| Self::Float(n.as_f64().unwrap_or(f64::NAN)), Self::Int),
+            Json::String(s) if name.ends_with("_at") => {
+                s.parse::<Instant>().map_or_else(|_| Self::text(s.as_str()), Self::Instant)
+            }
+            Json::String(s) => Self::text(s.as_str()),
+            Json::Array(list) => Self::List(list.iter().map(|v| Self::from_json("", v)).collect()),
+            Json::Object(map) => Self::Map(Fields::from_json(map)),
+        }
+    }
+}
+
+/// Instants in JSON and SQL: RFC 3339, UTC, whole seconds where they are whole.
+pub fn instant_text(instant: Instant) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Missing => serializer.serialize_unit(),
+            Self::Bool(b) => serializer.serialize_bool(*b),
+            Self::Int(i) => serializer.serialize_i64(*i),
+            Self::Float(f) => serializer.serialize_f64(*f),
+            Self::Text(s) => serializer.serialize_str(s),
+            Self::Instant(at) => serializer.serialize_str(&instant_text(*at)),
+            Self::List(list) => serializer.collect_seq(list),
+            Self::Map(fields) => fields.serialize(serializer),
+        }
+    }
+}
+
+impl Fields {
+    /// An empty row.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// An empty row with room for `n` fields.
+    pub fn with_capacity(n: usize) -> Self {
+        Self(Vec::with_capacity(n))
+    }
+
+    /// The value under `name`; `None` if the row has no such field.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+    }
+
+    /// Puts a value under `name`, in place of an earlier one.
+    pub fn set(&mut self, name: impl Into<Name>, value: Value) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// Appends a field whose name the caller knows to be new.
+    pub fn push(&mut self, name: Name, value: Value) {
+        debug_assert!(self.get(&name).is_none(), "field {name} twice");
+        self.0.push((name, value));
+    }
+
+    /// The fields in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Name, &Value)> {
+        self.0.iter().map(|(n, v)| (n, v))
+    }
+
+    /// The fields' names in their order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
+        self.0.iter().map(|(n, _)| n)
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no fields.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads a JSON object; texts under names that end in `_at` become instants.
+    pub fn from_json(map: &serde_json::Map<String, serde_json::Value>) -> Self {
+        Self(map.iter().map(|(n, v)| (Name::from(n.as_str()), Value::from_json(n, v))).collect())
+    }
+
+    /// The fields in which two rows differ, with the old and the new value.
+    pub fn changes<'a>(&'a self, newer: &'a Self) -> Vec<(&'a str, &'a Value, &'a Value)> {
+        let names: BTreeMap<&str, ()> = self.names().chain(newer.names()).map(|n| (&**n, ())).collect();
+        let of = |fields: &'a Self, name: &str| fields.get(name).unwrap_or(&Value::Missing);
+        names
+            .into_keys()
+            .map(|name| (name, of(self, name), of(newer, name)))
+            .filter(|(_, old, new)| old != new)
+            .collect()
+    }
+}
+
+impl FromIterator<(Name, Value)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (Name, Value)>>(iter: I) -> Self {
+        let mut fields = Self::new();
+        for (name, value) in iter {
+            fields.set(name, value);
+        }
+        fields
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(n, v)| (&**n, v)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_json::Map::deserialize(deserializer).map(|map| Self::from_json(&map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_survives_json() {
+        let mut row = Fields::new();
+        row.set("id", Value::text("P1"));
+        row.set("done_at", Value::Missing);
+        row.set("received_at", Value::Instant("2026-03-02T02:00:00Z".parse().expect("instant")));
+        row.set("amount", Value::Float(1.5));
+        let mut nested = Fields::new();
+        nested.set("from_at", Value::Instant("2026-03-02T02:00:00Z".parse().expect("instant")));
+        row.set("lines", Value::List(vec![Value::Map(nested)]));
+        let json = serde_json::to_string(&row).expect("json");
+        assert_eq!(serde_json::from_str::<Fields>(&json).expect("back"), row, "{json}");
+    }
+}

@@ -1,0 +1,3 @@
+//! duban (督办).
+pub mod core;
+pub mod wire;

@@ -1,0 +1,60 @@
+//! The wire: one channel each way out of the house. A channel takes a rendered [`Message`] and answers with an
+//! [`Outcome`](crate::core::delivery::Outcome); it decides nothing else.
+//!
+//! **Invariant:** a channel holds no transaction and no state that a restart would miss; every send has a timeout; no
+//! text that a peer or an item gave reaches a header or an envelope unchecked; secrets never reach an outcome's reason.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::core::contact::Medium;
+use crate::core::delivery::{DeliveryId, Outcome};
+
+pub mod email;
+pub mod folder;
+pub mod webhook;
+
+/// One message, rendered and ready to go to one address.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Message {
+    /// The delivery's id: the same for every try.
+    pub id: DeliveryId,
+    /// The receiver's name.
+    pub to_name: String,
+    /// The receiver's address on the channel's medium.
+    pub to_address: String,
+    /// When the message was sealed: its date, the same for every try.
+    pub date: DateTime<Utc>,
+    /// The subject line.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// The same as HTML, for media that take it.
+    pub html: Option<String>,
+    /// Deliveries of the same card that went to this receiver before, oldest first.
+    pub thread: Vec<DeliveryId>,
+    /// The facts behind the words, for templates of webhooks and for machines.
+    pub facts: serde_json::Value,
+}
+
+/// A way out of the house.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// What kind of address it writes to, and so the form of its words.
+    fn medium(&self) -> Medium;
+
+    /// Sends one message and waits for the peer's answer, at most the channel's timeout.
+    async fn send(&self, message: &Message) -> Outcome;
+
+    /// The dialogue of a try with one message, for `duban send-test --trace`: lines of `> said` and `< heard`, without
+    /// secrets, beside the outcome.
+    async fn trace(&self, message: &Message) -> (Vec<String>, Outcome) {
+        (Vec::new(), self.send(message).await)
+    }
+}
+
+/// A channel that many may use at once.
+pub type SharedChannel = Arc<dyn Channel>;
