@@ -142,12 +142,6 @@ impl Limit {
         format!("{number}{}", unit.word()).parse()
     }
 
-    /// A limit of `grains` (days or seconds) that keeps this one's unit and end.
-    #[must_use]
-    pub const fn with_grains(self, grains: u32) -> Self {
-        Self { grains, ..self }
-    }
-
     /// The amount: days for day limits, seconds for the others.
     pub const fn grains(self) -> u32 {
         self.grains

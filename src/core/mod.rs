@@ -18,21 +18,13 @@ pub mod limit;
 
 pub mod course;
 
-pub mod sum;
+pub mod reading;
 
 pub mod window;
-
-pub mod reason;
-
-pub mod card;
-
-pub mod observe;
 
 pub mod contact;
 
 pub mod ladder;
-
-pub mod notice;
 
 pub mod delivery;
 
