@@ -22,9 +22,17 @@ pub mod reading;
 
 pub mod window;
 
+pub mod reason;
+
+pub mod card;
+
+pub mod observe;
+
 pub mod contact;
 
 pub mod ladder;
+
+pub mod notice;
 
 pub mod delivery;
 

@@ -1,1 +1,256 @@
+//! **Notice**: one thing to be said to one contact by one channel, and why.
+//!
+//! **Invariant:** a notice's key is unique for ever, so the same thing is said to the same contact once. A notice that a
+//! filter holds, or that sealing drops, keeps its row with state and reason; planning it again reopens that row. Only a
+//! sent, unknown or discarded notice ends its key.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Instant;
+use super::card::{CardId, Change};
+use super::delivery::{DeliveryId, DeliveryState};
+use super::digest::Digest;
+use super::item::ItemKey;
+use super::window::Level;
+
+/// What a notice says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// A level opened or rose.
+    Raise,
+    /// Red fell to yellow.
+    Lower,
+    /// Said again, because nobody answered.
+    Reminder,
+    /// The card closed: cleared, withdrawn or left its source.
+    Clear,
+    /// The card was wrong: a recall.
+    Revoke,
+    /// The card has new addressees.
+    Handover,
+    /// An order.
+    Order,
+    /// A list for somebody, such as the operators' baseline digest.
+    Digest,
+    /// Something about duban itself.
+    System,
+}
+
+impl NoticeKind {
+    /// The identifier in SQL, JSON and CSV.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Raise => "raise",
+            Self::Lower => "lower",
+            Self::Reminder => "reminder",
+            Self::Clear => "clear",
+            Self::Revoke => "revoke",
+            Self::Handover => "handover",
+            Self::Order => "order",
+            Self::Digest => "digest",
+            Self::System => "system",
+        }
+    }
+
+    /// What a transition is told as; `None` if nobody is told.
+    pub const fn of(change: Change) -> Option<Self> {
+        match change {
+            Change::Raise => Some(Self::Raise),
+            Change::Lower => Some(Self::Lower),
+            Change::Clear | Change::Withdraw | Change::LeftSource => Some(Self::Clear),
+            Change::Revoke => Some(Self::Revoke),
+            Change::Stop | Change::Resume => None,
+        }
+    }
+}
+
+/// Where a notice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeState {
+    /// A filter holds it; it is in no delivery.
+    Held,
+    /// In a delivery that is not settled.
+    Planned,
+    /// Sealing found that it is no longer so.
+    Dropped,
+    /// Its delivery was sent.
+    Sent,
+    /// Its delivery may have been sent.
+    Unknown,
+    /// Its delivery is a dead letter.
+    Discarded,
+}
+
+impl NoticeState {
+    /// All states.
+    pub const ALL: [Self; 6] = [Self::Held, Self::Planned, Self::Dropped, Self::Sent, Self::Unknown, Self::Discarded];
+
+    /// The identifier in SQL, JSON and CSV.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Planned => "planned",
+            Self::Dropped => "dropped",
+            Self::Sent => "sent",
+            Self::Unknown => "unknown",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// The state that a word names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
+    /// Whether the key is used up.
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Sent | Self::Unknown | Self::Discarded)
+    }
+
+    /// Whether the contact has, or may have, heard it.
+    pub const fn is_told(self) -> bool {
+        matches!(self, Self::Sent | Self::Unknown)
+    }
+
+    /// What a delivery's end makes of its notices.
+    pub const fn of(delivery: DeliveryState) -> Self {
+        match delivery {
+            DeliveryState::Sent => Self::Sent,
+            DeliveryState::Unknown => Self::Unknown,
+            DeliveryState::Discarded => Self::Discarded,
+            DeliveryState::Cancelled => Self::Dropped,
+            _ => Self::Planned,
+        }
+    }
+}
+
+/// Why a filter holds a notice, or sealing drops it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "hold")]
+pub enum Hold {
+    /// The card belongs to a baseline: a source's first complete poll, a go-live, a large confirmed change.
+    Baseline,
+    /// Nobody holds the role.
+    NoContact {
+        /// The role that nobody holds for the item.
+        role: String,
+    },
+    /// The contact has no address for the channel.
+    NoAddress,
+    /// The card is no longer at that level.
+    NoLongerSo,
+    /// The contact never heard of the card, so nothing has to be taken back.
+    NeverTold,
+    /// Nothing was left to say, or somebody cancelled the delivery.
+    Cancelled,
+}
+
+/// What was said about a card, or is about to be: what planning and sealing look back on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The identity of what is said.
+    pub key: Digest,
+    /// What it says.
+    pub kind: NoticeKind,
+    /// The card it is about; none for digests and operators' messages.
+    pub card: Option<CardId>,
+    /// The item it is about.
+    pub item: Option<ItemKey>,
+    /// The episode of the card.
+    pub episode: u32,
+    /// The number of the transition that it tells.
+    pub number: u32,
+    /// The level that it tells.
+    pub level: Option<Level>,
+    /// The step of the ladder, from 0.
+    pub step: u32,
+    /// The how-manieth reminder of that step, from 0.
+    pub ordinal: u32,
+    /// Who is told.
+    pub contact: Arc<str>,
+    /// By which channel.
+    pub channel: Arc<str>,
+    /// When it was planned.
+    pub planned_at: Instant,
+    /// Where it stands.
+    pub state: NoticeState,
+    /// Why it is held or dropped.
+    pub hold: Option<Hold>,
+    /// The delivery that carries it.
+    pub delivery: Option<DeliveryId>,
+    /// What a notice without a card says: title and lines.
+    pub body: Option<Body>,
+}
+
+/// What a notice without a card says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// One line.
+    pub title: String,
+    /// The lines below.
+    pub lines: Vec<String>,
+}
+
+/// What makes the key of a notice about a card.
+#[derive(Debug, Clone, Copy)]
+pub struct NoticeIdentity<'a> {
+    /// What it says.
+    pub kind: NoticeKind,
+    /// The card; for digests and operators' messages, their subject and period.
+    pub subject: &'a str,
+    /// The number of the transition.
+    pub number: u32,
+    /// The step of the ladder.
+    pub step: u32,
+    /// The how-manieth reminder.
+    pub ordinal: u32,
+    /// Who is told.
+    pub contact: &'a str,
+    /// By which channel.
+    pub channel: &'a str,
+}
+
+impl NoticeIdentity<'_> {
+    /// The key.
+    pub fn key(&self) -> Digest {
+        let numbers = format!("{}.{}.{}", self.number, self.step, self.ordinal);
+        let parts = [self.kind.word(), self.subject, &numbers, self.contact, self.channel];
+        Digest::of(parts.map(str::as_bytes))
+    }
+}
+
+/// Where a planned notice goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// The delivery that it joins or opens.
+    pub delivery: DeliveryId,
+    /// Whether it opens that delivery.
+    pub opens: bool,
+    /// The earliest instant at which the delivery may be claimed.
+    pub not_before: Instant,
+    /// Why not at once, for people and tests.
+    pub waits_for: Option<Wait>,
+    /// Whether the delivery goes to the rehearsal's address.
+    pub rehearsal: bool,
+}
+
+/// Why a delivery is not claimed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// It is not working time.
+    QuietHours,
+}
+
+/// A notice with the place that it goes to; a held one goes nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The notice.
+    pub notice: Notice,
+    /// Its delivery.
+    pub placement: Option<Placement>,
+}

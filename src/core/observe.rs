@@ -1,1 +1,432 @@
+//! **Observe**: windows + what is remembered + `now` → what is remembered next, the transitions with their reasons, and
+//! the next instant worth looking at.
+//!
+//! Time alone only raises a level; `now` is never taken below the newest stored `noticed_at`. Data may lower it. First
+//! seen late is one transition to the level now, at that level's own instant.
+//!
+//! A card that closes is **cleared** if what closed it lies at or after the card's instant, and **revoked** if, by what is
+//! now known about the past, it would not have stood at its instant.
 
+use std::sync::Arc;
+
+use super::Instant;
+use super::calendar::{Beyond, Calendar, Calendars};
+use super::card::{CardId, Change, Stop, Transition, Watch};
+use super::course::Course;
+use super::digest::Digest;
+use super::item::ItemKey;
+use super::limit::{Limit, YellowDefault};
+use super::reading::{Reading, State, instant, read};
+use super::reason::{Cause, Reason};
+use super::window::{Finding, Level, Ruling, Window};
+
+/// What is the same for all items of a playbook.
+#[derive(Debug, Clone)]
+pub struct Clockwork {
+    /// The calendars.
+    pub calendars: Calendars,
+    /// When windows turn yellow if their rule says nothing.
+    pub yellow: YellowDefault,
+    /// How long a pause may last before operators are told.
+    pub pause_limit: Option<Limit>,
+}
+
+/// One item as it stands before a look.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Which item.
+    pub item: &'a ItemKey,
+    /// The calendar that the item names.
+    pub calendar: Option<&'a str>,
+    /// When the item was first seen.
+    pub first_seen_at: Instant,
+    /// The newest `noticed_at` among its transitions.
+    pub noticed_at: Option<Instant>,
+    /// What the rules said when they last succeeded.
+    pub rulings: &'a [Ruling],
+    /// What is remembered.
+    pub watches: &'a [Watch],
+    /// Why something that is remembered may not be named any more.
+    pub cause: Cause,
+}
+
+/// What a look found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observation {
+    /// What to remember.
+    pub watches: Vec<Watch>,
+    /// What changed.
+    pub transitions: Vec<Transition>,
+    /// When to look again if nothing else changes.
+    pub next_look_at: Option<Instant>,
+    /// Windows that could not be read; what is remembered about them stays.
+    pub problems: Vec<Problem>,
+}
+
+/// A window that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// The window.
+    pub name: Arc<str>,
+    /// Why.
+    pub kind: ProblemKind,
+}
+
+/// Why a window could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProblemKind {
+    /// No such calendar is loaded.
+    #[error("no calendar named {0:?}")]
+    NoCalendar(Arc<str>),
+    /// Its instants cannot be computed.
+    #[error(transparent)]
+    Beyond(#[from] Beyond),
+}
+
+/// What a window or finding shows now, before it is compared with what is remembered.
+struct Claim<'a> {
+    rule: &'a Arc<str>,
+    version: Digest,
+    name: Arc<str>,
+    was: Option<&'a Arc<str>>,
+    ladder: Option<Arc<str>>,
+    calendar_version: Digest,
+    level: Option<(Level, Instant, Reason)>,
+    stop: Option<Stop>,
+    next_look_at: Option<Instant>,
+    source: Origin<'a>,
+}
+
+/// What a claim rests on: it can be asked whether a card would have stood in the past.
+enum Origin<'a> {
+    Clock {
+        window: &'a Window,
+        calendar: &'a Calendar,
+        reading: Reading,
+    },
+    /// A start that was missing, now known or not.
+    Start {
+        from: Option<Instant>,
+    },
+    Pause,
+    Finding,
+}
+
+/// Looks at one item.
+pub fn observe(subject: Subject<'_>, clockwork: &Clockwork, now: Instant) -> Observation {
+    let now = subject.noticed_at.map_or(now, |newest| newest.max(now));
+    let mut look = Look { subject, clockwork, now, found: Observation::default() };
+    let mut kept = vec![false; subject.watches.len()];
+    for ruling in subject.rulings {
+        for window in &ruling.windows {
+            look.window(ruling, window, &mut kept);
+        }
+        for finding in &ruling.findings {
+            let claim = look.finding(ruling, finding);
+            look.compare(claim, &mut kept);
+        }
+    }
+    for (watch, _) in subject.watches.iter().zip(kept).filter(|(_, kept)| !kept) {
+        look.withdraw(watch);
+    }
+    look.found
+}
+
+struct Look<'a> {
+    subject: Subject<'a>,
+    clockwork: &'a Clockwork,
+    now: Instant,
+    found: Observation,
+}
+
+impl<'a> Look<'a> {
+    fn window(&mut self, ruling: &'a Ruling, window: &'a Window, kept: &mut [bool]) {
+        match self.claims(ruling, window) {
+            Ok(claims) => claims.into_iter().for_each(|claim| self.compare(claim, kept)),
+            Err(kind) => {
+                self.keep(ruling, window, kept);
+                let (rule, name) = (ruling.rule.clone(), window.name.clone());
+                self.found.problems.push(Problem { rule, name, kind });
+            }
+        }
+    }
+
+    /// Leaves what is remembered about a window as it is.
+    fn keep(&mut self, ruling: &Ruling, window: &Window, kept: &mut [bool]) {
+        for (watch, kept) in self.subject.watches.iter().zip(kept) {
+            let belongs =
+                watch.name.strip_prefix(&*window.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            if watch.rule == ruling.rule && belongs {
+                *kept = true;
+                self.found.watches.push(watch.clone());
+            }
+        }
+    }
+
+    fn claims(&self, ruling: &'a Ruling, window: &'a Window) -> Result<Vec<Claim<'a>>, ProblemKind> {
+        let name = window.calendar.as_deref().or(self.subject.calendar);
+        let calendar = self.clockwork.calendars.get(name);
+        let calendar = calendar.ok_or_else(|| ProblemKind::NoCalendar(name.unwrap_or_default().into()))?;
+        let reading = read(window, calendar, &self.clockwork.yellow, self.now)?;
+        let mut claims = Vec::with_capacity(1);
+        let base = |name: Arc<str>, source| Claim {
+            rule: &ruling.rule,
+            version: ruling.version,
+            name,
+            was: window.was.as_ref(),
+            ladder: window.ladder.clone(),
+            calendar_version: calendar.version(),
+            level: None,
+            stop: None,
+            next_look_at: None,
+            source,
+        };
+        if let Some(waits) = window.waits {
+            let mut claim = base(format!("{}.start", window.name).into(), Origin::Start { from: window.from });
+            if window.from.is_none() && window.done.is_none() {
+                let since = self.subject.first_seen_at;
+                let due = Course::new(calendar, waits, 0, since.timestamp(), &[])?.due()?.map(instant);
+                self.after(&mut claim, due, Reason::StartMissing { since });
+            }
+            claim.was = None;
+            claims.push(claim);
+        }
+        if let (false, Some(limit)) = (window.pauses.is_empty(), self.clockwork.pause_limit) {
+            let mut claim = base(format!("{}.pause", window.name).into(), Origin::Pause);
+            claim.ladder = Some("operators".into());
+            let open = window.pauses.iter().filter(|p| p.to.is_none() && p.from <= self.now).map(|p| p.from).min();
+            if let (Some(since), State::Paused) = (open, reading.state) {
+                let due = Course::new(calendar, limit, 0, since.timestamp(), &[])?.due()?.map(instant);
+                self.after(&mut claim, due, Reason::PausedTooLong { since });
+            }
+            claim.was = None;
+            claims.push(claim);
+        }
+        let mut claim = base(window.name.clone(), Origin::Pause);
+        claim.level = level_of(&reading);
+        claim.stop = stop_of(&reading, self.now);
+        claim.next_look_at = reading.next_look_at;
+        claim.source = Origin::Clock { window, calendar, reading };
+        claims.push(claim);
+        Ok(claims)
+    }
+
+    /// Makes a claim yellow from an instant on.
+    fn after(&self, claim: &mut Claim<'a>, at: Option<Instant>, reason: Reason) {
+        match at {
+            Some(at) if at <= self.now => claim.level = Some((Level::Yellow, at, reason)),
+            later => claim.next_look_at = later,
+        }
+    }
+
+    fn finding(&self, ruling: &'a Ruling, finding: &'a Finding) -> Claim<'a> {
+        let reason = Reason::Found { text: finding.text.clone() };
+        Claim {
+            rule: &ruling.rule,
+            version: ruling.version,
+            name: finding.name.clone(),
+            was: None,
+            ladder: None,
+            calendar_version: self.clockwork.calendars.office().version(),
+            level: Some((finding.level, self.now, reason)),
+            stop: None,
+            next_look_at: None,
+            source: Origin::Finding,
+        }
+    }
+
+    /// Compares a claim with what is remembered.
+    fn compare(&mut self, claim: Claim<'a>, kept: &mut [bool]) {
+        self.found.next_look_at = earliest(self.found.next_look_at, claim.next_look_at);
+        let named = |name: &str| self.subject.watches.iter().position(|w| w.rule == *claim.rule && *w.name == *name);
+        let index = named(&claim.name).or_else(|| claim.was.and_then(|was| named(was)).filter(|i| !kept[*i]));
+        let mut watch = match index {
+            Some(index) => {
+                kept[index] = true;
+                Watch { name: claim.name.clone(), ..self.subject.watches[index].clone() }
+            }
+            None if claim.level.is_none() && claim.stop.is_none() => return,
+            None => Watch {
+                card: CardId::new(self.subject.item, claim.rule, &claim.name),
+                rule: claim.rule.clone(),
+                name: claim.name.clone(),
+                level: None,
+                at: None,
+                episode: 0,
+                number: 0,
+                stopped: None,
+            },
+        };
+        if let Some(step) = self.step(&watch, &claim) {
+            let transition = self.take(&mut watch, step, &claim);
+            self.found.transitions.push(transition);
+        }
+        self.found.watches.push(watch);
+    }
+
+    /// What has to happen to what is remembered, if anything.
+    fn step(&self, watch: &Watch, claim: &Claim<'_>) -> Option<Step> {
+        let to = claim.level.as_ref().map(|(level, ..)| *level);
+        let taken_back = watch.stopped.is_some() && claim.stop.is_none();
+        if to > watch.level {
+            let (_, at, reason) = claim.level.clone()?;
+            return Some(if taken_back {
+                Step { change: Change::Raise, at: at.max(self.now), reason: Reason::StopTakenBack }
+            } else {
+                Step { change: Change::Raise, at, reason }
+            });
+        }
+        if to < watch.level {
+            let change = if to.is_some() { Change::Lower } else { self.closing(watch, claim) };
+            let (at, reason) = self.cause(change, claim);
+            return Some(Step { change, at, reason });
+        }
+        if watch.stopped == claim.stop || to.is_some() {
+            return None;
+        }
+        Some(match claim.stop {
+            Some(Stop { at, .. }) => Step { change: Change::Stop, at, reason: Reason::Finished { done_at: at } },
+            None => Step { change: Change::Resume, at: self.now, reason: Reason::StopTakenBack },
+        })
+    }
+
+    /// Whether a card that closes is cleared or was wrong.
+    fn closing(&self, watch: &Watch, claim: &Claim<'_>) -> Change {
+        let (Origin::Clock { window, calendar, .. }, Some(at)) = (&claim.source, watch.at) else {
+            return Change::Clear;
+        };
+        let then = read(window, calendar, &self.clockwork.yellow, at);
+        if then.is_ok_and(|then| then.level >= watch.level) { Change::Clear } else { Change::Revoke }
+    }
+
+    /// When and why a card fell or closed.
+    fn cause(&self, change: Change, claim: &Claim<'_>) -> (Instant, Reason) {
+        let reading = match &claim.source {
+            Origin::Clock { reading, .. } => reading,
+            Origin::Start { from } => {
+                return from.map_or((self.now, Reason::Resumed), |from| (self.now, Reason::Started { from }));
+            }
+            Origin::Pause => return (self.now, Reason::Resumed),
+            Origin::Finding => {
+                let reason = claim.level.clone().map(|(.., reason)| reason);
+                return (self.now, reason.unwrap_or(Reason::Unnamed { cause: self.subject.cause }));
+            }
+        };
+        match (change, reading.state) {
+            (Change::Revoke, _) => (self.now, Reason::Corrected { due_at: reading.due_at }),
+            (_, State::Met | State::Late) => {
+                let done_at = reading.stopped_at.unwrap_or(self.now);
+                (done_at, Reason::Finished { done_at })
+            }
+            (_, State::Paused) if reading.due_at.is_none() => {
+                let since = open_pause(&claim.source).unwrap_or(self.now);
+                (since, Reason::Paused { since })
+            }
+            _ => (self.now, Reason::DueMoved { due_at: reading.due_at }),
+        }
+    }
+
+    fn take(&self, watch: &mut Watch, step: Step, claim: &Claim<'_>) -> Transition {
+        let from = watch.level;
+        let to = claim.level.as_ref().map(|(level, ..)| *level);
+        watch.number += 1;
+        if from.is_none() && to.is_some() {
+            watch.episode += 1;
+        }
+        watch.level = to;
+        // The instant of the level itself: by it a later look can tell whether the card stood.
+        watch.at = match step.change {
+            Change::Raise => Some(step.at),
+            _ => claim.level.as_ref().map(|(_, at, _)| *at),
+        };
+        watch.stopped = claim.stop;
+        Transition {
+            card: watch.card,
+            rule: watch.rule.clone(),
+            name: watch.name.clone(),
+            episode: watch.episode,
+            number: watch.number,
+            change: step.change,
+            from,
+            to,
+            at: step.at,
+            noticed_at: self.now,
+            reason: step.reason,
+            verdict: claim.stop.map(|stop| stop.verdict),
+            rule_version: claim.version,
+            calendar_version: claim.calendar_version,
+            ladder: claim.ladder.clone(),
+        }
+    }
+
+    /// Closes what a successful judging no longer names.
+    fn withdraw(&mut self, watch: &Watch) {
+        let mut watch = watch.clone();
+        if watch.level.is_some() {
+            watch.number += 1;
+            let ruling = self.subject.rulings.iter().find(|r| r.rule == watch.rule);
+            let office = self.clockwork.calendars.office().version();
+            self.found.transitions.push(Transition {
+                card: watch.card,
+                rule: watch.rule.clone(),
+                name: watch.name.clone(),
+                episode: watch.episode,
+                number: watch.number,
+                change: Change::Withdraw,
+                from: watch.level,
+                to: None,
+                at: self.now,
+                noticed_at: self.now,
+                reason: Reason::Unnamed {
+                    cause: if ruling.is_none() { Cause::RuleRemoved } else { self.subject.cause },
+                },
+                verdict: None,
+                rule_version: ruling.map_or(office, |r| r.version),
+                calendar_version: office,
+                ladder: None,
+            });
+        }
+        (watch.level, watch.at, watch.stopped) = (None, None, None);
+        if watch.number > 0 {
+            self.found.watches.push(watch);
+        }
+    }
+}
+
+/// A change to make, with when and why.
+struct Step {
+    change: Change,
+    at: Instant,
+    reason: Reason,
+}
+
+fn open_pause(origin: &Origin<'_>) -> Option<Instant> {
+    let Origin::Clock { window, .. } = origin else { return None };
+    window.pauses.iter().filter(|p| p.to.is_none()).map(|p| p.from).min()
+}
+
+fn level_of(reading: &Reading) -> Option<(Level, Instant, Reason)> {
+    let due_at = reading.due_at?;
+    match reading.level? {
+        Level::Red => Some((Level::Red, due_at, Reason::Due { due_at })),
+        Level::Yellow => {
+            let yellow_at = reading.yellow_at?;
+            Some((Level::Yellow, yellow_at, Reason::SoonDue { yellow_at, due_at }))
+        }
+    }
+}
+
+fn stop_of(reading: &Reading, now: Instant) -> Option<Stop> {
+    let at = reading.stopped_at?;
+    matches!(reading.state, State::Met | State::Late).then(|| Stop { verdict: reading.verdict(now), at })
+}
+
+/// The earlier of two instants that may not exist.
+pub fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

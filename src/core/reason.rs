@@ -1,1 +1,88 @@
+//! Why a card changed. A reason is data; its words are made in [`crate::tell`].
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Instant;
+
+/// Why a transition happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "why")]
+pub enum Reason {
+    /// Red: not done by the due instant.
+    Due {
+        /// The first instant that was too late.
+        due_at: Instant,
+    },
+    /// Yellow: soon due.
+    SoonDue {
+        /// When it turned yellow.
+        yellow_at: Instant,
+        /// When it falls due.
+        due_at: Instant,
+    },
+    /// A rule decided the level itself.
+    Found {
+        /// What the rule says.
+        text: Arc<str>,
+    },
+    /// The start of the clock has been missing for too long.
+    StartMissing {
+        /// When the item was first seen.
+        since: Instant,
+    },
+    /// The clock has stood still for too long.
+    PausedTooLong {
+        /// When the pause began.
+        since: Instant,
+    },
+    /// Done, in time or late.
+    Finished {
+        /// When.
+        done_at: Instant,
+    },
+    /// What had been reported as done is not done.
+    StopTakenBack,
+    /// The clock stands still.
+    Paused {
+        /// Since when.
+        since: Instant,
+    },
+    /// The pause that was too long is over.
+    Resumed,
+    /// More time was granted, or the due instant moved for another cause.
+    DueMoved {
+        /// The due instant now; `None` if there is none.
+        due_at: Option<Instant>,
+    },
+    /// The start that was missing is known.
+    Started {
+        /// When the clock started.
+        from: Instant,
+    },
+    /// By what is now known, the card would not have stood.
+    Corrected {
+        /// The due instant by what is now known.
+        due_at: Option<Instant>,
+    },
+    /// A successful judging no longer names it.
+    Unnamed {
+        /// What changed.
+        cause: Cause,
+    },
+    /// The item is missing from good polls for as long as the source's configuration says.
+    LeftSource,
+}
+
+/// What changed when a judging no longer names a window or finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The item.
+    ItemChanged,
+    /// The rule's text or tables.
+    RuleChanged,
+    /// The rule is gone.
+    RuleRemoved,
+}

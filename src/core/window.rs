@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Instant;
+use super::digest::Digest;
 use super::item::{Extension, Pause};
 use super::limit::{Limit, Yellow};
 
@@ -93,4 +94,19 @@ pub struct Finding {
     pub level: Level,
     /// What the rule says about it, for people.
     pub text: Arc<str>,
+}
+
+/// What one rule said about one item when it last succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// The rule's version: its text and the tables that it reads.
+    pub version: Digest,
+    /// The clocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
+    /// The levels that it decided itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }

@@ -358,6 +358,36 @@ impl Calendar {
     }
 }
 
+/// The calendars of an office: the configured one, and others by name.
+#[derive(Debug, Clone)]
+pub struct Calendars {
+    default: Arc<Calendar>,
+    named: BTreeMap<Arc<str>, Arc<Calendar>>,
+}
+
+impl Calendars {
+    /// The calendars, with the one that counts where nothing else is said.
+    pub fn new(default: Arc<Calendar>, others: impl IntoIterator<Item = Arc<Calendar>>) -> Self {
+        let named = others.into_iter().chain([default.clone()]).map(|c| (c.name().clone(), c)).collect();
+        Self { default, named }
+    }
+
+    /// The calendar of a name; without a name, the configured one.
+    pub fn get(&self, name: Option<&str>) -> Option<&Arc<Calendar>> {
+        name.map_or(Some(&self.default), |name| self.named.get(name))
+    }
+
+    /// The configured calendar.
+    pub const fn office(&self) -> &Arc<Calendar> {
+        &self.default
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Calendar>> {
+        self.named.values()
+    }
+}
+
 fn epoch() -> NaiveDate {
     NaiveDate::from_ymd_opt(*YEARS.start(), 1, 1).expect("1 January 1970 exists")
 }

@@ -1,0 +1,392 @@
+//! The store: duban's memory, as a narrow list of domain verbs.
+//!
+//! A turn enters by [`Store::commit`], in one transaction: items with what is remembered about them, snapshots,
+//! transitions, notices and deliveries. The courier uses [`Store::claim`], [`Store::seal`] and [`Store::settle`].
+//!
+//! **Invariants:** no verb reads a clock: every instant is an argument. A state change names the old state. A lost guard
+//! drops that item from the batch, not the batch. Whatever a verb has answered is on the disk.
+
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::core::Instant;
+use crate::core::card::{CardId, Transition, Watch};
+use crate::core::delivery::{DeliveryId, DeliveryState};
+use crate::core::digest::Digest;
+use crate::core::item::{Item, ItemKey};
+use crate::core::notice::{Hold, Notice, Planned};
+use crate::core::window::{Level, Ruling};
+
+/// Why a verb could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store cannot be reached or is busy; the same verb may succeed later.
+    #[error("the store cannot be used now: {0}")]
+    Unavailable(String),
+    /// The disk is full or read-only.
+    #[error("the store cannot be written: {0}")]
+    NotWritable(String),
+    /// The store's content is damaged or from a newer duban.
+    #[error("the store cannot be read: {0}")]
+    Unreadable(String),
+    /// The turn was planned under a playbook that is no longer in force.
+    #[error("another playbook is in force: {0}")]
+    OtherPlaybook(Digest),
+}
+
+/// The answer of a verb.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Everything that duban remembers about one item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemRecord {
+    /// The snapshot.
+    pub item: Item,
+    /// The snapshot's digest.
+    pub digest: Digest,
+    /// When the item was first seen.
+    pub first_seen_at: Instant,
+    /// When this snapshot was first seen.
+    pub seen_at: Instant,
+    /// What the rules said when they last succeeded.
+    pub rulings: Vec<Ruling>,
+    /// What is remembered about its windows and findings.
+    pub watches: Vec<Watch>,
+    /// The newest `noticed_at` among its transitions.
+    pub noticed_at: Option<Instant>,
+    /// When to look again.
+    pub next_look_at: Option<Instant>,
+    /// The playbook under which it was judged.
+    pub judged_under: Digest,
+    /// In how many good polls running it has been missing.
+    pub missing_polls: u32,
+    /// Counts the commits; a commit names the one it read. 0 for an item that is not stored yet.
+    pub version: i64,
+}
+
+/// What a turn writes about one item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemWrite {
+    /// The item as it is to be remembered, with the version that was read.
+    pub record: ItemRecord,
+    /// Whether the snapshot is new and to be kept in the history.
+    pub keep_snapshot: bool,
+    /// What changed.
+    pub transitions: Vec<Transition>,
+    /// Who is to be told.
+    pub notices: Vec<Planned>,
+}
+
+/// Everything that a turn commits, in one transaction.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Turn {
+    /// The playbook under which it was planned; `None` skips the guard.
+    pub playbook: Option<Digest>,
+    /// The items.
+    pub items: Vec<ItemWrite>,
+    /// Notices that belong to no item: operators' messages and digests.
+    pub notices: Vec<Planned>,
+}
+
+/// What became of a turn.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// Items whose guard was lost (somebody else wrote them, or a delivery that they join was claimed): not written.
+    pub lost: Vec<ItemKey>,
+}
+
+/// A delivery that can still be joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenDelivery {
+    /// Its identity.
+    pub id: DeliveryId,
+    /// To whom.
+    pub contact: Arc<str>,
+    /// By which channel.
+    pub channel: Arc<str>,
+    /// The earliest instant at which it may be claimed.
+    pub not_before: Instant,
+    /// Whether it goes to the rehearsal's address.
+    pub rehearsal: bool,
+}
+
+/// A delivery as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryRecord {
+    /// Its identity.
+    pub id: DeliveryId,
+    /// To whom.
+    pub contact: Arc<str>,
+    /// By which channel.
+    pub channel: Arc<str>,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// The earliest instant of the next claim.
+    pub not_before: Instant,
+    /// When it was opened.
+    pub opened_at: Instant,
+    /// How often it was claimed.
+    pub tries: u32,
+    /// Whether it goes to the rehearsal's address.
+    pub rehearsal: bool,
+    /// When it was sealed.
+    pub sealed_at: Option<Instant>,
+    /// What was sealed: members, contact, facts. The same for every try.
+    pub sealed: Option<serde_json::Value>,
+    /// When it was settled for good.
+    pub settled_at: Option<Instant>,
+    /// The peer's answer or the reason of the last try.
+    pub reason: Option<String>,
+    /// What the peer calls the message.
+    pub remote_id: Option<String>,
+}
+
+/// A delivery under a lease.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// The delivery, `sending`, its try counted.
+    pub delivery: DeliveryRecord,
+    /// The fencing token of the lease: a settle names it.
+    pub fence: i64,
+    /// Its notices.
+    pub members: Vec<Notice>,
+}
+
+/// What sealing fixes for all tries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seal {
+    /// Which delivery.
+    pub id: DeliveryId,
+    /// The lease's token.
+    pub fence: i64,
+    /// Members that are no longer so, with the reason.
+    pub dropped: Vec<(Digest, Hold)>,
+    /// Members, contact and facts; `None` cancels the delivery, since nothing is left to say.
+    pub sealed: Option<serde_json::Value>,
+    /// When to look at it again instead, because something it depends on is still on its way.
+    pub postponed_to: Option<Instant>,
+}
+
+/// The end of one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settle {
+    /// Which delivery.
+    pub id: DeliveryId,
+    /// The lease's token.
+    pub fence: i64,
+    /// `sent`, `retryable`, `unknown` or `discarded`.
+    pub state: DeliveryState,
+    /// When to try again, for `retryable`.
+    pub not_before: Option<Instant>,
+    /// The peer's answer or the reason.
+    pub reason: String,
+    /// What the peer calls the message.
+    pub remote_id: Option<String>,
+}
+
+/// A playbook as it was put in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaybookRecord {
+    /// The identity of its content.
+    pub version: Digest,
+    /// When it was put in force.
+    pub at: Instant,
+    /// By whom or by what: `start`, `reload`, a name.
+    pub by: String,
+    /// Its files: path to text.
+    pub files: std::collections::BTreeMap<String, String>,
+}
+
+/// A rule as it was, with the tables that it read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleRecord {
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// The identity of its text and tables.
+    pub version: Digest,
+    /// When it was first in force.
+    pub at: Instant,
+    /// By whom or by what.
+    pub by: String,
+    /// Its text.
+    pub text: String,
+    /// The parameters and tables that it read: path to text.
+    pub tables: std::collections::BTreeMap<String, String>,
+}
+
+/// How a source is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// The source's name.
+    pub source: Arc<str>,
+    /// When its last good poll began.
+    pub good_at: Option<Instant>,
+    /// Rows of the last good poll.
+    pub good_rows: Option<u64>,
+    /// When it was last polled.
+    pub polled_at: Option<Instant>,
+    /// Rows rejected in the last poll.
+    pub rejected: u64,
+    /// Why the last poll was not believed; `None` if it was.
+    pub trouble: Option<String>,
+}
+
+/// An open card, for lists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenCard {
+    /// The card.
+    pub card: CardId,
+    /// The item.
+    pub item: ItemKey,
+    /// The item's title.
+    pub title: String,
+    /// The item's unit.
+    pub unit: Option<String>,
+    /// The rule.
+    pub rule: Arc<str>,
+    /// The window or finding.
+    pub name: Arc<str>,
+    /// The level.
+    pub level: Level,
+    /// The instant of the level.
+    pub at: Instant,
+    /// The episode.
+    pub episode: u32,
+}
+
+/// Numbers for status lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Items remembered.
+    pub items: u64,
+    /// Open yellow cards.
+    pub yellow: u64,
+    /// Open red cards.
+    pub red: u64,
+    /// Deliveries that wait for their instant or for a claim, or are being sent.
+    pub waiting: u64,
+    /// Deliveries sent.
+    pub sent: u64,
+    /// Dead letters.
+    pub discarded: u64,
+    /// Deliveries whose outcome nobody knows.
+    pub unknown: u64,
+}
+
+/// Which deliveries to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryFilter {
+    /// Only in this state.
+    pub state: Option<DeliveryState>,
+    /// Only to this contact.
+    pub contact: Option<String>,
+    /// At most so many, newest first.
+    pub limit: usize,
+}
+
+/// duban's memory.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Puts a playbook in force and keeps its rules' versions. The same version again changes nothing but who and when.
+    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()>;
+
+    /// The playbook in force.
+    async fn playbook(&self) -> Result<Option<PlaybookRecord>>;
+
+    /// All rule versions ever in force, oldest first.
+    async fn rule_versions(&self) -> Result<Vec<RuleRecord>>;
+
+    /// How the sources are doing.
+    async fn sources(&self) -> Result<Vec<SourceRecord>>;
+
+    /// Records how a source is doing.
+    async fn put_source(&self, source: &SourceRecord) -> Result<()>;
+
+    /// Id, digest and playbook of judging of every item of a source, in the order of ids, from after an id on, at most
+    /// `limit`: what a poll compares with.
+    async fn digests(&self, source: &str, after: Option<&str>, limit: usize)
+    -> Result<Vec<(Arc<str>, Digest, Digest)>>;
+
+    /// Items that were judged under another playbook, at most `limit`.
+    async fn stale_items(&self, playbook: Digest, limit: usize) -> Result<Vec<ItemKey>>;
+
+    /// Items worth looking at by `now`, the earliest first, at most `limit`.
+    async fn due_items(&self, now: Instant, limit: usize) -> Result<Vec<ItemKey>>;
+
+    /// The earliest instant at which an item is worth looking at.
+    async fn next_look_at(&self) -> Result<Option<Instant>>;
+
+    /// What is remembered about items; those that are not stored are left out.
+    async fn load(&self, items: &[ItemKey]) -> Result<Vec<ItemRecord>>;
+
+    /// The items with this id in any source.
+    async fn find_items(&self, id: &str) -> Result<Vec<ItemKey>>;
+
+    /// What was said or is about to be said about cards, oldest first.
+    async fn notices_about(&self, cards: &[CardId]) -> Result<Vec<Notice>>;
+
+    /// All transitions of an item's cards, oldest first.
+    async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>>;
+
+    /// Deliveries to these contacts that can still be joined.
+    async fn open_deliveries(&self, contacts: &[Arc<str>]) -> Result<Vec<OpenDelivery>>;
+
+    /// Commits a turn in one transaction.
+    async fn commit(&self, turn: &Turn) -> Result<Committed>;
+
+    /// Claims deliveries that are due: `scheduled`, `available` or `retryable` with `not_before` ≤ `now`, or `sending`
+    /// under a lease that ran out; oldest first, at most `limit`, and not for the channels in `except`.
+    async fn claim(
+        &self,
+        now: Instant,
+        lease_until: Instant,
+        limit: usize,
+        except: &[Arc<str>],
+    ) -> Result<Vec<Claimed>>;
+
+    /// The earliest instant at which a claim may find something.
+    async fn next_claim_at(&self) -> Result<Option<Instant>>;
+
+    /// Seals claimed deliveries; the ids of those whose lease was lost are the answer.
+    async fn seal(&self, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>>;
+
+    /// Settles tries; the ids of those whose lease was lost are the answer.
+    async fn settle(&self, now: Instant, settles: &[Settle]) -> Result<Vec<DeliveryId>>;
+
+    /// Gives claimed deliveries back untried: a shutdown is no failed try.
+    async fn give_back(&self, claims: &[(DeliveryId, i64)]) -> Result<()>;
+
+    /// Deliveries, newest first.
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>>;
+
+    /// One delivery with its notices, by a unique beginning of its id.
+    async fn delivery(&self, id: &str) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>>;
+
+    /// Sends a settled delivery again, under the same id. `false` if it is not `discarded` or `unknown`.
+    async fn retry_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool>;
+
+    /// Cancels a delivery that was never claimed. `false` if it was.
+    async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool>;
+
+    /// Notices that are held for a reason, oldest first, at most `limit`.
+    async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>>;
+
+    /// Open cards, red before yellow, oldest first, at most `limit`.
+    async fn open_cards(&self, limit: usize) -> Result<Vec<OpenCard>>;
+
+    /// Numbers for status lines.
+    async fn counts(&self) -> Result<Counts>;
+
+    /// When a schedule last fired.
+    async fn last_fired(&self, schedule: &str) -> Result<Option<Instant>>;
+
+    /// Records that a schedule fired.
+    async fn fired(&self, schedule: &str, at: Instant) -> Result<()>;
+
+    /// Closes the store; what was written is on the disk.
+    async fn close(&self);
+}
