@@ -405,11 +405,14 @@ fn day_starts(zone: Tz, days: usize) -> Vec<Seconds> {
     let mut starts = Vec::with_capacity(days);
     let mut next = resolve(zone, epoch(), 0);
     let mut known = offset(next);
+    // A zone that skips a date leaves it empty, so the day after a change is looked up too.
+    let mut changed = false;
     for date in epoch().iter_days().skip(1).take(days) {
         starts.push(next);
         next += 86_400;
-        if offset(next) != known {
+        if changed || offset(next) != known {
             next = resolve(zone, date, 0);
+            changed = offset(next) != known;
             known = offset(next);
         }
     }
