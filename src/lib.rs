@@ -1,4 +1,5 @@
 //! duban (督办).
 pub mod core;
+pub mod secret;
 pub mod time;
 pub mod wire;
