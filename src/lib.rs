@@ -1,5 +1,6 @@
 //! duban (督办).
 pub mod core;
+pub mod daemon;
 pub mod schedule;
 pub mod secret;
 pub mod time;
