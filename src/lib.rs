@@ -1,4 +1,14 @@
-//! duban (督办).
+//! duban (督办): a daemon that watches the deadlines of other systems.
 pub mod core;
+
+pub mod time;
+
+pub mod schedule;
+
+pub mod secret;
+
 pub mod store;
+
 pub mod wire;
+
+pub mod daemon;

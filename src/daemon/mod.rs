@@ -1,0 +1,6 @@
+//! The running daemon: it wires the parts together, owns the loops and talks to the service manager.
+//!
+//! **Invariant:** a loop is thin. What it does in one round stands in a function that takes `now`, and a loop that
+//! stops making progress is seen from outside.
+
+pub mod systemd;
