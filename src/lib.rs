@@ -7,6 +7,8 @@ pub mod schedule;
 
 pub mod secret;
 
+pub mod tell;
+
 pub mod store;
 
 pub mod wire;

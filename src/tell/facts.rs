@@ -1,0 +1,130 @@
+//! **Facts**: everything that a message may say, fixed when its delivery is sealed. Templates see these names.
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::Instant;
+use crate::core::card::Change;
+use crate::core::item::{Extension, Pause};
+use crate::core::notice::{Body, NoticeKind};
+use crate::core::reason::Reason;
+use crate::core::window::Level;
+
+/// What one delivery says, to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The receiver.
+    pub to: Receiver,
+    /// `Some` while the delivery goes to the rehearsal's address: whom it would have reached.
+    pub rehearsal_for: Option<String>,
+    /// What is said, in the order in which it is said: red before yellow, older before newer.
+    pub members: Vec<Member>,
+    /// When the facts were fixed.
+    pub sealed_at: Instant,
+    /// The name of the office's time zone: instants are shown on its clock.
+    pub zone: String,
+    /// Where the board is; without it no message holds a link.
+    pub base_url: Option<String>,
+}
+
+/// Who gets a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receiver {
+    /// The contact's id.
+    pub contact: String,
+    /// The contact's name.
+    pub name: String,
+    /// The address on the channel's medium.
+    pub address: String,
+}
+
+/// One notice of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The notice's key.
+    pub key: String,
+    /// What it says.
+    pub kind: NoticeKind,
+    /// The card, for what is about one.
+    pub card: Option<CardFacts>,
+    /// What it says if it is not about a card.
+    pub body: Option<Body>,
+}
+
+/// A card, its item and its clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardFacts {
+    /// The card's identity.
+    pub card: String,
+    /// The kind of change that is told.
+    pub change: Change,
+    /// The level that is told (of a closed card, the one that it had).
+    pub level: Level,
+    /// When the change happened.
+    pub at: Instant,
+    /// Why.
+    pub reason: Reason,
+    /// The source's name.
+    pub source: String,
+    /// The code of the item in its source.
+    pub code: String,
+    /// The item's kind.
+    pub kind: String,
+    /// The item's title.
+    pub title: String,
+    /// The item's unit.
+    pub unit: Option<String>,
+    /// The item's region.
+    pub region: Option<String>,
+    /// Who handles it: the contact behind the item's owner, or the owner as the source writes it.
+    pub handler: Option<String>,
+    /// The handler's phone.
+    pub phone: Option<String>,
+    /// The rule.
+    pub rule: String,
+    /// The rule's title.
+    pub rule_title: Option<String>,
+    /// The rule's basis.
+    pub basis: Option<String>,
+    /// The window or finding.
+    pub window: String,
+    /// The clock; none for findings.
+    pub clock: Option<ClockFacts>,
+    /// Who was told about this episode before, and when.
+    pub told: Vec<Told>,
+    /// When the source's last good poll began.
+    pub data_as_of: Option<Instant>,
+}
+
+/// A window as it reads when the facts are fixed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockFacts {
+    /// The limit, in limit notation.
+    pub limit: String,
+    /// When it started.
+    pub from: Option<Instant>,
+    /// The first instant that is too late.
+    pub due_at: Option<Instant>,
+    /// Whether `due_at` rests on days that the calendar does not know yet.
+    pub provisional: bool,
+    /// When it was stopped.
+    pub stopped_at: Option<Instant>,
+    /// What remains, in hundredths of the limit's unit, negative when over.
+    pub remaining: Option<i64>,
+    /// The pauses that count.
+    pub pauses: Vec<Pause>,
+    /// The extensions, with what became of each.
+    pub extensions: Vec<(Extension, String)>,
+    /// How the due instant came about, a line each, at most 15.
+    pub sum: Vec<String>,
+}
+
+/// A telling that took place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The contact's name.
+    pub name: String,
+    /// The channel.
+    pub channel: String,
+    /// When it was planned.
+    pub at: Instant,
+}

@@ -1,0 +1,6 @@
+//! From transitions to sealed messages: whom to tell, when, and in which words.
+//!
+//! **Invariant:** pure and synchronous. What is told is decided from values; what is said is made from sealed facts, so
+//! that every try of a delivery says the same.
+
+pub mod facts;
