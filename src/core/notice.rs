@@ -9,10 +9,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Instant;
-use super::card::{CardId, Change};
+use super::card::{CardId, Change, Transition};
 use super::delivery::{DeliveryId, DeliveryState};
 use super::digest::Digest;
 use super::item::ItemKey;
+use super::reason::Reason;
 use super::window::Level;
 
 /// What a notice says.
@@ -182,8 +183,53 @@ pub struct Notice {
     pub hold: Option<Hold>,
     /// The delivery that carries it.
     pub delivery: Option<DeliveryId>,
+    /// The change that it tells, for what is about a card.
+    pub change: Option<CardChange>,
     /// What a notice without a card says: title and lines.
     pub body: Option<Body>,
+}
+
+/// The change of a card that a notice tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardChange {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// The window or finding.
+    pub name: Arc<str>,
+    /// What kind of change.
+    pub change: Change,
+    /// When it happened.
+    pub at: Instant,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl CardChange {
+    /// The change that a transition is.
+    pub fn of(transition: &Transition) -> Self {
+        Self {
+            rule: transition.rule.clone(),
+            name: transition.name.clone(),
+            change: transition.change,
+            at: transition.at,
+            reason: transition.reason.clone(),
+        }
+    }
+}
+
+/// A delivery that can still be joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenDelivery {
+    /// Its identity.
+    pub id: DeliveryId,
+    /// To whom.
+    pub contact: Arc<str>,
+    /// By which channel.
+    pub channel: Arc<str>,
+    /// The earliest instant at which it may be claimed.
+    pub not_before: Instant,
+    /// Whether it goes to the rehearsal's address.
+    pub rehearsal: bool,
 }
 
 /// What a notice without a card says.

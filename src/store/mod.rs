@@ -18,7 +18,7 @@ use crate::core::card::{CardId, Transition, Watch};
 use crate::core::delivery::{DeliveryId, DeliveryState};
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
-use crate::core::notice::{Hold, Notice, Planned};
+use crate::core::notice::{Hold, Notice, OpenDelivery, Planned};
 use crate::core::window::{Level, Ruling};
 
 /// Why a verb could not be carried out.
@@ -97,21 +97,6 @@ pub struct Turn {
 pub struct Committed {
     /// Items whose guard was lost (somebody else wrote them, or a delivery that they join was claimed): not written.
     pub lost: Vec<ItemKey>,
-}
-
-/// A delivery that can still be joined.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenDelivery {
-    /// Its identity.
-    pub id: DeliveryId,
-    /// To whom.
-    pub contact: Arc<str>,
-    /// By which channel.
-    pub channel: Arc<str>,
-    /// The earliest instant at which it may be claimed.
-    pub not_before: Instant,
-    /// Whether it goes to the rehearsal's address.
-    pub rehearsal: bool,
 }
 
 /// A delivery as it stands.

@@ -4,3 +4,9 @@
 //! that every try of a delivery says the same.
 
 pub mod facts;
+
+pub mod directory;
+
+pub mod plan;
+
+pub mod seal;

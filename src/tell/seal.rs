@@ -1,0 +1,95 @@
+//! **Seal**: at the first claim each member of a delivery is looked at again. What is no longer so drops out with its
+//! reason; what depends on a message that is still on its way is looked at later.
+
+use std::collections::HashMap;
+
+use crate::core::card::{CardId, Watch};
+use crate::core::digest::Digest;
+use crate::core::notice::{Hold, Notice, NoticeKind, NoticeState};
+use crate::core::window::Level;
+
+/// What is known now about the cards of a delivery's members.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// What is remembered about each card.
+    pub watches: HashMap<CardId, Watch>,
+    /// What was said about each card.
+    pub said: HashMap<CardId, Vec<Notice>>,
+}
+
+/// What a second look at the members of a delivery found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Look {
+    /// Members that still hold, worst and oldest first.
+    pub kept: Vec<Notice>,
+    /// Members that do not, with the reason.
+    pub dropped: Vec<(Digest, Hold)>,
+    /// Some member takes back what may just be under way: look again later.
+    pub unsettled: bool,
+}
+
+/// Looks at the members of a delivery again.
+pub fn look_again(members: &[Notice], standing: &Standing) -> Look {
+    let mut look = Look::default();
+    for member in members.iter().filter(|m| m.state == NoticeState::Planned) {
+        match judge(member, members, standing) {
+            Judged::Holds => look.kept.push(member.clone()),
+            Judged::Drops(hold) => look.dropped.push((member.key, hold)),
+            Judged::Unsettled => look.unsettled = true,
+        }
+    }
+    let at = |n: &Notice| n.change.as_ref().map_or(n.planned_at, |c| c.at);
+    look.kept.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| at(a).cmp(&at(b))).then_with(|| a.key.cmp(&b.key)));
+    look
+}
+
+enum Judged {
+    Holds,
+    Drops(Hold),
+    Unsettled,
+}
+
+fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
+    let Some(card) = member.card else { return Judged::Holds };
+    let level = |level: Option<Level>| {
+        let watch = standing.watches.get(&card);
+        if watch.is_some_and(|w| w.episode == member.episode && w.level == level && level.is_some()) {
+            Judged::Holds
+        } else {
+            Judged::Drops(Hold::NoLongerSo)
+        }
+    };
+    match member.kind {
+        NoticeKind::Raise | NoticeKind::Reminder | NoticeKind::Handover => level(member.level),
+        NoticeKind::Lower => match told_before(member, members, standing) {
+            Judged::Holds => level(member.level),
+            other => other,
+        },
+        NoticeKind::Clear | NoticeKind::Revoke => told_before(member, members, standing),
+        NoticeKind::Order | NoticeKind::Digest | NoticeKind::System => Judged::Holds,
+    }
+}
+
+/// Whether the contact heard of the card in this episode by this channel.
+fn told_before(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
+    let said = member.card.and_then(|card| standing.said.get(&card));
+    let mut judged = Judged::Drops(Hold::NeverTold);
+    for earlier in said.into_iter().flatten() {
+        let same = earlier.episode == member.episode
+            && earlier.contact == member.contact
+            && earlier.channel == member.channel
+            && earlier.number < member.number;
+        if !same {
+            continue;
+        }
+        if earlier.state.is_told() {
+            return Judged::Holds;
+        }
+        // In this very delivery it was not said yet; in another one it may be under way.
+        let is_here = members.iter().any(|m| m.key == earlier.key);
+        if earlier.state == NoticeState::Planned && !is_here {
+            judged = Judged::Unsettled;
+        }
+    }
+    judged
+}
