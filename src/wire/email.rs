@@ -204,7 +204,7 @@ impl Smtp {
             let answer = session.send(&self.envelope_from, to, bytes, attempt).await;
             match answer {
                 Err(failure) if failure.is_stale_session() => {
-                    attempt.note("* that connection was closed; opening another")
+                    attempt.note("* that connection was closed; opening another");
                 }
                 Err(failure) if failure.is_break() => return Err(failure),
                 answer => return Ok((session, answer)),
