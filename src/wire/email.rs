@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use lettre::Address;
 use secrecy::SecretString;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::idle::Idle;
 use self::mime::Sender;
@@ -138,7 +138,7 @@ pub struct Smtp {
     timeout: Duration,
     mails_per_connection: u32,
     connections: usize,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     idle: Arc<Idle>,
 }
 
@@ -158,7 +158,7 @@ impl Smtp {
             timeout: Duration::from_secs(config.timeout.max(1)),
             mails_per_connection: config.mails_per_connection.max(1),
             connections,
-            turns: Semaphore::new(connections),
+            turns: Arc::new(Semaphore::new(connections)),
             idle: Arc::new(Idle::new(Duration::from_secs(config.idle.max(1)))),
         })
     }
@@ -173,24 +173,35 @@ impl Smtp {
             Ok(bytes) => bytes,
             Err(reason) => return Outcome::Permanent { reason, bad_address: false },
         };
-        let _turn = self.turns.acquire().await;
-        let result = match tokio::time::timeout(self.timeout, self.hand_over(&to.email, &bytes, attempt)).await {
-            Ok(result) => result,
+        // The semaphore is never closed, so there is always a turn.
+        let turn = self.turns.clone().acquire_owned().await.ok();
+        let answer = match tokio::time::timeout(self.timeout, self.transact(&to.email, &bytes, attempt)).await {
+            Ok(Ok((session, answer))) => {
+                self.release(session, answer.is_ok(), turn);
+                answer
+            }
+            Ok(Err(failure)) => Err(failure),
             Err(_) => Err(Failure::broken(attempt.stage, format!("no answer within {} s", self.timeout.as_secs()))),
         };
-        verdict::outcome(&self.server, result, attempt)
+        verdict::outcome(&self.server, answer, attempt)
     }
 
-    async fn hand_over(&self, to: &Address, bytes: &[u8], attempt: &mut Try) -> Result<String, Failure> {
-        let (mut session, answer) = self.transact(to, bytes, attempt).await?;
-        match answer {
-            Ok(_) if session.used() < self.mails_per_connection => self.idle.put(session),
-            Ok(_) => session.quit().await,
-            // After a refusal the connection is as good as before, if the server agrees.
-            Err(_) if session.reset().await => self.idle.put(session),
-            Err(_) => {}
+    /// Keeps a session for the next mail, or ends it. No outcome waits for that, but the session's turn does.
+    fn release(&self, mut session: Session, accepted: bool, turn: Option<OwnedSemaphorePermit>) {
+        let used_up = session.used() >= self.mails_per_connection;
+        if accepted && !used_up {
+            return self.idle.put(session);
         }
-        answer
+        let idle = self.idle.clone();
+        tokio::spawn(async move {
+            // After a refusal the connection is as good as before, if the server agrees.
+            if used_up || !session.reset().await {
+                session.quit().await;
+            } else {
+                idle.put(session);
+            }
+            drop(turn);
+        });
     }
 
     /// On an idle session if there is one; a server may have closed that meanwhile, then on a new one.

@@ -1,5 +1,5 @@
 //! The wire: one channel each way out of the house. A channel takes a rendered [`Message`] and answers with an
-//! [`Outcome`](crate::core::delivery::Outcome); it decides nothing else.
+//! [`Outcome`]; it decides nothing else.
 //!
 //! **Invariant:** a channel holds no transaction and no state that a restart would miss; every send has a timeout; no
 //! text that a peer or an item gave reaches a header or an envelope unchecked; secrets never reach an outcome's reason.

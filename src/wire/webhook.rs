@@ -38,7 +38,7 @@ mod template;
 /// `[channels.NAME.webhook]`.
 ///
 /// Templates know `id`, `to_name`, `to_address`, `date`, `subject`, `text`, `html`, `medium`, `facts` and
-/// `secret.NAME`. In a JSON template a value brings its own quotes: `{"to": {{ to_address }}, "text": {{ "【督办】" ~ text }}}`.
+/// `secret.NAME`, and beside the usual filters `b64encode`. In a JSON template a value brings its own quotes: `{"to": {{ to_address }}, "text": {{ "【督办】" ~ text }}}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
@@ -231,6 +231,10 @@ fn client(config: &WebhookConfig, timeout: Duration) -> Result<Client, ChannelEr
         .redirect(redirect::Policy::none())
         .no_proxy()
         .dns_resolver(address::Resolver)
+        // A kept connection may be closed by the server in the very moment of a request. Whether that was heard nobody
+        // knows, which matters where a repeat would be a second message.
+        .pool_max_idle_per_host(if config.idempotent { config.connections } else { 0 })
+        .pool_idle_timeout(Duration::from_secs(15))
         // Shorter than the whole, so that a connection that never stood is told from an answer that never came.
         .connect_timeout(timeout.mul_f64(0.7).min(Duration::from_secs(10)))
         .timeout(timeout)

@@ -61,7 +61,7 @@ impl Exim {
             .arg(conf)
             .args(["-bdf", "-q10m"])
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(fs::File::create(folder.path().join("log/stderrlog")).expect("log"))
             .spawn()
             .unwrap_or_else(|error| panic!("{EXIM}: {error}; tests/run installs exim4-daemon-light"));
         let exim = Self { folder, daemon, authority, starttls, tls, plain };
@@ -77,7 +77,7 @@ impl Exim {
                     false
                 }
             });
-            assert!(up, "exim did not come up: {}", self.log("main"));
+            assert!(up, "exim did not come up: {}{}", self.log("stderr"), self.log("main"));
         }
     }
 

@@ -222,13 +222,15 @@ enum End {
     /// Not a word.
     Mute,
     /// Not a word after the message.
-    MuteAtTheEnd,
+    MuteAfterIt,
     /// Hangs up instead of an answer to the message.
     HangUp,
     /// Takes it, then hangs up.
     TakeAndHangUp,
     /// Takes it, and hangs up at the next command.
     TakeAndClose421,
+    /// Refuses the receiver in GBK, then not a word.
+    RefuseInGbk,
 }
 
 async fn talk(tcp: TcpStream, end: End) {
@@ -251,8 +253,12 @@ async fn talk(tcp: TcpStream, end: End) {
                     (in_message, took) = (false, true);
                     b"250 queued as B2\r\n"
                 }
-                End::Mute | End::MuteAtTheEnd => continue,
+                End::Mute | End::MuteAfterIt | End::RefuseInGbk => continue,
             },
+            "RSET" if end == End::RefuseInGbk => continue,
+            _ if end == End::RefuseInGbk && line.starts_with("RCPT") => {
+                b"550 \xd3\xc3\xbb\xa7\xb2\xbb\xb4\xe6\xd4\xda\r\n"
+            }
             _ if in_message => continue,
             _ if took => {
                 let _ = write.write_all(b"421 idle for too long\r\n").await;
@@ -273,7 +279,7 @@ async fn a_break_after_the_message_leaves_it_unknown_and_fit_to_be_repeated() {
     let (port, _) = scripted(|_| End::HangUp).await;
     let outcome = channel(port, "security = 'none'", None).send(&message("one")).await;
     assert!(matches!(outcome, Outcome::Unknowable { repeatable: true, .. }), "{outcome:?}");
-    let (port, _) = scripted(|_| End::MuteAtTheEnd).await;
+    let (port, _) = scripted(|_| End::MuteAfterIt).await;
     let outcome = channel(port, "security = 'none'\ntimeout = 1", None).send(&message("one")).await;
     assert!(matches!(outcome, Outcome::Unknowable { repeatable: true, .. }), "{outcome:?}");
 }
@@ -309,5 +315,24 @@ async fn an_idle_connection_is_closed_after_a_while() {
     let (lines, outcome) = smtp.trace(&message("two")).await;
     assert_accepted(&outcome);
     assert!(!lines.iter().any(|line| line.contains("was closed")), "{lines:?}");
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_counts_whatever_charset_it_comes_in_and_whatever_follows() {
+    let (port, _) = scripted(|_| End::RefuseInGbk).await;
+    let outcome = channel(port, "security = 'none'\ntimeout = 1", None).send(&message("one")).await;
+    assert!(matches!(outcome, Outcome::Permanent { bad_address: true, .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_connection_is_left_after_as_many_mails_as_configured() {
+    let (port, connections) = scripted(|_| End::TakeAndClose421).await;
+    let smtp = channel(port, "security = 'none'\nmails_per_connection = 1\nconnections = 1", None);
+    for name in ["one", "two"] {
+        let (lines, outcome) = smtp.trace(&message(name)).await;
+        assert_accepted(&outcome);
+        assert!(!lines.iter().any(|line| line.contains("was closed")), "{lines:?}");
+    }
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }

@@ -3,13 +3,19 @@
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use lettre::Address;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::response::Response;
 
+use tokio::time::timeout;
+
 use super::verdict::Failure;
+
+/// How long an answer is waited for that no mail depends on.
+const POLITENESS: Duration = Duration::from_secs(2);
 
 /// How far a try came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -112,12 +118,12 @@ impl Session {
 
     /// Forgets a refused mail; whether the session can go on.
     pub(super) async fn reset(&mut self) -> bool {
-        self.connection.command(Rset).await.is_ok()
+        matches!(timeout(POLITENESS, self.connection.command(Rset)).await, Ok(Ok(_)))
     }
 
-    /// Says goodbye; an answer is not waited for long.
+    /// Says goodbye.
     pub(super) async fn quit(&mut self) {
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.connection.quit()).await;
+        let _ = timeout(POLITENESS, self.connection.quit()).await;
     }
 }
 

@@ -53,7 +53,11 @@ impl AsyncRead for Stream {
         if stream.greeting.position() < stream.greeting.get_ref().len() as u64 {
             return Pin::new(&mut stream.greeting).poll_read(cx, buf);
         }
-        Pin::new(&mut stream.pipe).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut stream.pipe).poll_read(cx, buf);
+        // Replies are ASCII. Some servers answer in GBK all the same; their codes count, not their words.
+        buf.filled_mut()[before..].iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
+        read
     }
 }
 

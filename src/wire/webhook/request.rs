@@ -15,6 +15,8 @@ use crate::core::contact::Medium;
 use crate::wire::line::one_line;
 use crate::wire::{ChannelError, Message};
 
+type Secrets = BTreeMap<String, SecretString>;
+
 const TEXT: &str = "text";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -28,15 +30,15 @@ pub(super) struct Blank {
     form: Vec<String>,
     headers: Vec<(HeaderName, String)>,
     templates: Environment<'static>,
-    secrets: BTreeMap<String, SecretString>,
+    secrets: Secrets,
 }
 
 impl Blank {
-    pub(super) fn new(config: &WebhookConfig, secrets: BTreeMap<String, SecretString>) -> Result<Self, ChannelError> {
+    pub(super) fn new(config: &WebhookConfig, secrets: Secrets) -> Result<Self, ChannelError> {
         check_body(config)?;
         let origin = origin(&config.url)?;
-        let templates = templates(config, false)?;
-        try_json(config)?;
+        let templates = templates(config, &secrets, false)?;
+        try_json(config, &secrets)?;
         let names = |fields: &BTreeMap<String, String>| fields.keys().cloned().collect();
         Ok(Self {
             origin,
@@ -233,28 +235,28 @@ fn check_body(config: &WebhookConfig) -> Result<(), ChannelError> {
     }
 }
 
-fn templates(config: &WebhookConfig, samples: bool) -> Result<Environment<'static>, ChannelError> {
+fn templates(config: &WebhookConfig, secrets: &Secrets, samples: bool) -> Result<Environment<'static>, ChannelError> {
     let mut templates = template::environment(samples);
-    template::add(&mut templates, "url", URL, &config.url)?;
+    template::add(&mut templates, "url", URL, &config.url, secrets)?;
     if let Some(text) = &config.template {
         let name = if config.body == Body::Json { JSON } else { TEXT };
-        template::add(&mut templates, "template", name, text)?;
+        template::add(&mut templates, "template", name, text, secrets)?;
     }
     for (key, fields) in [("query", &config.query), ("form", &config.form)] {
         for (name, text) in fields {
-            template::add(&mut templates, key, &field(key, name), text)?;
+            template::add(&mut templates, key, &field(key, name), text, secrets)?;
         }
     }
     for (name, text) in &config.headers {
-        template::add(&mut templates, "headers", &field("header", name), text)?;
+        template::add(&mut templates, "headers", &field("header", name), text, secrets)?;
     }
     Ok(templates)
 }
 
 /// Fills a JSON template with values that would break out of quotes: what then is no JSON never will be for sure.
-fn try_json(config: &WebhookConfig) -> Result<(), ChannelError> {
-    let templates = templates(config, true)?;
-    let names = ["id", "to_name", "to_address", "date", "subject", "text", "html", "medium", "facts", "secret"];
+fn try_json(config: &WebhookConfig, secrets: &Secrets) -> Result<(), ChannelError> {
+    let templates = templates(config, secrets, true)?;
+    let names = template::NAMES.into_iter().chain(["secret"]);
     let values = Value::from_pairs(names.map(|name| (name, Sample::value())));
     // Logic that samples cannot go through (arithmetic, loops over facts) is judged when it runs.
     let Some(Ok(text)) = templates.get_template(JSON).ok().map(|template| template.render(&values)) else {
@@ -327,6 +329,9 @@ mod tests {
             "template = '[\"{{ facts.title }}\"]'",
             "template = '{\"text\": \"{{ text|safe }}\"}'",
             "headers = { 'a b' = 'c' }",
+            "query = { a = '{{ mobile }}' }",
+            "query = { a = '{{ secret.other }}' }",
+            "template = '{{ tekst }}'",
         ] {
             assert!(form(&format!("url = 'http://a.test/'\n{toml}")).is_err(), "{toml}");
         }

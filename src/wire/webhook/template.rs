@@ -3,12 +3,15 @@
 //! **Invariant:** whatever a value holds, in the URL it is percent-encoded, in a JSON body it is one JSON value; `safe`
 //! and `autoescape` change nothing about that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+
+use secrecy::SecretString;
 
 use crate::wire::ChannelError;
 use crate::wire::line::percent_encoded;
@@ -30,17 +33,36 @@ pub(super) fn environment(samples: bool) -> Environment<'static> {
     environment
 }
 
-/// Adds a template that stands under `key` in the configuration.
+/// What templates can speak of, besides `secret.NAME`.
+pub(super) const NAMES: [&str; 9] =
+    ["id", "to_name", "to_address", "date", "subject", "text", "html", "medium", "facts"];
+
+/// Adds a template that stands under `key` in the configuration, if it speaks of nothing unknown.
 pub(super) fn add(
     environment: &mut Environment<'static>,
     key: &'static str,
     name: &str,
     text: &str,
+    secrets: &BTreeMap<String, SecretString>,
 ) -> Result<(), ChannelError> {
-    let place = name.to_owned();
-    environment.add_template_owned(place, text.to_owned()).map_err(|error| {
+    let added = environment.add_template_owned(name.to_owned(), text.to_owned());
+    let template = added.and_then(|()| environment.get_template(name)).map_err(|error| {
         ChannelError::new(key, "a template", format!("{} in {text:?}", error.detail().unwrap_or("an error")))
-    })
+    })?;
+    let is_global = |name: &str| environment.globals().any(|(global, _)| global == name);
+    let is_known = |name: &str| match name.split('.').collect::<Vec<_>>()[..] {
+        ["secret", secret, ..] => secrets.contains_key(secret),
+        [first, ..] => first == "secret" || NAMES.contains(&first) || is_global(first),
+        [] => false,
+    };
+    match template.undeclared_variables(true).iter().filter(|name| !is_known(name)).min() {
+        Some(name) if name.starts_with("secret.") => {
+            let known: Vec<_> = secrets.keys().map(|name| format!("secret.{name}")).collect();
+            Err(ChannelError::new(key, format!("a secret of this channel ({})", known.join(", ")), name))
+        }
+        Some(name) => Err(ChannelError::new(key, format!("{} or secret.NAME", NAMES.join(", ")), name)),
+        None => Ok(()),
+    }
 }
 
 /// What a failed template says to people.
