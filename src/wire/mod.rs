@@ -1,10 +1,12 @@
 //! The wire: one channel each way out of the house. A channel takes a rendered [`Message`] and answers with an
-//! [`Outcome`](crate::core::delivery::Outcome); it decides nothing else.
+//! [`Outcome`]; it decides nothing else.
 //!
 //! **Invariant:** a channel holds no transaction and no state that a restart would miss; every send has a timeout; no
 //! text that a peer or an item gave reaches a header or an envelope unchecked; secrets never reach an outcome's reason.
 
+use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -16,6 +18,10 @@ use crate::core::delivery::{DeliveryId, Outcome};
 pub mod email;
 pub mod folder;
 pub mod webhook;
+
+pub mod line;
+pub mod redaction;
+pub mod trust;
 
 /// One message, rendered and ready to go to one address.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,7 +52,13 @@ pub trait Channel: Send + Sync {
     /// What kind of address it writes to, and so the form of its words.
     fn medium(&self) -> Medium;
 
-    /// Sends one message and waits for the peer's answer, at most the channel's timeout.
+    /// How many messages it sends at once; more wait for their turn.
+    fn at_once(&self) -> usize;
+
+    /// The longest that one try takes once it is its turn; a lease on a delivery must be longer.
+    fn longest(&self) -> Duration;
+
+    /// Sends one message and waits for the peer's answer, at most [`Channel::longest`].
     async fn send(&self, message: &Message) -> Outcome;
 
     /// The dialogue of a try with one message, for `duban send-test --trace`: lines of `> said` and `< heard`, without
@@ -58,3 +70,30 @@ pub trait Channel: Send + Sync {
 
 /// A channel that many may use at once.
 pub type SharedChannel = Arc<dyn Channel>;
+
+/// A channel's configuration that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: expected {expected}, got {got}")]
+pub struct ChannelError {
+    /// The key inside the channel's table.
+    pub key: &'static str,
+    /// What can stand there.
+    pub expected: String,
+    /// What stands there.
+    pub got: String,
+}
+
+impl ChannelError {
+    pub(crate) fn new(key: &'static str, expected: impl Into<String>, got: impl Display) -> Self {
+        Self { key, expected: expected.into(), got: got.to_string() }
+    }
+}
+
+/// `path` as seen from `folder`, where the file that names it lies.
+pub(crate) fn seen_from(folder: &std::path::Path, path: &mut std::path::PathBuf) {
+    *path = folder.join(&*path);
+}
+
+const fn yes() -> bool {
+    true
+}

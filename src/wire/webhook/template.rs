@@ -1,0 +1,122 @@
+//! Templates, and the places that their values cannot leave.
+//!
+//! **Invariant:** whatever a value holds, in the URL it is percent-encoded, in a JSON body it is one JSON value; `safe`
+//! and `autoescape` change nothing about that.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::value::{Object, ObjectRepr, Value};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+
+use secrecy::SecretString;
+
+use crate::wire::ChannelError;
+use crate::wire::line::percent_encoded;
+
+/// The name of the URL's template.
+pub(super) const URL: &str = "url";
+/// The name of a JSON body's template.
+pub(super) const JSON: &str = "json";
+
+const FUEL: u64 = 100_000;
+
+/// An environment without templates. One for samples lets every name be missing.
+pub(super) fn environment(samples: bool) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_undefined_behavior(if samples { UndefinedBehavior::Chainable } else { UndefinedBehavior::Strict });
+    environment.set_formatter(move |out, state, value| put(out, state, value, samples));
+    environment.add_filter("b64encode", |text: &str| STANDARD.encode(text));
+    environment
+}
+
+/// What templates can speak of, besides `secret.NAME`.
+pub(super) const NAMES: [&str; 9] =
+    ["id", "to_name", "to_address", "date", "subject", "text", "html", "medium", "facts"];
+
+/// Adds a template that stands under `key` in the configuration, if it speaks of nothing unknown.
+pub(super) fn add(
+    environment: &mut Environment<'static>,
+    key: &'static str,
+    name: &str,
+    text: &str,
+    secrets: &BTreeMap<String, SecretString>,
+) -> Result<(), ChannelError> {
+    let added = environment.add_template_owned(name.to_owned(), text.to_owned());
+    let template = added.and_then(|()| environment.get_template(name)).map_err(|error| {
+        ChannelError::new(key, "a template", format!("{} in {text:?}", error.detail().unwrap_or("an error")))
+    })?;
+    let is_global = |name: &str| environment.globals().any(|(global, _)| global == name);
+    let is_known = |name: &str| match name.split('.').collect::<Vec<_>>()[..] {
+        ["secret", secret, ..] => secrets.contains_key(secret),
+        [first, ..] => first == "secret" || NAMES.contains(&first) || is_global(first),
+        [] => false,
+    };
+    match template.undeclared_variables(true).iter().filter(|name| !is_known(name)).min() {
+        Some(name) if name.starts_with("secret.") => {
+            let known: Vec<_> = secrets.keys().map(|name| format!("secret.{name}")).collect();
+            Err(ChannelError::new(key, format!("a secret of this channel ({})", known.join(", ")), name))
+        }
+        Some(name) => Err(ChannelError::new(key, format!("{} or secret.NAME", NAMES.join(", ")), name)),
+        None => Ok(()),
+    }
+}
+
+/// What a failed template says to people.
+pub(super) fn reason(error: &Error) -> String {
+    format!("the channel's template failed: {error}")
+}
+
+fn put(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value, samples: bool) -> Result<(), Error> {
+    if value.is_undefined() && !samples {
+        return Err(Error::new(ErrorKind::UndefinedError, "a name has no value"));
+    }
+    let written = match state.name() {
+        URL => out.write_str(&percent_encoded(&plain(value))),
+        JSON => out.write_str(&json(value)?),
+        _ => out.write_str(&plain(value)),
+    };
+    written.map_err(Error::from)
+}
+
+fn plain(value: &Value) -> String {
+    if value.is_none() || value.is_undefined() { String::new() } else { value.to_string() }
+}
+
+/// One JSON value. Text that calls itself safe (the result of `tojson`) is believed if it is one.
+fn json(value: &Value) -> Result<String, Error> {
+    if let Some(text) = value.as_str().filter(|_| value.is_safe())
+        && serde_json::from_str::<serde_json::Value>(text).is_ok()
+    {
+        return Ok(text.to_owned());
+    }
+    serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, format!("a value has no JSON: {error}")))
+}
+
+/// Stands for any value when a template is tried out: whatever is asked of it, it is the nastiest of texts.
+#[derive(Debug)]
+pub(super) struct Sample;
+
+impl Sample {
+    pub(super) fn value() -> Value {
+        Value::from_object(Self)
+    }
+}
+
+impl Object for Sample {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, _key: &Value) -> Option<Value> {
+        Some(Self::value())
+    }
+
+    fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("\",\n\\']}")
+    }
+}
