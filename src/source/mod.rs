@@ -165,14 +165,14 @@ impl Fetched {
             let place = self.table.place(row.number);
             mapped.rejected.push(Rejection { place, id, reason: reason.to_owned() });
         };
-        let cells = match &row.cells {
-            Ok(cells) => *cells,
-            Err(reason) => return reject(None, reason),
-        };
-        if let Some(Twin::Copy) = self.twins.get(&row.index) {
+        let twin = self.twins.get(&row.index);
+        if let Some(reason) = &row.flaw {
+            return reject(self.plan.id_of(row.cells), reason);
+        }
+        if twin == Some(&Twin::Copy) {
             return;
         }
-        match (reading.item(cells), self.twins.get(&row.index)) {
+        match (reading.item(row.cells), twin) {
             (Ok(item), Some(Twin::Ambiguous(reason))) => reject(Some(item.key.id), reason),
             (Ok(item), _) => mapped.items.push(item),
             (Err(refusal), _) => reject(refusal.id, &refusal.reason),

@@ -5,10 +5,10 @@
 
 /// Why `query` is not one reading statement.
 pub(super) fn refusal(query: &str) -> Option<String> {
-    let mut words = Scan { text: query.as_bytes(), at: 0 };
+    let pieces = Scan { text: query.as_bytes(), at: 0 };
     let mut first = None;
     let mut ended = false;
-    while let Some(piece) = words.next() {
+    for piece in pieces {
         match piece {
             Piece::End => ended = true,
             _ if ended => return Some("expected one statement, got another one after its end (;)".to_owned()),

@@ -41,8 +41,10 @@ pub(super) struct Row<'t, 'v> {
     pub index: usize,
     /// Its number as people count: a line of a file, a row of an answer.
     pub number: u64,
-    /// One cell for each column, or why there are none.
-    pub cells: Result<&'v [Cell<'t>], String>,
+    /// One cell for each column, or none where the columns cannot be told apart.
+    pub cells: &'v [Cell<'t>],
+    /// Why this row gives no item; cells beside the flaw may still say whose row it is.
+    pub flaw: Option<String>,
 }
 
 /// One cell.

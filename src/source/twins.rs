@@ -5,7 +5,7 @@ use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
-use super::table::{Cell, Table};
+use super::table::{Cell, Row, Table};
 use crate::core::digest::Digest;
 
 /// What is known about rows whose id occurs more than once, by their position.
@@ -50,7 +50,7 @@ pub(super) fn find(table: &dyn Table, id: usize, telling: &[usize]) -> Twins {
 fn suspects(table: &dyn Table, id: usize) -> HashSet<usize> {
     let state = RandomState::new();
     let mut hashes = Vec::with_capacity(table.rows());
-    each_id(table, id, &mut |text, index, _, _| hashes.push((state.hash_one(text), index)));
+    each_id(table, id, &mut |text, row| hashes.push((state.hash_one(text), row.index)));
     hashes.sort_unstable();
     let same = hashes.windows(2).filter(|pair| pair[0].0 == pair[1].0);
     same.flat_map(|pair| [pair[0].1, pair[1].1]).collect()
@@ -63,8 +63,9 @@ fn sightings(
     suspects: &HashSet<usize>,
 ) -> HashMap<String, Vec<Sighting>> {
     let mut by_id: HashMap<String, Vec<Sighting>> = HashMap::new();
-    each_id(table, id, &mut |text, index, number, cells| {
-        if suspects.contains(&index) {
+    each_id(table, id, &mut |text, row| {
+        if suspects.contains(&row.index) {
+            let (index, number, cells) = (row.index, row.number, row.cells);
             let content = content(telling.iter().map(|&column| if column == id { None } else { cells.get(column) }));
             by_id.entry(text.to_owned()).or_default().push(Sighting { index, number, content });
         }
@@ -72,13 +73,14 @@ fn sightings(
     by_id
 }
 
-fn each_id(table: &dyn Table, id: usize, see: &mut dyn FnMut(&str, usize, u64, &[Cell<'_>])) {
+type See<'s> = dyn FnMut(&str, &Row<'_, '_>) + 's;
+
+fn each_id(table: &dyn Table, id: usize, see: &mut See<'_>) {
     for chunk in 0..table.chunks() {
         table.visit(chunk, &mut |row| {
-            let Ok(cells) = row.cells else { return };
-            let text = cells.get(id).and_then(Cell::text).unwrap_or_default();
+            let text = row.cells.get(id).and_then(Cell::text).unwrap_or_default();
             if !text.trim().is_empty() {
-                see(text.trim(), row.index, row.number, cells);
+                see(text.trim(), &row);
             }
         });
     }

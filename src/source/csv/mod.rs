@@ -144,3 +144,6 @@ fn read_whole(path: &Path) -> Result<Vec<u8>, PollError> {
 fn unreadable(path: &Path, problem: &str) -> PollError {
     PollError::Unreadable { place: path.display().to_string(), problem: problem.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

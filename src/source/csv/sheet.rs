@@ -97,7 +97,7 @@ impl Sheet {
                 got: format!("other bytes{hint}"),
             }
         })?;
-        if let Some(flaw) = self.flaw(record.bytes, &spans, None) {
+        if let Some(flaw) = Self::flaw(record.bytes, &spans, &[]) {
             return Err(PollError::Structure { place, problem: flaw });
         }
         Ok(spans.iter().map(|span| cell_text(text, *span).trim().into()).collect())
@@ -120,12 +120,8 @@ impl Sheet {
     }
 
     /// What is wrong with a record of which the text is good.
-    fn flaw(&self, record: &[u8], spans: &[Span], columns: Option<&[Name]>) -> Option<String> {
-        let name =
-            |at: usize| columns.and_then(|c| c.get(at)).map_or_else(|| format!("{}", at + 1), |n| format!("\"{n}\""));
-        if columns.is_some_and(|columns| columns.len() != spans.len()) {
-            return Some(format!("expected {} cells, got {}", self.columns.len(), spans.len()));
-        }
+    fn flaw(record: &[u8], spans: &[Span], columns: &[Name]) -> Option<String> {
+        let name = |at: usize| columns.get(at).map_or_else(|| (at + 1).to_string(), |name| format!("\"{name}\""));
         if let Some(at) = spans.iter().position(|span| span.end - span.start > LONGEST_CELL) {
             let got = spans[at].end - spans[at].start;
             return Some(format!("column {}: expected at most {LONGEST_CELL} bytes, got {got}", name(at)));
@@ -138,18 +134,35 @@ impl Sheet {
         Some(format!("column {}: expected text, got a NUL byte", name(at)))
     }
 
-    fn cells<'t>(&self, record: &Record<'t>, spans: &[Span], cells: &mut Vec<Cell<'t>>) -> Result<(), String> {
+    /// A record's cells, and what is wrong with it. Broken text spoils its cell, not the others.
+    fn cells<'t>(&self, record: &Record<'t>, spans: &[Span], cells: &mut Vec<Cell<'t>>) -> Option<String> {
         cells.clear();
-        let text = self.text(record.bytes).map_err(|bad| {
-            let at = spans.iter().position(|span| bad <= span.end).unwrap_or(0);
-            let column = self.columns.get(at).map_or("", |name| &**name);
-            format!("column \"{column}\": expected {}, got other bytes", self.encoding.name())
-        })?;
-        if let Some(flaw) = self.flaw(record.bytes, spans, Some(&self.columns)) {
-            return Err(flaw);
+        if spans.len() != self.columns.len() {
+            return Some(format!("expected {} cells, got {}", self.columns.len(), spans.len()));
         }
-        cells.extend(spans.iter().map(|span| Cell::Text(cell_text(text, *span))));
-        Ok(())
+        match self.text(record.bytes) {
+            Ok(text) => {
+                cells.extend(spans.iter().map(|span| Cell::Text(cell_text(text, *span))));
+                Self::flaw(record.bytes, spans, &self.columns)
+            }
+            Err(bad) => {
+                cells.extend(spans.iter().map(|span| {
+                    let text = self.text(record.bytes.get(span.start..span.end).unwrap_or_default());
+                    let whole = |text: &'t str| cell_text(text, Span { start: 0, end: text.len(), ..*span });
+                    text.map_or(Cell::Bytes, |text| Cell::Text(whole(text)))
+                }));
+                let column = spans.iter().position(|span| bad <= span.end).and_then(|at| self.columns.get(at));
+                Some(self.broken_text(column.map_or("", |name| &**name), record.bytes.get(bad)))
+            }
+        }
+    }
+
+    fn broken_text(&self, column: &str, byte: Option<&u8>) -> String {
+        let got = match (self.encoding, byte) {
+            (Encoding::Utf8, Some(byte)) => format!("byte 0x{byte:02X}"),
+            _ => "other bytes".to_owned(),
+        };
+        format!("column \"{column}\": expected {}, got {got}", self.encoding.name())
     }
 }
 
@@ -168,8 +181,8 @@ impl Table for Sheet {
         let records = Records::new(&self.bytes, offset, line, self.dialect).flatten().take(CHUNK);
         for (at, record) in records.enumerate() {
             split(record.bytes, self.dialect, &mut spans);
-            let read = self.cells(&record, &spans, &mut cells);
-            see(Row { index: chunk * CHUNK + at, number: record.line, cells: read.map(|()| cells.as_slice()) });
+            let flaw = self.cells(&record, &spans, &mut cells);
+            see(Row { index: chunk * CHUNK + at, number: record.line, cells: &cells, flaw });
         }
     }
 

@@ -59,7 +59,7 @@ impl Cells<'_> {
             Json::Object(map) => {
                 let fields = map.iter().map(|(name, json)| {
                     let value = self.json(name, json)?;
-                    clean(name).map(|name| (name.into(), value))
+                    clean(name).map(|name| (name, value))
                 });
                 Value::Map(fields.collect::<Result<Fields, String>>()?)
             }

@@ -301,3 +301,6 @@ impl Draft {
         column.map(|column| self.column(column, key))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Mapping;
+use super::reading::id_of;
 use crate::core::value::Name;
-use crate::source::table::proposal;
+use crate::source::table::{Cell, proposal};
 
 /// A mapping with its columns found.
 #[derive(Debug)]
@@ -44,6 +45,11 @@ impl Plan {
     /// The table's column of the id.
     pub fn id(&self) -> usize {
         self.at[self.mapping.id]
+    }
+
+    /// The id that a row says, if it can be read.
+    pub fn id_of(&self, row: &[Cell<'_>]) -> Option<Arc<str>> {
+        row.get(self.id()).and_then(|cell| id_of(cell).ok())
     }
 
     /// The table's columns that can make two items differ.

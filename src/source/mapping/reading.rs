@@ -238,7 +238,7 @@ type Map = serde_json::Map<String, Json>;
 type ReadJson<'p, T> = fn(&mut Reading<'p>, &Map) -> Result<T, String>;
 
 /// The id that a cell says, or what was expected of it.
-fn id_of(cell: &Cell<'_>) -> Result<Arc<str>, String> {
+pub(super) fn id_of(cell: &Cell<'_>) -> Result<Arc<str>, String> {
     let text = cell.text().unwrap_or_default();
     let id = text.trim();
     if id.is_empty() {
