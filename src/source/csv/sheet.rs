@@ -70,18 +70,21 @@ impl Sheet {
                 return Err(PollError::TooLarge { place: place.to_owned(), problem });
             }
         }
-        if !last.ended {
-            let cells = self.count(&last);
-            if cells < columns.len() {
-                let problem =
-                    format!("expected {} cells, got {cells} and the end of the file: it was cut", columns.len());
-                return Err(broken(last.line, problem));
-            }
-            if final_newline {
-                return Err(broken(last.line, "expected a line end at the end of the file: it was cut".to_owned()));
-            }
-        }
+        self.check_end(&last, columns.len(), final_newline).map_err(|problem| broken(last.line, problem))?;
         (self.columns, self.header_line, self.chunks, self.rows) = (columns, header_line, chunks, rows);
+        Ok(())
+    }
+
+    /// Was the file cut in its last record?
+    fn check_end(&self, last: &Record<'_>, columns: usize, final_newline: bool) -> Result<(), String> {
+        let mut spans = Vec::new();
+        split(last.bytes, self.dialect, &mut spans);
+        if !last.ended && spans.len() < columns {
+            return Err(format!("expected {columns} cells, got {} and the end of the file: it was cut", spans.len()));
+        }
+        if !last.ended && final_newline {
+            return Err("expected a line end at the end of the file: it was cut".to_owned());
+        }
         Ok(())
     }
 
@@ -101,12 +104,6 @@ impl Sheet {
             return Err(PollError::Structure { place, problem: flaw });
         }
         Ok(spans.iter().map(|span| cell_text(text, *span).trim().into()).collect())
-    }
-
-    fn count(&self, record: &Record<'_>) -> usize {
-        let mut spans = Vec::new();
-        split(record.bytes, self.dialect, &mut spans);
-        spans.len()
     }
 
     /// A record's text, or the position from which on it is none.

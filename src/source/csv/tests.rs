@@ -210,8 +210,9 @@ fn pauses_and_extensions_come_from_columns_or_json() {
 
 #[test]
 fn chunks_give_each_row_once_with_its_line() {
-    let rows: String =
-        (0..10_000).map(|n| format!("{n},\"t\n{n}\",{}\n", if n % 5000 == 4999 { "bad" } else { "" })).collect();
+    let received = |n: u32| if n % 5000 == 4999 { "bad" } else { "" };
+    let rows: Vec<String> = (0..10_000).map(|n| format!("{n},\"t\n{n}\",{}\n", received(n))).collect();
+    let rows = rows.concat();
     let source = source(MAPPING, "path = 'tickets.csv'");
     let fetched = source.read_bytes(format!("id,title,received\n{rows}").into_bytes()).expect("poll");
     assert_eq!((fetched.rows(), fetched.chunks()), (10_000, 3));
@@ -240,6 +241,20 @@ async fn a_file_is_fetched_from_disk_or_the_error_names_it() {
     assert!(error.contains("gone.csv: expected a file that can be read, got: No such file"), "{error}");
     here.config.path = folder.path().to_owned();
     assert!(here.fetch().await.expect_err("folder").to_string().ends_with("expected a regular file"));
+}
+
+#[test]
+fn a_cell_text_can_stand_for_a_value() {
+    let mapping = "id = 'id'\nkind = 'x'\nraw = false\n[fields]\n\
+                   status = { column = 's', values = { 'Closed' = 'closed', '' = 'new' } }\n\
+                   done = { column = 's', type = 'bool', values = { 'Closed' = true, 'Open' = false, '' = false } }\n\
+                   subject = { value = 'enterprise' }\n";
+    let mapped = fetch(mapping, "", b"id,s\n1,Closed\n2, \n3,Open\n4,Other\n").expect("poll");
+    let json = serde_json::to_value(&mapped.items).expect("json");
+    assert_eq!(json[0]["fields"], serde_json::json!({"done": true, "status": "closed", "subject": "enterprise"}));
+    assert_eq!(json[1]["fields"]["status"], "new");
+    assert_eq!(json[2]["fields"]["status"], "Open", "what is not named passes");
+    assert!(shown(&mapped.rejected)[0].starts_with("tickets.csv:5: column \"s\": expected true or false"));
 }
 
 #[test]

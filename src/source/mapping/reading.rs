@@ -4,6 +4,7 @@
 //! different chunks do not contend for one counter.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -36,6 +37,9 @@ pub(in crate::source) struct Reading<'p> {
     cells: Cells<'p>,
     /// For each column of the table: texts that were seen, and the current row's text.
     pools: Vec<Pool>,
+    /// Texts that stand in the configuration.
+    words: Pool,
+    calendar: Name,
     texts: Vec<Option<Arc<str>>>,
 }
 
@@ -49,6 +53,8 @@ impl<'p> Reading<'p> {
             raw_names: plan.raw.iter().map(|(_, name)| own(name)).collect(),
             cells: Cells { moments: &plan.mapping.moments, offsets: Offsets::default() },
             pools: (0..columns).map(|_| Pool::default()).collect(),
+            words: Pool::default(),
+            calendar: "calendar".into(),
             texts: vec![None; columns],
         }
     }
@@ -71,7 +77,7 @@ impl<'p> Reading<'p> {
         let mut item = Item { fields: self.fields(row)?, ..Item::new(key, kind) };
         if let Some(word) = &mapping.calendar {
             let calendar = self.word(word, row)?.map_or(Value::Missing, Value::Text);
-            item.fields.push("calendar".into(), calendar);
+            item.fields.push(self.calendar.clone(), calendar);
         }
         if let Some(columns) = &mapping.pauses {
             item.pauses = self.pauses(columns, row)?;
@@ -88,18 +94,32 @@ impl<'p> Reading<'p> {
         let mut fields = Fields::with_capacity(mapping.fields.len() + 1);
         for (at, field) in mapping.fields.iter().enumerate() {
             let value = match &field.origin {
-                Origin::Constant(value) => value.clone(),
-                Origin::Column { column, values } => {
-                    let known = values.get(self.shown(*column, row).as_ref().map_or("", |text| text.trim()));
-                    match known.filter(|_| !values.is_empty()) {
-                        Some(value) => value.clone(),
-                        None => self.value(*column, field.kind, row)?,
-                    }
-                }
+                Origin::Constant(value) => self.own(value),
+                Origin::Column { column, values } => match self.translated(*column, values, row) {
+                    Some(value) => self.own(value),
+                    None => self.value(*column, field.kind, row)?,
+                },
             };
             fields.push(self.names[at].clone(), value);
         }
         Ok(fields)
+    }
+
+    /// A value of the configuration, in this chunk's own copy.
+    fn own(&mut self, value: &Value) -> Value {
+        if let Value::Text(text) = value { Value::Text(self.words.share(text)) } else { value.clone() }
+    }
+
+    fn translated<'v>(
+        &self,
+        column: usize,
+        values: &'v BTreeMap<String, Value>,
+        row: &[Cell<'_>],
+    ) -> Option<&'v Value> {
+        if values.is_empty() {
+            return None;
+        }
+        values.get(self.shown(column, row).as_deref().unwrap_or("").trim())
     }
 
     fn value(&mut self, column: usize, kind: FieldKind, row: &[Cell<'_>]) -> Result<Value, String> {
@@ -142,11 +162,11 @@ impl<'p> Reading<'p> {
 
     fn word(&mut self, word: &Word, row: &[Cell<'_>]) -> Result<Option<Arc<str>>, String> {
         let (column, values) = match word {
-            Word::Constant(text) => return Ok(Some(text.clone())),
+            Word::Constant(text) => return Ok(Some(self.words.share(text))),
             Word::Column { column, values } => (*column, values),
         };
         if let Some(word) = values.get(self.shown(column, row).as_deref().unwrap_or("").trim()) {
-            return Ok(Some(word.clone()));
+            return Ok(Some(self.words.share(word)));
         }
         let Some(text) = self.known(column, row)? else { return Ok(None) };
         let word = self.pools[self.plan.at[column]].share(text.trim());

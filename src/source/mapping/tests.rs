@@ -97,3 +97,19 @@ fn the_keys_of_a_mapping_are_known() {
     assert_eq!(keys.keys().map(String::as_str).collect::<Vec<_>>(), known);
     toml::from_str::<MappingConfig>(&keys.to_string()).expect("all of them");
 }
+
+#[test]
+fn a_mapping_can_be_flattened_into_a_larger_table() {
+    #[derive(serde::Deserialize)]
+    struct Outer {
+        every: String,
+        #[serde(flatten)]
+        mapping: MappingConfig,
+    }
+    let outer: Outer = toml::from_str(
+        "every = '5m'\nid = 'id'\nkind = { column = 'k' }\n[fields]\na = 'b'\nn = { value = 1 }\nx = { column = 'x', values = { y = 2.5 } }",
+    )
+    .expect("outer");
+    assert_eq!((outer.every.as_str(), outer.mapping.fields.len()), ("5m", 3));
+    assert_eq!(outer.mapping.missing, [""]);
+}

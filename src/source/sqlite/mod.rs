@@ -1,7 +1,8 @@
 //! A query on a SQLite database as a source.
 //!
 //! **Invariant:** the connection is read-only, the query is one reading statement, and one that takes too long is
-//! really stopped, not only left alone.
+//! really stopped, not only left alone. (Of a database in WAL mode that nobody has open, SQLite itself may put its
+//! `-shm` file beside it; the data are never touched.)
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

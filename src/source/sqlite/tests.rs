@@ -151,7 +151,7 @@ fn the_time_for_an_answer_is_written_with_its_unit() {
         toml::from_str::<SqliteConfig>(&format!("path = 'x'\nquery = 'SELECT 1'\ntimeout = '{text}'"))
             .map(|c| c.timeout)
     };
-    assert_eq!(timeout("2m").ok(), Some(Duration::from_secs(120)));
+    assert_eq!(timeout("2m").ok(), Some(Duration::from_mins(2)));
     for text in ["30", "s", "", "0s", "61m", "-1s", "1.5s", "5分"] {
         assert!(timeout(text).expect_err(text).to_string().contains("expected a time from 1s to 60m"), "{text}");
     }
