@@ -193,4 +193,25 @@ mod tests {
         assert!(lines.join(&mut parent).expect_err("many").reason.ends_with("at most 1000 rows, got 1001"));
         assert!(parent.fields.is_empty());
     }
+
+    #[test]
+    fn an_attachment_that_cannot_work_is_named() {
+        let mapping = |source: &str, text: &str| {
+            let text = format!("id = 'id'\nkind = 'x'\nraw = false\nfields.title = 't'\n{text}");
+            Mapping::new(source, &toml::from_str(&text).expect("config")).expect("mapping")
+        };
+        let (parent, child) = (mapping("projects", ""), mapping("lines", "fields.project_id = 'p'"));
+        let problems = |field: &str, key: &str| {
+            let config = AttachConfig { key: key.into(), ..config(false) };
+            config.problems(field, &parent, &child).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(problems("lines", "project_id"), Vec::<String>::new());
+        assert_eq!(
+            problems("lines", "projectid"),
+            ["attach.lines.key: expected a field of lines, got \"projectid\" (did you mean \"project_id\"?)"]
+        );
+        assert_eq!(problems("title", "project_id"), ["attach.title: field `title` is mapped already"]);
+        assert_eq!(problems("done_at", "project_id"), ["attach.done_at: a name that ends in _at is an instant"]);
+        assert!(problems("new", "project_id")[0].contains("`is_new`"));
+    }
 }
