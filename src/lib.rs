@@ -9,6 +9,8 @@ pub mod secret;
 
 pub mod tell;
 
+pub mod source;
+
 pub mod store;
 
 pub mod wire;

@@ -1,0 +1,152 @@
+//! **Guard**: is this poll believable? A source that is cut short or changed looks like a source whose items are gone.
+//!
+//! **Invariant:** an empty poll is never believed. What is not believed changes nothing but the source's own health.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// When a poll is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuardLimits {
+    /// The least share of the previous good poll's rows that must be there.
+    pub min_share: f64,
+    /// The largest share of rejected rows …
+    pub max_rejected_share: f64,
+    /// … which counts only beyond this many rejected rows.
+    pub max_rejected_rows: u64,
+}
+
+/// A fifth and ten rows: a rejected row's item keeps its last good state, so to go on harms nothing, while a void
+/// poll holds up every good row. The quota is there for a source whose format has changed, which spoils most rows.
+impl Default for GuardLimits {
+    fn default() -> Self {
+        Self { min_share: 0.5, max_rejected_share: 0.2, max_rejected_rows: 10 }
+    }
+}
+
+/// Whether a poll may change anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may.
+    Believed,
+    /// It may not, for this reason.
+    Doubted(Doubt),
+}
+
+/// Why a poll is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "doubt", rename_all = "snake_case")]
+pub enum Doubt {
+    /// It has no rows.
+    Empty {
+        /// The rows of the previous good poll, if there was one.
+        before: Option<u64>,
+    },
+    /// Every row was rejected.
+    NothingGood {
+        /// The rows read.
+        rows: u64,
+    },
+    /// It has far fewer rows than the poll before.
+    Shrunk {
+        /// The good rows.
+        good: u64,
+        /// The rows of the previous good poll.
+        before: u64,
+        /// The least that would have been believed.
+        at_least: u64,
+    },
+    /// Too many rows were rejected.
+    Rejected {
+        /// The rows rejected.
+        rejected: u64,
+        /// The rows read.
+        rows: u64,
+        /// The most that would have been believed.
+        at_most: u64,
+    },
+}
+
+/// Judges a poll by its counts: `rows` were read, `rejected` of them rejected, and the last poll that was believed
+/// had `before` good ones.
+pub fn judge_poll(before: Option<u64>, rows: u64, rejected: u64, limits: &GuardLimits) -> Verdict {
+    let good = rows.saturating_sub(rejected);
+    let at_least = before.map_or(0, |before| share_of(before, limits.min_share, f64::ceil));
+    let at_most = share_of(rows, limits.max_rejected_share, f64::floor).max(limits.max_rejected_rows);
+    let doubt = if rows == 0 {
+        Doubt::Empty { before }
+    } else if good == 0 {
+        Doubt::NothingGood { rows }
+    } else if rejected > at_most {
+        Doubt::Rejected { rejected, rows, at_most }
+    } else if good < at_least {
+        Doubt::Shrunk { good, before: before.unwrap_or(0), at_least }
+    } else {
+        return Verdict::Believed;
+    };
+    Verdict::Doubted(doubt)
+}
+
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn share_of(count: u64, share: f64, round: fn(f64) -> f64) -> u64 {
+    round(count as f64 * share.clamp(0.0, 1.0)) as u64
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty { before: None } => f.write_str("the source has no rows"),
+            Self::Empty { before: Some(before) } => {
+                write!(f, "the source has no rows, the last good poll had {before}")
+            }
+            Self::NothingGood { rows } => write!(f, "all rows ({rows}) were rejected"),
+            Self::Shrunk { good, before, at_least } => {
+                write!(f, "expected at least {at_least} rows after {before} in the last good poll, got {good}")
+            }
+            Self::Rejected { rejected, rows, at_most } => {
+                write!(f, "expected at most {at_most} rejected rows of {rows}, got {rejected}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_poll_of_likely_size_is_believed() {
+        let judge = |before, rows, rejected| match judge_poll(before, rows, rejected, &GuardLimits::default()) {
+            Verdict::Believed => "believed".to_owned(),
+            Verdict::Doubted(doubt) => doubt.to_string(),
+        };
+        for (before, rows, rejected, says) in [
+            (None, 1, 0, "believed"),
+            (None, 0, 0, "the source has no rows"),
+            (Some(5000), 0, 0, "the source has no rows, the last good poll had 5000"),
+            (Some(0), 0, 0, "the source has no rows, the last good poll had 0"),
+            (Some(1), 1, 0, "believed"),
+            (Some(5000), 2500, 0, "believed"),
+            (Some(5000), 2499, 0, "expected at least 2500 rows after 5000 in the last good poll, got 2499"),
+            (Some(3), 1, 0, "expected at least 2 rows after 3 in the last good poll, got 1"),
+            (Some(10), 100_000, 0, "believed"),
+            (None, 11, 10, "believed"),
+            (None, 3, 3, "all rows (3) were rejected"),
+            (None, 12, 11, "expected at most 10 rejected rows of 12, got 11"),
+            (None, 1000, 200, "believed"),
+            (None, 1000, 201, "expected at most 200 rejected rows of 1000, got 201"),
+            (None, 2, 9, "all rows (2) were rejected"),
+        ] {
+            assert_eq!(judge(before, rows, rejected), says, "{before:?} {rows} {rejected}");
+        }
+    }
+
+    #[test]
+    fn limits_are_configured_by_name() {
+        let limits: GuardLimits = toml::from_str("min_share = 0.9").expect("limits");
+        assert!(matches!(judge_poll(Some(100), 89, 0, &limits), Verdict::Doubted(Doubt::Shrunk { .. })));
+        assert!(toml::from_str::<GuardLimits>("min_shar = 0.9").is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! A mapping laid over the columns that a poll really has.
+
+use std::sync::Arc;
+
+use super::Mapping;
+use super::reading::id_of;
+use crate::core::value::Name;
+use crate::source::table::{Cell, proposal};
+
+/// A mapping with its columns found.
+#[derive(Debug)]
+pub(in crate::source) struct Plan {
+    pub(super) mapping: Arc<Mapping>,
+    /// The mapping's columns → the table's.
+    pub(super) at: Vec<usize>,
+    /// The table's columns that an item keeps as they came.
+    pub(super) raw: Vec<(usize, Name)>,
+}
+
+impl Plan {
+    /// Finds the mapping's columns; the error says which are not there, or are there twice.
+    pub fn new(mapping: Arc<Mapping>, columns: &[Name]) -> Result<Self, String> {
+        let mut problems = Vec::new();
+        let mut at = Vec::new();
+        for wanted in mapping.columns() {
+            let mut found = columns.iter().enumerate().filter(|(_, there)| &***there == wanted.as_str());
+            match (found.next(), found.next()) {
+                (Some((column, _)), None) => at.push(column),
+                (None, _) => {
+                    let meant = proposal(wanted, columns.iter().map(|there| &**there));
+                    problems.push(format!("expected column \"{wanted}\"{meant}"));
+                }
+                (Some(_), Some(_)) => problems.push(format!("expected one column \"{wanted}\", got several")),
+            }
+        }
+        if !problems.is_empty() {
+            let there: Vec<String> = columns.iter().take(60).map(|name| name.escape_debug().to_string()).collect();
+            let more = if columns.len() > 60 { ", …" } else { "" };
+            return Err(format!("{}; the columns are: {}{more}", problems.join("; "), there.join(", ")));
+        }
+        let raw = if mapping.raw { kept(columns) } else { Vec::new() };
+        Ok(Self { mapping, at, raw })
+    }
+
+    /// The table's column of the id.
+    pub fn id(&self) -> usize {
+        self.at[self.mapping.id]
+    }
+
+    /// The id that a row says, if it can be read.
+    pub fn id_of(&self, row: &[Cell<'_>]) -> Option<Arc<str>> {
+        row.get(self.id()).and_then(|cell| id_of(cell).ok())
+    }
+
+    /// The table's columns that can make two items differ.
+    pub fn telling(&self) -> Vec<usize> {
+        if self.mapping.raw { self.raw.iter().map(|(column, _)| *column).collect() } else { self.at.clone() }
+    }
+}
+
+/// Columns with a name; of several with the same name the first.
+fn kept(columns: &[Name]) -> Vec<(usize, Name)> {
+    let mut kept: Vec<(usize, Name)> = Vec::new();
+    for (column, name) in columns.iter().enumerate() {
+        if !name.is_empty() && kept.iter().all(|(_, other)| other != name) {
+            kept.push((column, name.clone()));
+        }
+    }
+    kept
+}

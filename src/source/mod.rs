@@ -1,0 +1,187 @@
+//! Sources: where items come from. A source reads a foreign system, and the [mapping] says what its columns mean.
+//!
+//! A poll has two steps. [`Source::fetch`] reads everything there is, or fails as a whole. [`Fetched::map`] turns it
+//! into items a chunk at a time, which needs no IO and can be done on several threads. Between the two, the [guard]
+//! judges whether the poll is believable.
+//!
+//! **Invariant:** what is fetched is complete. A row that cannot be read is a [`Rejection`] with its place and reason
+//! and spoils no other row; whatever puts the whole poll in doubt is a [`PollError`]. Nothing in here writes to a
+//! source.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::core::item::Item;
+
+pub mod attach;
+pub mod csv;
+pub mod guard;
+pub mod mapping;
+pub mod moment;
+pub mod sqlite;
+mod statement;
+mod table;
+mod twins;
+
+use mapping::Mapping;
+use mapping::plan::Plan;
+use mapping::reading::Reading;
+use table::{Row, Table};
+use twins::{Twin, Twins};
+
+/// A foreign system that can be asked for all its items.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Reads everything that the source has now.
+    async fn fetch(&self) -> Result<Fetched, PollError>;
+}
+
+/// Everything that one poll read, complete, and not yet mapped.
+pub struct Fetched {
+    table: Box<dyn Table>,
+    plan: Plan,
+    twins: Twins,
+}
+
+/// The items of one chunk, and the rows that gave none.
+#[derive(Debug, Default)]
+pub struct Mapped {
+    /// The items, in the order of their rows.
+    pub items: Vec<Item>,
+    /// The rows that were kept out.
+    pub rejected: Vec<Rejection>,
+}
+
+/// A row that is kept out of a poll. Its item, if it is known, keeps its last good state: it is not absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Where people find it: `tickets.csv:12`.
+    pub place: String,
+    /// Whose row it is, if that could be read.
+    pub id: Option<Arc<str>>,
+    /// Why: the column, what was expected, what was got.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Rejection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.reason)
+    }
+}
+
+/// Why a whole poll is void. It changes nothing but the source's own health.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PollError {
+    /// The source cannot be opened or read, or changed while it was read.
+    #[error("{place}: {problem}")]
+    Unreadable {
+        /// The file or the database.
+        place: String,
+        /// What went wrong.
+        problem: String,
+    },
+    /// The bytes are not in the declared encoding at all.
+    #[error("{place}: expected {expected}, got {got}")]
+    Encoding {
+        /// The file.
+        place: String,
+        /// The declared encoding.
+        expected: &'static str,
+        /// What the bytes look like.
+        got: String,
+    },
+    /// The rows cannot be told apart: a quote that never ends, a file that was cut, no header.
+    #[error("{place}: {problem}")]
+    Structure {
+        /// The file and the line.
+        place: String,
+        /// What was expected, what was got.
+        problem: String,
+    },
+    /// Columns that the mapping names are not there.
+    #[error("{place}: {problem}")]
+    Columns {
+        /// The header's line, or the database.
+        place: String,
+        /// Which ones, what they may have been meant to be, and what is there.
+        problem: String,
+    },
+    /// The database refused the query.
+    #[error("{place}: {problem}")]
+    Query {
+        /// The database.
+        place: String,
+        /// What it says.
+        problem: String,
+    },
+    /// The answer took too long, and the query was stopped.
+    #[error("{place}: expected an answer within {limit_s} s, stopped the query")]
+    Timeout {
+        /// The database.
+        place: String,
+        /// The limit, in seconds.
+        limit_s: u64,
+    },
+    /// There is more than can be held.
+    #[error("{place}: {problem}")]
+    TooLarge {
+        /// The file or the database.
+        place: String,
+        /// The limit.
+        problem: String,
+    },
+}
+
+impl Fetched {
+    /// Finds the mapping's columns and the rows with the same id; `place` is where the columns stand.
+    fn new(table: impl Table + 'static, mapping: Arc<Mapping>, place: &str) -> Result<Self, PollError> {
+        let plan = Plan::new(mapping, table.columns())
+            .map_err(|problem| PollError::Columns { place: place.to_owned(), problem })?;
+        let twins = twins::find(&table, plan.id(), &plan.telling());
+        Ok(Self { table: Box::new(table), plan, twins })
+    }
+
+    /// How many rows were read, among them those that will be rejected.
+    pub fn rows(&self) -> u64 {
+        self.table.rows() as u64
+    }
+
+    /// How many chunks the rows lie in.
+    pub fn chunks(&self) -> usize {
+        self.table.chunks()
+    }
+
+    /// The items of one chunk. Chunks can be mapped in any order and in parallel.
+    pub fn map(&self, chunk: usize) -> Mapped {
+        let mut reading = Reading::new(&self.plan, self.table.columns().len());
+        let mut mapped = Mapped::default();
+        self.table.visit(chunk, &mut |row| self.map_row(&mut reading, &row, &mut mapped));
+        mapped
+    }
+
+    fn map_row(&self, reading: &mut Reading<'_>, row: &Row<'_, '_>, mapped: &mut Mapped) {
+        let mut reject = |id, reason: &str| {
+            let place = self.table.place(row.number);
+            mapped.rejected.push(Rejection { place, id, reason: reason.to_owned() });
+        };
+        let twin = self.twins.get(&row.index);
+        if let Some(reason) = &row.flaw {
+            return reject(self.plan.id_of(row.cells), reason);
+        }
+        if twin == Some(&Twin::Copy) {
+            return;
+        }
+        match (reading.item(row.cells), twin) {
+            (Ok(item), Some(Twin::Ambiguous(reason))) => reject(Some(item.key.id), reason),
+            (Ok(item), _) => mapped.items.push(item),
+            (Err(refusal), _) => reject(refusal.id, &refusal.reason),
+        }
+    }
+}
+
+impl std::fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetched").field("rows", &self.rows()).field("chunks", &self.chunks()).finish_non_exhaustive()
+    }
+}
