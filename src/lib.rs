@@ -1,3 +1,4 @@
 //! duban (督办).
 pub mod core;
+pub mod rules;
 pub mod wire;
