@@ -7,6 +7,8 @@ pub mod schedule;
 
 pub mod secret;
 
+pub mod rules;
+
 pub mod tell;
 
 pub mod source;
@@ -14,5 +16,9 @@ pub mod source;
 pub mod store;
 
 pub mod wire;
+
+pub mod config;
+
+pub mod playbook;
 
 pub mod daemon;

@@ -10,3 +10,5 @@ pub mod directory;
 pub mod plan;
 
 pub mod seal;
+
+pub mod words;

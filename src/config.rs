@@ -1,0 +1,330 @@
+//! `duban.toml`: every key with its default, read strictly.
+//!
+//! **Invariant:** an unknown key is an error with its place; a relative path is relative to the file that names it; no
+//! secret stands in the file itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::delivery::RetryPolicy;
+use crate::core::limit::{Limit, YellowDefault};
+use crate::secret::SecretRef;
+use crate::source::attach::AttachConfig;
+use crate::source::csv::CsvConfig;
+use crate::source::guard::GuardLimits;
+use crate::source::mapping::config::MappingConfig;
+use crate::source::sqlite::SqliteConfig;
+use crate::tell::words::Language;
+use crate::wire::email::SmtpConfig;
+use crate::wire::folder::FolderConfig;
+use crate::wire::webhook::WebhookConfig;
+
+/// What `duban.toml` says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The language of messages.
+    pub language: Language,
+    /// The office's calendar: a built-in name or a file.
+    pub calendar: String,
+    /// Further calendars, for windows and items that name them.
+    pub calendars: Vec<String>,
+    /// The folder of the rules; without it `rules` beside this file, else `../rules`.
+    pub rules_dir: Option<PathBuf>,
+    /// Who can be told.
+    pub contacts: PathBuf,
+    /// The ladders.
+    pub ladders: PathBuf,
+    /// A folder of templates that replace built-in ones.
+    pub templates: PathBuf,
+    /// Which rules run.
+    pub rules: RulesConfig,
+    /// What holds for all windows.
+    pub windows: WindowsConfig,
+    /// Where duban keeps its memory.
+    pub store: StoreConfig,
+    /// How messages leave.
+    pub notify: NotifyConfig,
+    /// The ways out of the house.
+    pub channels: BTreeMap<String, ChannelConfig>,
+    /// The systems that are watched.
+    pub source: BTreeMap<String, SourceConfig>,
+    /// The page of open cards.
+    pub web: WebConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            language: Language::ZhCn,
+            calendar: "cn".into(),
+            calendars: Vec::new(),
+            rules_dir: None,
+            contacts: "contacts.csv".into(),
+            ladders: "ladders.toml".into(),
+            templates: "templates".into(),
+            rules: RulesConfig::default(),
+            windows: WindowsConfig::default(),
+            store: StoreConfig::default(),
+            notify: NotifyConfig::default(),
+            channels: BTreeMap::new(),
+            source: BTreeMap::new(),
+            web: WebConfig::default(),
+        }
+    }
+}
+
+/// `[rules]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RulesConfig {
+    /// The rules that run, by name.
+    pub enabled: Vec<String>,
+}
+
+impl Default for RulesConfig {
+    fn default() -> Self {
+        Self { enabled: vec!["2110".into(), "137".into()] }
+    }
+}
+
+/// `[windows]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WindowsConfig {
+    /// When a window turns yellow if its rule says nothing.
+    pub yellow: YellowDefault,
+    /// How long a pause may last before operators are told.
+    pub pause_limit: Limit,
+}
+
+impl Default for WindowsConfig {
+    fn default() -> Self {
+        Self { yellow: YellowDefault::default(), pause_limit: "60d".parse().expect("60d is a limit") }
+    }
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// The SQLite file. Under systemd, a relative path is relative to the state directory.
+    pub sqlite: PathBuf,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { sqlite: "duban.db".into() }
+    }
+}
+
+/// Whether messages reach the people they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// 试运行: everything is planned, rendered and recorded, and goes to `rehearsal_to`.
+    #[default]
+    Rehearsal,
+    /// Messages go out.
+    Live,
+}
+
+/// `[notify]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotifyConfig {
+    /// Rehearsal or live.
+    pub mode: Mode,
+    /// Where a rehearsal's messages go.
+    pub rehearsal_to: RehearsalTo,
+    /// The ladder of windows that name none.
+    pub ladder: String,
+    /// What short messages begin with, such as 【督办】.
+    pub signature: String,
+    /// Where the board is for its readers; empty means that no message holds a link.
+    pub base_url: String,
+}
+
+impl Default for NotifyConfig {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Rehearsal,
+            rehearsal_to: RehearsalTo::default(),
+            ladder: "handlers".into(),
+            signature: "【督办】".into(),
+            base_url: String::new(),
+        }
+    }
+}
+
+/// Where a rehearsal's messages go: a folder, or one address of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum RehearsalTo {
+    /// Files in a folder.
+    Folder(PathBuf),
+    /// One address.
+    Address {
+        /// The channel.
+        channel: String,
+        /// The address.
+        address: String,
+    },
+}
+
+impl Default for RehearsalTo {
+    fn default() -> Self {
+        Self::Folder("rehearsal".into())
+    }
+}
+
+/// `[channels.NAME]`: exactly one kind, and how it tries again.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelConfig {
+    /// Mail over SMTP.
+    pub smtp: Option<SmtpConfig>,
+    /// Files in a folder.
+    pub folder: Option<FolderConfig>,
+    /// An HTTP call.
+    pub webhook: Option<WebhookConfig>,
+    /// The password of the SMTP user.
+    pub password: Option<SecretRef>,
+    /// Secrets that the webhook's templates use as `secret.NAME`.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretRef>,
+    /// How it tries again.
+    #[serde(default)]
+    pub retry: RetryPolicy,
+}
+
+/// `[source.NAME]`: what is polled, when, and what its columns mean.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SourceConfig {
+    /// An interval such as `5m`.
+    pub every: Option<String>,
+    /// A cron line on the office's clock, such as `*/10 8-18 * * MON-FRI`.
+    pub cron: Option<String>,
+    /// What the columns mean.
+    #[serde(flatten)]
+    pub mapping: MappingConfig,
+    /// A CSV file.
+    pub csv: Option<CsvConfig>,
+    /// A query on an SQLite file.
+    pub sqlite: Option<SqliteConfig>,
+    /// When a poll is believed.
+    #[serde(default)]
+    pub guard: GuardLimits,
+    /// Items of other sources that belong to items of this one.
+    #[serde(default)]
+    pub attach: BTreeMap<String, AttachConfig>,
+}
+
+/// `[web]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebConfig {
+    /// Where the page listens; empty means nowhere.
+    pub listen: String,
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct ConfigProblem {
+    /// The file and the key.
+    pub place: String,
+    /// What was expected and what was got.
+    pub problem: String,
+}
+
+impl ConfigProblem {
+    /// A problem at a place.
+    pub fn at(place: impl Into<String>, problem: impl ToString) -> Self {
+        Self { place: place.into(), problem: problem.to_string() }
+    }
+}
+
+impl Config {
+    /// Reads a configuration's text. `path` is shown in messages.
+    pub fn read(path: &str, text: &str) -> Result<Self, Vec<ConfigProblem>> {
+        let config: Self =
+            toml::from_str(text).map_err(|e| vec![ConfigProblem::at(path, e.to_string().trim_end())])?;
+        let mut problems = unknown_source_keys(path, text);
+        for (name, source) in &config.source {
+            let place = format!("{path}: source.{name}");
+            problems.extend(source.problems().into_iter().map(|p| ConfigProblem::at(&*place, p)));
+        }
+        for (name, channel) in &config.channels {
+            let place = format!("{path}: channels.{name}");
+            problems.extend(channel.problems().into_iter().map(|p| ConfigProblem::at(&*place, p)));
+        }
+        if let RehearsalTo::Address { channel, .. } = &config.notify.rehearsal_to
+            && !config.channels.contains_key(channel)
+        {
+            let known = config.channels.keys().cloned().collect::<Vec<_>>().join(", ");
+            let problem = format!("expected one of the channels ({known}), got {channel:?}");
+            problems.push(ConfigProblem::at(format!("{path}: notify.rehearsal_to"), problem));
+        }
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// The folder of the rules, as configured or found beside the configuration.
+    pub fn rules_folder(&self, base: &Path) -> PathBuf {
+        match &self.rules_dir {
+            Some(folder) => base.join(folder),
+            None if base.join("rules").is_dir() => base.join("rules"),
+            None => base.join("../rules"),
+        }
+    }
+}
+
+impl SourceConfig {
+    const KEYS: [&str; 6] = ["every", "cron", "csv", "sqlite", "guard", "attach"];
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if usize::from(self.csv.is_some()) + usize::from(self.sqlite.is_some()) != 1 {
+            problems.push("expected exactly one of csv and sqlite".into());
+        }
+        if self.every.is_some() == self.cron.is_some() {
+            problems.push("expected exactly one of every and cron".into());
+        }
+        problems
+    }
+}
+
+impl ChannelConfig {
+    fn problems(&self) -> Vec<String> {
+        let kinds = [self.smtp.is_some(), self.folder.is_some(), self.webhook.is_some()];
+        let mut problems = Vec::new();
+        if kinds.iter().filter(|k| **k).count() != 1 {
+            problems.push("expected exactly one of smtp, folder and webhook".into());
+        }
+        if self.password.is_some() && self.smtp.is_none() {
+            problems.push("password goes with smtp".into());
+        }
+        if !self.secrets.is_empty() && self.webhook.is_none() {
+            problems.push("secrets go with webhook".into());
+        }
+        problems
+    }
+}
+
+/// A flattened table cannot refuse unknown keys itself.
+fn unknown_source_keys(path: &str, text: &str) -> Vec<ConfigProblem> {
+    let known: Vec<&str> = SourceConfig::KEYS.into_iter().chain(MappingConfig::KEYS).collect();
+    let file: toml::Table = text.parse().unwrap_or_default();
+    let sources = file.get("source").and_then(toml::Value::as_table).into_iter().flatten();
+    let mut problems = Vec::new();
+    for (name, source) in sources {
+        for key in source.as_table().into_iter().flat_map(toml::Table::keys).filter(|key| !known.contains(&key.as_str())) {
+            let nearest = known.iter().min_by_key(|k| strsim::damerau_levenshtein(k, key));
+            let problem = format!("unknown key {key:?}, did you mean {:?}?", nearest.unwrap_or(&""));
+            problems.push(ConfigProblem::at(format!("{path}: source.{name}"), problem));
+        }
+    }
+    problems
+}

@@ -1,0 +1,141 @@
+//! What a rule says about itself, and for which time each of its versions speaks.
+//!
+//! A window whose `from` lies outside `EFFECTIVE` to `EXPIRES` is left to the newest stored version of that rule that
+//! covers it. So a new `EFFECTIVE` means "only what starts later", an unchanged one "recompute what is open".
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use rhai::{AST, ASTFlags, Expr, Position, Stmt};
+use serde::{Deserialize, Serialize};
+
+use super::error::nearest;
+use super::shape::Complaint;
+use crate::core::Instant;
+use crate::core::item::Item;
+use crate::core::value::Value;
+
+/// The constants that a rule may declare.
+const CONSTANTS: [&str; 5] = ["TITLE", "BASIS", "EFFECTIVE", "EXPIRES", "RECHECK"];
+
+/// How often a rule whose answer depends on the date is judged again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recheck {
+    /// Each day.
+    Daily,
+    /// Each working day.
+    WorkingDaily,
+    /// On the first of each month.
+    Monthly,
+}
+
+/// What a rule's constants say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// `TITLE`: what people call it.
+    pub title: Option<Arc<str>>,
+    /// `BASIS`: the document that it carries out.
+    pub basis: Option<Arc<str>>,
+    /// `EFFECTIVE`: the first day on which what it times may start.
+    pub effective: Option<NaiveDate>,
+    /// `EXPIRES`: the last such day.
+    pub expires: Option<NaiveDate>,
+    /// `RECHECK`: how often `findings(item, today)` is asked again.
+    pub recheck: Option<Recheck>,
+}
+
+impl Meta {
+    /// Reads the constants of a rule; everything else outside functions is a complaint.
+    pub(super) fn read(ast: &AST) -> Result<Self, Vec<Complaint>> {
+        let mut meta = Self::default();
+        let mut complaints = Vec::new();
+        for statement in ast.statements() {
+            match constant(statement) {
+                Ok(Some((name, value, at))) => {
+                    if let Err(problem) = meta.set(name, value) {
+                        complaints.push((problem, at));
+                    }
+                }
+                Ok(None) => {}
+                Err(complaint) => complaints.push(complaint),
+            }
+        }
+        if let (Some(effective), Some(expires)) = (meta.effective, meta.expires)
+            && expires < effective
+        {
+            complaints.push(("EXPIRES lies before EFFECTIVE".to_owned(), Position::NONE));
+        }
+        if complaints.is_empty() { Ok(meta) } else { Err(complaints) }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "TITLE" => self.title = Some(value.into()),
+            "BASIS" => self.basis = Some(value.into()),
+            "EFFECTIVE" => self.effective = Some(date(name, value)?),
+            "EXPIRES" => self.expires = Some(date(name, value)?),
+            "RECHECK" => {
+                self.recheck = Some(match value {
+                    "daily" => Recheck::Daily,
+                    "working-daily" => Recheck::WorkingDaily,
+                    "monthly" => Recheck::Monthly,
+                    _ => return Err(format!("RECHECK is daily, working-daily or monthly, got {value:?}")),
+                });
+            }
+            _ => {
+                let hint = nearest(name, CONSTANTS).map_or_else(
+                    || format!("; a rule declares {}, numbers belong in params.toml", CONSTANTS.join(" ")),
+                    |near| format!("; did you mean {near}?"),
+                );
+                return Err(format!("unknown constant {name}{hint}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the rule speaks for what starts at an instant, by its date in the office's zone.
+    pub(super) fn covers(&self, at: Instant, zone: Tz) -> bool {
+        let date = at.with_timezone(&zone).date_naive();
+        self.effective.is_none_or(|from| from <= date) && self.expires.is_none_or(|to| date <= to)
+    }
+
+    /// Whether everything that `older` speaks for, this newer version speaks for too.
+    pub(super) fn shadows(&self, older: &Self) -> bool {
+        let starts = self.effective.is_none_or(|from| older.effective.is_some_and(|older| from <= older));
+        let ends = self.expires.is_none_or(|to| older.expires.is_some_and(|older| older <= to));
+        starts && ends
+    }
+}
+
+fn constant(statement: &Stmt) -> Result<Option<(&str, &str, Position)>, Complaint> {
+    match statement {
+        Stmt::Noop(_) => Ok(None),
+        Stmt::Var(variable, flags, at) if flags.contains(ASTFlags::CONSTANT) => match &variable.1 {
+            Expr::StringConstant(text, _) => Ok(Some((&variable.0.name, text, *at))),
+            other => Err((format!("{} is a text", variable.0.name), other.position())),
+        },
+        other => Err(("outside its functions a rule has constants only".to_owned(), other.position())),
+    }
+}
+
+fn date(name: &str, value: &str) -> Result<NaiveDate, String> {
+    value.parse().map_err(|_| format!("{name} is a date such as 2024-01-01, got {value:?}"))
+}
+
+/// Whether an item holds an instant for which a version does not speak.
+pub(super) fn reaches_outside(item: &Item, meta: &Meta, zone: Tz) -> bool {
+    fn any(value: &Value, outside: &dyn Fn(Instant) -> bool) -> bool {
+        match value {
+            Value::Instant(at) => outside(*at),
+            Value::List(list) => list.iter().any(|value| any(value, outside)),
+            Value::Map(fields) => fields.iter().any(|(_, value)| any(value, outside)),
+            _ => false,
+        }
+    }
+    let outside = |at: Instant| !meta.covers(at, zone);
+    item.fields.iter().any(|(_, value)| any(value, &outside))
+        || item.pauses.iter().any(|pause| outside(pause.from) || pause.to.is_some_and(outside))
+        || item.extensions.iter().any(|e| e.asked_at.is_some_and(outside) || e.approved_at.is_some_and(outside))
+}
