@@ -17,6 +17,8 @@ pub mod store;
 
 pub mod wire;
 
+pub mod calendars;
+
 pub mod config;
 
 pub mod playbook;

@@ -1,0 +1,408 @@
+//! **Playbook**: all that a reload replaces: calendars, rules, tables and parameters, ladders, contacts, templates.
+//! Immutable, one swap, versioned in the store.
+//!
+//! A playbook is made in two steps: [`gather`] reads the files, [`Playbook::build`] makes values of their texts. What was
+//! in force is stored as those texts, so the last good one can be built again without its files.
+//!
+//! **Invariant:** whatever is wrong with any file is told at once, with its place, and nothing that runs is touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendars;
+use crate::config::{Config, ConfigProblem, Mode, WindowsConfig};
+use crate::core::calendar::{Calendar, Calendars, read_calendar};
+use crate::core::contact::Medium;
+use crate::core::digest::Digest;
+use crate::core::ladder::Ladder;
+use crate::core::observe::Clockwork;
+use crate::rules::rulebook::{RuleFile, RuleInfo, Rulebook, StoredRule};
+use crate::rules::table::Tables;
+use crate::store::RuleRecord;
+use crate::tell::directory::Directory;
+use crate::tell::plan::{OPERATORS, Office};
+use crate::tell::words::{Language, Templates};
+
+/// The texts of a playbook by their role: `rules/2110.rhai`, `contacts.csv`, `calendars/0/cn.toml` …
+pub type Files = BTreeMap<String, String>;
+
+/// The file that holds the settings of `duban.toml` that belong to the playbook.
+const SETTINGS: &str = "settings.json";
+
+/// All that a reload replaces.
+#[derive(Debug)]
+pub struct Playbook {
+    /// The identity of its content.
+    pub version: Digest,
+    /// Its texts.
+    pub files: Files,
+    /// The clocks.
+    pub clockwork: Clockwork,
+    /// The rules.
+    pub rulebook: Rulebook,
+    /// What is known of each rule, by name.
+    pub rules: BTreeMap<Arc<str>, RuleInfo>,
+    /// Who works here and how they are reached.
+    pub office: Office,
+    /// The words.
+    pub templates: Templates,
+    /// The language of messages.
+    pub language: Language,
+    /// What short messages begin with.
+    pub signature: String,
+    /// Where the board is for its readers.
+    pub base_url: Option<String>,
+}
+
+/// The settings of `duban.toml` that belong to the playbook.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Settings {
+    language: Language,
+    calendars: Vec<String>,
+    enabled: Vec<String>,
+    windows: WindowsConfig,
+    mode: Mode,
+    ladder: String,
+    signature: String,
+    base_url: String,
+    channels: BTreeMap<String, Medium>,
+    /// The fields that sources map; `None` while no source is configured.
+    mapped: Option<BTreeSet<String>>,
+    /// How each text's path is shown to people.
+    shown: BTreeMap<String, String>,
+}
+
+/// Reads the files of a playbook. `base` is the folder of `duban.toml`; `channels` and `mapped` come from its wiring.
+pub fn gather(
+    config: &Config,
+    base: &Path,
+    channels: BTreeMap<String, Medium>,
+    mapped: Option<BTreeSet<String>>,
+) -> Result<Files, Vec<ConfigProblem>> {
+    let mut gathering = Gathering { base, files: Files::new(), shown: BTreeMap::new(), problems: Vec::new() };
+    let calendars: Vec<String> = std::iter::once(&config.calendar).chain(&config.calendars).cloned().collect();
+    for (index, name) in calendars.iter().enumerate() {
+        gathering.calendar(index, name);
+    }
+    gathering.rules(&config.rules_folder(base), &config.rules.enabled);
+    gathering.optional("contacts.csv", &base.join(&config.contacts), "");
+    gathering.optional("ladders.toml", &base.join(&config.ladders), include_str!("../config/ladders.toml"));
+    gathering.templates(&base.join(&config.templates));
+    let settings = Settings {
+        language: config.language,
+        calendars,
+        enabled: config.rules.enabled.clone(),
+        windows: config.windows.clone(),
+        mode: config.notify.mode,
+        ladder: config.notify.ladder.clone(),
+        signature: config.notify.signature.clone(),
+        base_url: config.notify.base_url.clone(),
+        channels,
+        mapped,
+        shown: gathering.shown,
+    };
+    if !gathering.problems.is_empty() {
+        return Err(gathering.problems);
+    }
+    let mut files = gathering.files;
+    files.insert(SETTINGS.into(), serde_json::to_string(&settings).expect("settings have JSON"));
+    Ok(files)
+}
+
+struct Gathering<'a> {
+    base: &'a Path,
+    files: Files,
+    shown: BTreeMap<String, String>,
+    problems: Vec<ConfigProblem>,
+}
+
+impl Gathering<'_> {
+    fn show(&self, path: &Path) -> String {
+        path.strip_prefix(self.base).unwrap_or(path).display().to_string()
+    }
+
+    fn put(&mut self, key: String, path: &Path, text: String) {
+        self.shown.insert(key.clone(), self.show(path));
+        self.files.insert(key, text);
+    }
+
+    /// Reads a text, UTF-8 or GB 18030.
+    fn read(&mut self, key: &str, path: &Path) -> Option<String> {
+        match calendars::read_text(path) {
+            Ok(text) => Some(text),
+            Err(e) => {
+                let problem = format!("expected a file that can be read ({key}): {e}");
+                self.problems.push(ConfigProblem::at(self.show(path), problem));
+                None
+            }
+        }
+    }
+
+    fn required(&mut self, key: &str, path: &Path) {
+        if let Some(text) = self.read(key, path) {
+            self.put(key.into(), path, text);
+        }
+    }
+
+    fn optional(&mut self, key: &str, path: &Path, default: &str) {
+        if path.exists() {
+            self.required(key, path);
+        } else {
+            self.put(key.into(), path, default.into());
+        }
+    }
+
+    fn calendar(&mut self, index: usize, name: &str) {
+        let folders = [self.base, &self.base.join("calendars")];
+        match calendars::gather(name, &folders) {
+            Ok(found) => {
+                for (file, text) in found.days {
+                    self.put(format!("calendars/{index}/{file}"), Path::new(&file), text);
+                }
+                self.put(format!("calendars/{index}.toml"), Path::new(&found.path), found.text);
+            }
+            Err(problem) => self.problems.push(ConfigProblem::at(format!("calendar {name:?}"), problem)),
+        }
+    }
+
+    fn rules(&mut self, folder: &Path, enabled: &[String]) {
+        for rule in enabled {
+            self.required(&format!("rules/{rule}.rhai"), &folder.join(format!("{rule}.rhai")));
+        }
+        self.optional("rules/params.toml", &folder.join("params.toml"), "");
+        let mut tables = Tables::new();
+        let params = self.files.get("rules/params.toml").cloned().unwrap_or_default();
+        // What is wrong with the parameters is told when the playbook is built.
+        if tables.read_params("params.toml", &params).is_ok() {
+            for (name, file) in tables.named() {
+                self.required(&format!("rules/tables/{name}"), &folder.join(file));
+            }
+        }
+    }
+
+    fn templates(&mut self, folder: &Path) {
+        for language in ["zh-CN", "en"] {
+            let Ok(entries) = std::fs::read_dir(folder.join(language)) else { continue };
+            for path in entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.is_file()) {
+                if let Some(name) = path.file_name().and_then(|n| n.to_str()).filter(|n| !n.starts_with('.')) {
+                    self.required(&format!("templates/{language}/{name}"), &path);
+                }
+            }
+        }
+    }
+}
+
+impl Playbook {
+    /// Makes a playbook of its texts. `versions` are the rule versions that were ever in force, oldest first.
+    pub fn build(files: Files, versions: &[RuleRecord]) -> Result<Self, Vec<ConfigProblem>> {
+        let settings: Settings = match files.get(SETTINGS).map(|text| serde_json::from_str(text)) {
+            Some(Ok(settings)) => settings,
+            _ => return Err(vec![ConfigProblem::at(SETTINGS, "expected the settings of a playbook")]),
+        };
+        let mut building = Building { files: &files, settings: &settings, problems: Vec::new() };
+        let calendars = building.calendars();
+        let zone = calendars.as_ref().map_or(chrono_tz::Tz::UTC, |c| c.office().zone());
+        let rulebook = building.rulebook(versions, zone);
+        let directory = building.directory();
+        let ladders = building.ladders();
+        let templates = building.templates();
+        let problems = building.problems;
+        let (Some(calendars), Some(rulebook), Some(directory), Some(ladders), Some(templates), true) =
+            (calendars, rulebook, directory, ladders, templates, problems.is_empty())
+        else {
+            return Err(problems);
+        };
+        let office = Office {
+            directory,
+            ladders,
+            ladder: settings.ladder.clone(),
+            channels: settings.channels.iter().map(|(name, medium)| (name.as_str().into(), *medium)).collect(),
+            quiet: calendars.office().clone(),
+            rehearsal: settings.mode == Mode::Rehearsal,
+        };
+        let version = Digest::of(files.iter().flat_map(|(key, text)| [key.as_bytes(), text.as_bytes()]));
+        Ok(Self {
+            version,
+            clockwork: Clockwork {
+                calendars,
+                yellow: settings.windows.yellow,
+                pause_limit: Some(settings.windows.pause_limit),
+            },
+            rules: rulebook.rules().map(|info| (info.name.clone(), info)).collect(),
+            rulebook,
+            office,
+            templates,
+            language: settings.language,
+            signature: settings.signature,
+            base_url: (!settings.base_url.is_empty()).then_some(settings.base_url),
+            files,
+        })
+    }
+
+    /// The office's calendar.
+    pub fn calendar(&self) -> &Arc<Calendar> {
+        self.clockwork.calendars.office()
+    }
+
+    /// The versions of its rules, for the store.
+    pub fn rule_records(&self, at: crate::core::Instant, by: &str) -> Vec<RuleRecord> {
+        let is_data = |key: &String| key.starts_with("rules/") && !key.ends_with(".rhai");
+        let data = || self.files.iter().filter(|(key, _)| is_data(key));
+        self.rules
+            .values()
+            .map(|info| RuleRecord {
+                rule: info.name.clone(),
+                version: info.version,
+                at,
+                by: by.into(),
+                text: info.text.to_string(),
+                tables: data().map(|(key, text)| (key.clone(), text.clone())).collect(),
+            })
+            .collect()
+    }
+}
+
+struct Building<'a> {
+    files: &'a Files,
+    settings: &'a Settings,
+    problems: Vec<ConfigProblem>,
+}
+
+impl Building<'_> {
+    fn text(&self, key: &str) -> &str {
+        self.files.get(key).map_or("", String::as_str)
+    }
+
+    fn shown(&self, key: &str) -> String {
+        self.settings.shown.get(key).cloned().unwrap_or_else(|| key.to_owned())
+    }
+
+    fn fail(&mut self, place: &str, problem: impl ToString) {
+        self.problems.push(ConfigProblem::at(place, problem));
+    }
+
+    fn calendars(&mut self) -> Option<Calendars> {
+        let mut all = Vec::new();
+        for index in 0..self.settings.calendars.len() {
+            let key = format!("calendars/{index}.toml");
+            let mut days = |name: &str| {
+                self.files.get(&format!("calendars/{index}/{name}")).cloned().ok_or_else(|| "no such file".to_owned())
+            };
+            match read_calendar(&self.shown(&key), self.text(&key), &mut days) {
+                Ok(calendar) => all.push(Arc::new(calendar)),
+                Err(wrong) => {
+                    self.problems.extend(wrong.into_iter().map(|w| ConfigProblem { place: w.place, problem: w.problem }));
+                }
+            }
+        }
+        let office = all.first().cloned()?;
+        Some(Calendars::new(office, all))
+    }
+
+    fn rulebook(&mut self, versions: &[RuleRecord], zone: chrono_tz::Tz) -> Option<Rulebook> {
+        let files: Vec<RuleFile> = self
+            .settings
+            .enabled
+            .iter()
+            .map(|name| {
+                let key = format!("rules/{name}.rhai");
+                RuleFile { name: name.clone(), path: self.shown(&key), text: self.text(&key).into() }
+            })
+            .collect();
+        let tables = match read_tables(self.files, &self.settings.shown) {
+            Ok(tables) => tables,
+            Err(problem) => {
+                self.problems.push(problem);
+                return None;
+            }
+        };
+        let stored: Vec<StoredRule> = versions.iter().rev().filter_map(stored_rule).collect();
+        match Rulebook::compile_with(&files, &tables, &stored, zone) {
+            Ok(rulebook) => {
+                if let Some(mapped) = &self.settings.mapped {
+                    let mapped = mapped.iter().map(String::as_str).collect();
+                    let unmapped = rulebook.unmapped(&mapped);
+                    self.problems.extend(unmapped.iter().map(rule_problem));
+                }
+                Some(rulebook)
+            }
+            Err(wrong) => {
+                self.problems.extend(wrong.iter().map(rule_problem));
+                None
+            }
+        }
+    }
+
+    fn directory(&mut self) -> Option<Directory> {
+        let text = self.text("contacts.csv");
+        if text.trim().is_empty() {
+            return Some(Directory::default());
+        }
+        let read = Directory::read(&self.shown("contacts.csv"), text);
+        read.map_err(|wrong| {
+            self.problems.extend(wrong.into_iter().map(|w| ConfigProblem { place: w.place, problem: w.problem }));
+        })
+        .ok()
+    }
+
+    fn ladders(&mut self) -> Option<BTreeMap<String, Ladder>> {
+        let place = self.shown("ladders.toml");
+        let mut ladders: BTreeMap<String, Ladder> = match toml::from_str(self.text("ladders.toml")) {
+            Ok(ladders) => ladders,
+            Err(e) => {
+                self.fail(&place, e.to_string().trim_end());
+                return None;
+            }
+        };
+        if !ladders.contains_key(&self.settings.ladder) {
+            let known = ladders.keys().cloned().collect::<Vec<_>>().join(", ");
+            self.fail(&place, format!("expected the ladder {:?} (notify.ladder), got {known}", self.settings.ladder));
+        }
+        if !ladders.contains_key(OPERATORS) {
+            self.fail(&place, format!("expected a ladder {OPERATORS:?} for what concerns duban itself"));
+        }
+        // A ladder may name more channels than an installation has; what is not there is not used.
+        for step in ladders.values_mut().flat_map(|ladder| &mut ladder.steps) {
+            for channels in [&mut step.yellow, &mut step.red] {
+                channels.retain(|channel| self.settings.channels.contains_key(channel));
+            }
+        }
+        Some(ladders)
+    }
+
+    fn templates(&mut self) -> Option<Templates> {
+        let overrides = self.files.iter().filter_map(|(key, text)| {
+            key.strip_prefix("templates/").map(|name| (name.to_owned(), text.clone()))
+        });
+        Templates::new(overrides).map_err(|e| self.fail("templates", e)).ok()
+    }
+}
+
+fn rule_problem(error: &crate::rules::error::RuleError) -> ConfigProblem {
+    ConfigProblem { place: error.path.to_string(), problem: error.to_string() }
+}
+
+/// The parameters and tables among a playbook's texts.
+fn read_tables(files: &Files, shown: &BTreeMap<String, String>) -> Result<Tables, ConfigProblem> {
+    let path = |key: &str| shown.get(key).cloned().unwrap_or_else(|| key.to_owned());
+    let problem = |e: crate::rules::table::TableError| ConfigProblem {
+        place: e.line.map_or_else(|| e.path.clone(), |line| format!("{}:{line}", e.path)),
+        problem: e.problem,
+    };
+    let mut tables = Tables::new();
+    let params = files.get("rules/params.toml").map_or("", String::as_str);
+    tables.read_params(&path("rules/params.toml"), params).map_err(problem)?;
+    for (key, text) in files.iter().filter(|(key, _)| key.starts_with("rules/tables/")) {
+        tables.read_table(&key["rules/tables/".len()..], &path(key), text).map_err(problem)?;
+    }
+    Ok(tables)
+}
+
+fn stored_rule(record: &RuleRecord) -> Option<StoredRule> {
+    let tables = read_tables(&record.tables, &BTreeMap::new()).ok()?;
+    let path = format!("{}@{}", record.rule, record.version);
+    Some(StoredRule { file: RuleFile { name: record.rule.to_string(), path, text: record.text.clone() }, tables })
+}
