@@ -9,8 +9,12 @@ pub mod secret;
 
 pub mod tell;
 
+pub mod calendars;
+
 pub mod store;
 
 pub mod wire;
 
 pub mod daemon;
+
+pub mod cli;

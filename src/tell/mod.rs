@@ -4,3 +4,9 @@
 //! that every try of a delivery says the same.
 
 pub mod facts;
+
+pub mod language;
+
+pub mod time_words;
+
+pub mod sum;
