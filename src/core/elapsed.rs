@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn pauses_are_taken_out_once() {
-        let text = "name = \"t\"\ntimezone = \"Asia/Shanghai\"\n[[hours]]\nspans = [\"09:00-12:00\", \"13:30-17:30\"]\n";
+        let text =
+            "name = \"t\"\ntimezone = \"Asia/Shanghai\"\n[[hours]]\nspans = [\"09:00-12:00\", \"13:30-17:30\"]\n";
         let calendar = read_calendar("t", text, &mut |_| Err(String::new())).expect("calendar");
         let at = |text: &str| format!("2026-03-{text}:00+08:00").parse::<Instant>().expect("instant");
         let pause = |from: &str, to: &str| Pause::new(at(from), (!to.is_empty()).then(|| at(to)));

@@ -259,7 +259,8 @@ impl Count<'_> {
         let first = self.calendar.day_of(self.start)?;
         let moved = self.calendar.day_of(self.course.starts_at())?;
         // `due` is exclusive, but a clock time at midnight is the midnight of the day that it counts.
-        let last = self.calendar.day_of(due.or(self.course.open_since()).unwrap_or(self.start).max(self.start + 1) - 1)?;
+        let last =
+            self.calendar.day_of(due.or(self.course.open_since()).unwrap_or(self.start).max(self.start + 1) - 1)?;
         let last_counted = counted.last().copied().unwrap_or(first);
         let is_done = due.is_some();
         let mut next = 0;
@@ -321,12 +322,7 @@ impl Count<'_> {
 
     fn line(&self, day: Day, part: Part) -> DayLine {
         let date = self.calendar.date(day);
-        DayLine {
-            date,
-            kind: DayKind::of(self.calendar, day),
-            covered: self.calendar.covered().contains(&date),
-            part,
-        }
+        DayLine { date, kind: DayKind::of(self.calendar, day), covered: self.calendar.covered().contains(&date), part }
     }
 
     fn pauses(&self, pauses: &[Pause], now: Instant) -> Result<Vec<(Pause, PauseEffect)>, Beyond> {
@@ -448,10 +444,7 @@ mod tests {
         );
         assert_eq!(effects("1wd", &[("04T10:00", "")]), [PauseEffect::Open]);
         let time = |minutes: i64| PauseEffect::Time { seconds: minutes * 60 };
-        assert_eq!(
-            effects("8wh", &[("03T11:00", "03T14:00"), ("03T13:00", "03T15:00")]),
-            [time(90), time(60)]
-        );
+        assert_eq!(effects("8wh", &[("03T11:00", "03T14:00"), ("03T13:00", "03T15:00")]), [time(90), time(60)]);
         let window = Window {
             pauses: vec![Pause::new(at("05T00:00"), None)],
             ..Window::new("w", "5wd".parse().expect("limit"), Some(at("03T10:00")))
