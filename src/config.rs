@@ -16,7 +16,7 @@ use crate::source::csv::CsvConfig;
 use crate::source::guard::GuardLimits;
 use crate::source::mapping::config::MappingConfig;
 use crate::source::sqlite::SqliteConfig;
-use crate::tell::words::Language;
+use crate::tell::language::Language;
 use crate::wire::email::SmtpConfig;
 use crate::wire::folder::FolderConfig;
 use crate::wire::webhook::WebhookConfig;
@@ -58,7 +58,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            language: Language::ZhCn,
+            language: Language::Chinese,
             calendar: "cn".into(),
             calendars: Vec::new(),
             rules_dir: None,

@@ -23,4 +23,8 @@ pub mod config;
 
 pub mod playbook;
 
+pub mod pipeline;
+
+pub mod courier;
+
 pub mod daemon;

@@ -24,7 +24,8 @@ use crate::rules::table::Tables;
 use crate::store::RuleRecord;
 use crate::tell::directory::Directory;
 use crate::tell::plan::{OPERATORS, Office};
-use crate::tell::words::{Language, Templates};
+use crate::tell::language::Language;
+use crate::tell::words::Templates;
 
 /// The texts of a playbook by their role: `rules/2110.rhai`, `contacts.csv`, `calendars/0/cn.toml` …
 pub type Files = BTreeMap<String, String>;

@@ -40,8 +40,19 @@ pub struct Course<'a> {
     amount: i64,
     /// The pauses that count: merged, ascending, not before the start; the last may be open (`Seconds::MAX`).
     pauses: Vec<(Seconds, Seconds)>,
-    /// For day limits: where a pause begins, and how many days it gives back.
-    gained: Vec<(Seconds, usize)>,
+    /// For day limits: the pauses that give days back.
+    gained: Vec<Gain>,
+}
+
+/// A pause of a day limit that gives days back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gain {
+    /// Where it begins, cut to the start.
+    pub from: Seconds,
+    /// Where it ends.
+    pub to: Seconds,
+    /// How many days that no earlier pause gave back.
+    pub days: usize,
 }
 
 /// How much of a limit is used, in its own unit: `whole` + `part` / `of`.
@@ -101,6 +112,16 @@ impl<'a> Course<'a> {
     /// Where counting starts.
     pub const fn starts_at(&self) -> Seconds {
         self.moved
+    }
+
+    /// The amount with what extends it: days (one for `0wd`) or seconds.
+    pub(super) const fn amount(&self) -> i64 {
+        self.amount
+    }
+
+    /// The pauses that give days back, in order of start.
+    pub(super) fn gained(&self) -> &[Gain] {
+        &self.gained
     }
 
     /// The pauses that count, merged; an open one ends at `Seconds::MAX`.
@@ -221,7 +242,7 @@ impl<'a> Course<'a> {
     }
 
     /// When the day on which the `units`th unit is used up ends for this limit.
-    fn end_of(&self, units: i64, day: Day) -> Result<Seconds, Beyond> {
+    pub(super) fn end_of(&self, units: i64, day: Day) -> Result<Seconds, Beyond> {
         match self.limit.end() {
             End::Midnight => self.calendar.start(day + 1),
             End::Close => self.calendar.close(day),
@@ -272,12 +293,12 @@ impl<'a> Course<'a> {
     }
 
     /// The day on which the nth unit is used up: each pause that begins before it gives its days back.
-    fn counted_day(&self, nth: i64) -> Result<Day, Beyond> {
+    pub(super) fn counted_day(&self, nth: i64) -> Result<Day, Beyond> {
         let before = usize::try_from(nth - 1).map_err(|_| Beyond)?;
         let mut index = self.first.checked_add(before).ok_or(Beyond)?;
         let mut day = self.day_at(index)?;
-        for &(pause, days) in &self.gained {
-            if self.end_of(nth, day)? <= pause {
+        for &Gain { from, days, .. } in &self.gained {
+            if self.end_of(nth, day)? <= from {
                 break;
             }
             index += days;
@@ -298,7 +319,7 @@ impl<'a> Course<'a> {
     /// A unit near the one that is being used at `at`.
     fn guess(&self, at: Seconds) -> Result<i64, Beyond> {
         let index = self.index_of(self.calendar.day_of(at)?)?;
-        let gained: usize = self.gained.iter().filter(|(pause, _)| *pause < at).map(|(_, days)| days).sum();
+        let gained: usize = self.gained.iter().filter(|gain| gain.from < at).map(|gain| gain.days).sum();
         Ok(i64::try_from(index.saturating_sub(gained + self.first)).unwrap_or(i64::MAX))
     }
 
@@ -312,7 +333,7 @@ impl<'a> Course<'a> {
             let first = self.index_of(self.calendar.day_of(from)? + 1)?.max(counted_before).max(self.first);
             let days = self.index_of(self.calendar.day_of(to)? + 1)?.saturating_sub(first);
             if days > 0 {
-                self.gained.push((from, days));
+                self.gained.push(Gain { from, to, days });
             }
         }
         match overlaps {
@@ -326,12 +347,12 @@ impl<'a> Course<'a> {
     }
 
     /// Time on the limit's own meter: working seconds, or seconds.
-    fn meter(&self, at: Seconds) -> Result<i64, Beyond> {
+    pub(super) fn meter(&self, at: Seconds) -> Result<i64, Beyond> {
         if self.limit.family().is_working() { self.calendar.work_until(at) } else { Ok(at) }
     }
 
     /// Time that went by unpaused; an open pause is left out, since nothing is asked about what lies behind its start.
-    fn unpaused(&self, from: Seconds, to: Seconds) -> Result<i64, Beyond> {
+    pub(super) fn unpaused(&self, from: Seconds, to: Seconds) -> Result<i64, Beyond> {
         let mut time = self.meter(to)? - self.meter(from)?;
         for &(pause, end) in self.pauses.iter().filter(|(_, end)| *end < Seconds::MAX) {
             let (pause, end) = (pause.clamp(from, to), end.clamp(from, to));

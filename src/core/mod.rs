@@ -18,7 +18,11 @@ pub mod limit;
 
 pub mod course;
 
+pub mod elapsed;
+
 pub mod reading;
+
+pub mod sum;
 
 pub mod window;
 

@@ -3,12 +3,18 @@
 //! **Invariant:** pure and synchronous. What is told is decided from values; what is said is made from sealed facts, so
 //! that every try of a delivery says the same.
 
-pub mod facts;
-
 pub mod directory;
 
 pub mod plan;
 
 pub mod seal;
+
+pub mod facts;
+
+pub mod language;
+
+pub mod time_words;
+
+pub mod sum;
 
 pub mod words;

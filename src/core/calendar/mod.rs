@@ -10,6 +10,7 @@
 //!
 //! **Invariant:** listed `holiday` = rest; listed `workday` = work (make-up day, 调休); else the weekday decides.
 
+mod coverage;
 mod file;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
+pub use coverage::missing_year;
 pub use file::{CalendarProblem, DayList, Hours, read_calendar};
 
 use super::Instant;
@@ -152,6 +154,11 @@ impl Calendar {
     /// What the day list says about a date.
     pub fn listed(&self, date: NaiveDate) -> Option<&Listed> {
         self.listed.get(&date)
+    }
+
+    /// All that the day list says, in the order of its dates.
+    pub fn all_listed(&self) -> impl Iterator<Item = (NaiveDate, &Listed)> {
+        self.listed.iter().map(|(date, listed)| (*date, listed))
     }
 
     /// An instant on the place's clock.
