@@ -250,8 +250,7 @@ impl ConfigProblem {
 impl Config {
     /// Reads a configuration's text. `path` is shown in messages.
     pub fn read(path: &str, text: &str) -> Result<Self, Vec<ConfigProblem>> {
-        let config: Self =
-            toml::from_str(text).map_err(|e| vec![ConfigProblem::at(path, e.to_string().trim_end())])?;
+        let config: Self = toml::from_str(text).map_err(|e| vec![ConfigProblem::at(path, e.to_string().trim_end())])?;
         let mut problems = unknown_source_keys(path, text);
         for (name, source) in &config.source {
             let place = format!("{path}: source.{name}");
@@ -320,7 +319,9 @@ fn unknown_source_keys(path: &str, text: &str) -> Vec<ConfigProblem> {
     let sources = file.get("source").and_then(toml::Value::as_table).into_iter().flatten();
     let mut problems = Vec::new();
     for (name, source) in sources {
-        for key in source.as_table().into_iter().flat_map(toml::Table::keys).filter(|key| !known.contains(&key.as_str())) {
+        for key in
+            source.as_table().into_iter().flat_map(toml::Table::keys).filter(|key| !known.contains(&key.as_str()))
+        {
             let nearest = known.iter().min_by_key(|k| strsim::damerau_levenshtein(k, key));
             let problem = format!("unknown key {key:?}, did you mean {:?}?", nearest.unwrap_or(&""));
             problems.push(ConfigProblem::at(format!("{path}: source.{name}"), problem));

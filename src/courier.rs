@@ -1,0 +1,407 @@
+//! The courier: **claim → render → send → settle**: one delivery, one lease, one send, one write.
+//!
+//! **Invariants:** nothing is sent without a recorded claim. Every try of a delivery says the same: what was sealed at the
+//! first claim. A settle names the lease that it was sent under. One hanging channel delays no other.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, mpsc};
+
+use crate::core::Instant;
+use crate::core::card::CardId;
+use crate::core::contact::Medium;
+use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
+use crate::core::item::ItemKey;
+use crate::core::notice::{Body, Notice, NoticeKind};
+use crate::pipeline::Pipeline;
+use crate::playbook::Playbook;
+use crate::store::{Claimed, Result, Seal, Settle, Store};
+use crate::tell::compose::{Desk, Matter, compose, thread};
+use crate::tell::facts::{Facts, Receiver};
+use crate::tell::seal::{Standing, look_again};
+use crate::time::Clock;
+use crate::wire::{Message, SharedChannel};
+
+/// Deliveries claimed at once.
+const BATCH: usize = 100;
+
+/// How long a lease outlasts the longest try.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// When to look again at a member that takes back what may be under way.
+const UNSETTLED: chrono::TimeDelta = chrono::TimeDelta::seconds(15);
+
+/// A channel with how it tries again.
+#[derive(Clone)]
+pub struct Way {
+    /// The channel.
+    pub channel: SharedChannel,
+    /// How it tries again.
+    pub retry: RetryPolicy,
+}
+
+/// Where a rehearsal's messages go.
+#[derive(Clone)]
+pub struct Rehearsal {
+    /// By which way.
+    pub way: Way,
+    /// To which address.
+    pub address: String,
+}
+
+/// All ways out of the house.
+#[derive(Clone)]
+pub struct Ways {
+    /// By name.
+    pub channels: BTreeMap<Arc<str>, Way>,
+    /// Where a rehearsal's messages go.
+    pub rehearsal: Rehearsal,
+}
+
+/// What is sealed: facts, and what the envelope needs. The same for every try.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Sealed {
+    facts: Facts,
+    medium: Medium,
+    thread: Vec<DeliveryId>,
+}
+
+/// One settled try, for those who watch.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// To whom.
+    pub to: String,
+    /// By which channel.
+    pub channel: Arc<str>,
+    /// What it said.
+    pub subject: String,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// Why.
+    pub reason: String,
+}
+
+/// Carries deliveries out of the house.
+pub struct Courier {
+    store: Arc<dyn Store>,
+    ways: Ways,
+    clock: Arc<dyn Clock>,
+    nudge: Arc<Notify>,
+    events: Option<mpsc::UnboundedSender<Event>>,
+    sending: HashMap<Arc<str>, usize>,
+    results: (mpsc::UnboundedSender<Sent>, mpsc::UnboundedReceiver<Sent>),
+    jitter: u64,
+}
+
+/// A try that is over.
+struct Sent {
+    claimed: Claimed,
+    way: Arc<str>,
+    to: String,
+    subject: String,
+    outcome: Outcome,
+    retry: RetryPolicy,
+}
+
+impl Courier {
+    /// A courier for a store. `nudge` wakes whoever waits for it when a try is over.
+    pub fn new(store: Arc<dyn Store>, ways: Ways, clock: Arc<dyn Clock>, nudge: Arc<Notify>) -> Self {
+        let results = mpsc::unbounded_channel();
+        Self { store, ways, clock, nudge, events: None, sending: HashMap::new(), results, jitter: 0 }
+    }
+
+    /// Tells somebody about each settled try.
+    #[must_use]
+    pub fn watched_by(mut self, events: mpsc::UnboundedSender<Event>) -> Self {
+        self.events = Some(events);
+        self
+    }
+
+    /// How many sends are under way.
+    pub fn under_way(&self) -> usize {
+        self.sending.values().sum()
+    }
+
+    /// Settles what is over, claims what is due and starts to send it. Returns how much it did.
+    pub async fn run_once(&mut self, playbook: &Arc<Playbook>, pipeline: &Pipeline, now: Instant) -> Result<usize> {
+        let settled = self.settle(playbook, pipeline, now).await?;
+        let busy: Vec<Arc<str>> = self.busy();
+        let lease = self.longest() + GRACE;
+        let claimed = self.store.claim(now, now + lease, BATCH, &busy).await?;
+        let count = claimed.len();
+        if count > 0 {
+            self.carry(playbook, claimed, now).await?;
+        }
+        Ok(settled + count)
+    }
+
+    /// Waits for what is under way, at most so long, and settles it.
+    pub async fn drain(&mut self, playbook: &Arc<Playbook>, pipeline: &Pipeline, longest: Duration) -> Result<()> {
+        let give_up = self.clock.monotonic() + longest;
+        loop {
+            self.settle(playbook, pipeline, self.clock.now()).await?;
+            if self.under_way() == 0 || self.clock.monotonic() >= give_up {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Channels that have as much to do as they can.
+    fn busy(&self) -> Vec<Arc<str>> {
+        let is_busy = |(name, way): (&Arc<str>, &Way)| {
+            (self.sending.get(name).copied().unwrap_or(0) >= room(way)).then(|| name.clone())
+        };
+        self.ways.channels.iter().filter_map(is_busy).collect()
+    }
+
+    fn longest(&self) -> Duration {
+        let all = self.ways.channels.values().chain([&self.ways.rehearsal.way]);
+        // A claimed delivery may wait for its turn inside its channel.
+        all.map(|way| way.channel.longest() * 8).max().unwrap_or(GRACE).min(Duration::from_secs(900))
+    }
+
+    /// Seals what is new, and starts to send.
+    async fn carry(&mut self, playbook: &Arc<Playbook>, claimed: Vec<Claimed>, now: Instant) -> Result<()> {
+        let (ready, fresh): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|c| c.delivery.sealed.is_some());
+        let sealed = self.seal(playbook, fresh, now).await?;
+        for claimed in ready.into_iter().chain(sealed) {
+            self.send(playbook, claimed);
+        }
+        Ok(())
+    }
+
+    /// Looks again at the members of deliveries, and fixes what they say.
+    async fn seal(&self, playbook: &Playbook, claimed: Vec<Claimed>, now: Instant) -> Result<Vec<Claimed>> {
+        if claimed.is_empty() {
+            return Ok(claimed);
+        }
+        let known = self.look_up(&claimed).await?;
+        let seals: Vec<Seal> = claimed.iter().map(|c| self.seal_one(playbook, c, &known, now)).collect();
+        let lost: HashSet<DeliveryId> = self.store.seal(now, &seals).await?.into_iter().collect();
+        let mut ready = Vec::new();
+        for (mut claimed, seal) in claimed.into_iter().zip(seals) {
+            if let (Some(sealed), None, false) = (seal.sealed, seal.postponed_to, lost.contains(&seal.id)) {
+                claimed.delivery.sealed = Some(sealed);
+                ready.push(claimed);
+            }
+        }
+        Ok(ready)
+    }
+
+    /// Everything about the members' cards and items.
+    async fn look_up(&self, claimed: &[Claimed]) -> Result<Known> {
+        let members = || claimed.iter().flat_map(|c| &c.members);
+        let items: HashSet<ItemKey> = members().filter_map(|m| m.item.clone()).collect();
+        let cards: HashSet<CardId> = members().filter_map(|m| m.card).collect();
+        let items: Vec<ItemKey> = items.into_iter().collect();
+        let cards: Vec<CardId> = cards.into_iter().collect();
+        let mut known = Known::default();
+        let as_of: HashMap<Arc<str>, Option<Instant>> =
+            self.store.sources().await?.into_iter().map(|s| (s.source, s.good_at)).collect();
+        for record in self.store.load(&items).await? {
+            let watches = record.watches.iter().map(|w| (w.card, w.clone()));
+            known.standing.watches.extend(watches);
+            let data_as_of = as_of.get(&record.item.key.source).copied().flatten();
+            let matter = Matter { item: record.item, rulings: record.rulings, data_as_of };
+            known.matters.insert(matter.item.key.clone(), matter);
+        }
+        for notice in self.store.notices_about(&cards).await? {
+            if let Some(card) = notice.card {
+                known.standing.said.entry(card).or_default().push(notice);
+            }
+        }
+        Ok(known)
+    }
+
+    fn seal_one(&self, playbook: &Playbook, claimed: &Claimed, known: &Known, now: Instant) -> Seal {
+        let look = look_again(&claimed.members, &known.standing);
+        let mut seal = Seal {
+            id: claimed.delivery.id,
+            fence: claimed.fence,
+            dropped: look.dropped,
+            sealed: None,
+            postponed_to: None,
+        };
+        if look.unsettled {
+            seal.postponed_to = Some(now + UNSETTLED);
+        } else if !look.kept.is_empty() {
+            let sealed = self.facts(playbook, claimed, &look.kept, known, now);
+            seal.sealed = Some(serde_json::to_value(sealed).expect("facts have JSON"));
+        }
+        seal
+    }
+
+    fn facts(&self, playbook: &Playbook, claimed: &Claimed, kept: &[Notice], known: &Known, now: Instant) -> Sealed {
+        let delivery = &claimed.delivery;
+        let medium = playbook.office.channels.get(&delivery.channel).copied().unwrap_or(Medium::Mail);
+        let contact = playbook.office.directory.get(&delivery.contact);
+        let name = contact.map_or_else(|| delivery.contact.to_string(), |c| c.name.clone());
+        let address = contact.and_then(|c| c.address(medium)).unwrap_or_default().to_owned();
+        let rules = |rule: &str| {
+            let meta = playbook.rules.get(rule).map(|info| &info.meta);
+            let text = |text: Option<&Arc<str>>| text.map(ToString::to_string);
+            (text(meta.and_then(|m| m.title.as_ref())), text(meta.and_then(|m| m.basis.as_ref())))
+        };
+        let desk = Desk {
+            matters: &known.matters,
+            said: &known.standing.said,
+            rules: &rules,
+            calendars: &playbook.clockwork.calendars,
+            yellow: &playbook.clockwork.yellow,
+            directory: &playbook.office.directory,
+            language: playbook.language,
+        };
+        let to = Receiver { contact: delivery.contact.to_string(), name, address };
+        let mut facts = compose(to, kept, desk, now);
+        facts.base_url.clone_from(&playbook.base_url);
+        facts.rehearsal_for = delivery.rehearsal.then(|| facts.to.name.clone());
+        Sealed { facts, medium, thread: thread(kept, desk) }
+    }
+
+    /// Renders a sealed delivery and starts to send it.
+    fn send(&mut self, playbook: &Arc<Playbook>, claimed: Claimed) {
+        let name = claimed.delivery.channel.clone();
+        let way = if claimed.delivery.rehearsal {
+            Some(self.ways.rehearsal.way.clone())
+        } else {
+            self.ways.channels.get(&name).cloned()
+        };
+        *self.sending.entry(name.clone()).or_default() += 1;
+        let (results, nudge, playbook) = (self.results.0.clone(), self.nudge.clone(), playbook.clone());
+        let rehearsal = claimed.delivery.rehearsal.then(|| self.ways.rehearsal.address.clone());
+        tokio::spawn(async move {
+            let retry = way.as_ref().map(|way| way.retry.clone()).unwrap_or_default();
+            let (to, subject, outcome) = match (message(&playbook, &claimed, rehearsal), way) {
+                (Ok(message), Some(way)) => {
+                    let outcome = way.channel.send(&message).await;
+                    (message.to_address, message.subject, outcome)
+                }
+                (Ok(message), None) => (message.to_address, message.subject, no_channel(&name)),
+                (Err(reason), _) => (String::new(), String::new(), Outcome::Permanent { reason, bad_address: false }),
+            };
+            // The receiver lives as long as the courier; without it there is nobody to settle.
+            let _ = results.send(Sent { claimed, way: name, to, subject, outcome, retry });
+            nudge.notify_one();
+        });
+    }
+
+    /// Writes down the ends of tries.
+    async fn settle(&mut self, playbook: &Playbook, pipeline: &Pipeline, now: Instant) -> Result<usize> {
+        let mut over = Vec::new();
+        while let Ok(sent) = self.results.1.try_recv() {
+            over.push(sent);
+        }
+        if over.is_empty() {
+            return Ok(0);
+        }
+        let settles: Vec<Settle> = over.iter().map(|sent| self.settlement(sent, now)).collect();
+        self.jitter = self.jitter.wrapping_add(1);
+        if let Err(e) = self.store.settle(now, &settles).await {
+            // Not written: they stay ours to settle.
+            over.into_iter().for_each(|sent| drop(self.results.0.send(sent)));
+            return Err(e);
+        }
+        for (sent, settle) in over.iter().zip(&settles) {
+            if let Some(count) = self.sending.get_mut(&sent.way) {
+                *count = count.saturating_sub(1);
+            }
+            self.report(playbook, pipeline, sent, settle, now).await?;
+        }
+        Ok(over.len())
+    }
+
+    fn settlement(&self, sent: &Sent, now: Instant) -> Settle {
+        let delivery = &sent.claimed.delivery;
+        // Spread by the delivery's own identity: the same for nobody, and nothing random.
+        let spread = delivery.id.to_string().bytes().fold(self.jitter, |sum, b| sum.wrapping_mul(31) + u64::from(b));
+        #[expect(clippy::cast_precision_loss)]
+        let jitter = (spread % 1_000) as f64 / 1_000.0;
+        let end = sent.retry.settle(&sent.outcome, delivery.tries, jitter, now);
+        let remote_id = match &sent.outcome {
+            Outcome::Accepted { remote_id, .. } => remote_id.clone(),
+            _ => None,
+        };
+        let (id, fence) = (delivery.id, sent.claimed.fence);
+        Settle { id, fence, state: end.state, not_before: end.not_before, reason: end.reason, remote_id }
+    }
+
+    /// Says what became of a try; operators hear of dead letters.
+    async fn report(
+        &self,
+        playbook: &Playbook,
+        pipeline: &Pipeline,
+        sent: &Sent,
+        settle: &Settle,
+        now: Instant,
+    ) -> Result<()> {
+        let channel = &sent.claimed.delivery.channel;
+        let (id, state, reason) = (settle.id, settle.state, &settle.reason);
+        match state {
+            DeliveryState::Sent => tracing::info!(%id, %channel, "sent"),
+            _ => tracing::warn!(%id, %channel, state = state.word(), "not sent: {reason}"),
+        }
+        if let Some(events) = &self.events {
+            let _ = events.send(Event {
+                id,
+                to: sent.to.clone(),
+                channel: channel.clone(),
+                subject: sent.subject.clone(),
+                state,
+                reason: reason.clone(),
+            });
+        }
+        let is_dead = matches!(state, DeliveryState::Discarded | DeliveryState::Unknown);
+        let is_own = sent.claimed.members.iter().all(|m| m.kind == NoticeKind::System);
+        if is_dead && !is_own {
+            let title = playbook.language.pick("一封通知未能送达", "A message could not be delivered");
+            let lines = vec![format!("{id} {channel} {}", state.word()), sent.subject.clone(), reason.clone()];
+            let (subject, body) = (format!("dead:{id}"), Body { title: title.to_owned(), lines });
+            pipeline.tell_operators(playbook, NoticeKind::System, &subject, body, now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What sealing needs to know about the members of deliveries.
+#[derive(Default)]
+struct Known {
+    matters: HashMap<ItemKey, Matter>,
+    standing: Standing,
+}
+
+/// How many deliveries may wait in a channel.
+fn room(way: &Way) -> usize {
+    way.channel.at_once() * 4
+}
+
+fn no_channel(name: &str) -> Outcome {
+    let reason = format!("the configuration has no channel {name:?} now");
+    Outcome::Temporary { reason, retry_after: None }
+}
+
+/// The message of a sealed delivery: the same for every try.
+fn message(playbook: &Playbook, claimed: &Claimed, rehearsal: Option<String>) -> std::result::Result<Message, String> {
+    let sealed = claimed.delivery.sealed.clone().ok_or("nothing is sealed")?;
+    let Sealed { facts, medium, thread }: Sealed = serde_json::from_value(sealed).map_err(|e| e.to_string())?;
+    let (rendered, error) = playbook.templates.render(&facts, playbook.language, medium);
+    if let Some(error) = error {
+        tracing::warn!(id = %claimed.delivery.id, "a template failed, the built-in text goes out: {error}");
+    }
+    Ok(Message {
+        id: claimed.delivery.id,
+        to_name: facts.to.name.clone(),
+        to_address: rehearsal.unwrap_or_else(|| facts.to.address.clone()),
+        date: facts.sealed_at,
+        subject: rendered.subject,
+        text: rendered.text,
+        html: rendered.html,
+        thread,
+        facts: serde_json::to_value(&facts).unwrap_or_default(),
+    })
+}

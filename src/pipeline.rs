@@ -137,11 +137,8 @@ impl Pipeline {
         baseline: bool,
         now: Instant,
     ) -> Result<()> {
-        let about: Vec<&Transition> = thoughts
-            .iter()
-            .flat_map(|t| &t.write.transitions)
-            .filter(|t| t.change.is_about_a_card())
-            .collect();
+        let about: Vec<&Transition> =
+            thoughts.iter().flat_map(|t| &t.write.transitions).filter(|t| t.change.is_about_a_card()).collect();
         if about.is_empty() && system.bodies.is_empty() {
             return Ok(());
         }
@@ -342,12 +339,7 @@ fn blank(item: &Item, now: Instant) -> ItemRecord {
 }
 
 /// What the rules say now; where one fails, what it said last.
-pub fn judge(
-    playbook: &Playbook,
-    item: &Arc<Item>,
-    before: &[Ruling],
-    now: Instant,
-) -> (Vec<Ruling>, Vec<RuleError>) {
+pub fn judge(playbook: &Playbook, item: &Arc<Item>, before: &[Ruling], now: Instant) -> (Vec<Ruling>, Vec<RuleError>) {
     let today = playbook.calendar().local(now).date_naive();
     let (mut rulings, mut errors) = (Vec::new(), Vec::new());
     for judgement in playbook.rulebook.judge(item, today) {

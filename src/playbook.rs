@@ -23,8 +23,8 @@ use crate::rules::rulebook::{RuleFile, RuleInfo, Rulebook, StoredRule};
 use crate::rules::table::Tables;
 use crate::store::RuleRecord;
 use crate::tell::directory::Directory;
-use crate::tell::plan::{OPERATORS, Office};
 use crate::tell::language::Language;
+use crate::tell::plan::{OPERATORS, Office};
 use crate::tell::words::Templates;
 
 /// The texts of a playbook by their role: `rules/2110.rhai`, `contacts.csv`, `calendars/0/cn.toml` …
@@ -295,7 +295,8 @@ impl Building<'_> {
             match read_calendar(&self.shown(&key), self.text(&key), &mut days) {
                 Ok(calendar) => all.push(Arc::new(calendar)),
                 Err(wrong) => {
-                    self.problems.extend(wrong.into_iter().map(|w| ConfigProblem { place: w.place, problem: w.problem }));
+                    self.problems
+                        .extend(wrong.into_iter().map(|w| ConfigProblem { place: w.place, problem: w.problem }));
                 }
             }
         }
@@ -375,9 +376,10 @@ impl Building<'_> {
     }
 
     fn templates(&mut self) -> Option<Templates> {
-        let overrides = self.files.iter().filter_map(|(key, text)| {
-            key.strip_prefix("templates/").map(|name| (name.to_owned(), text.clone()))
-        });
+        let overrides = self
+            .files
+            .iter()
+            .filter_map(|(key, text)| key.strip_prefix("templates/").map(|name| (name.to_owned(), text.clone())));
         Templates::new(overrides).map_err(|e| self.fail("templates", e)).ok()
     }
 }

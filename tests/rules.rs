@@ -110,12 +110,10 @@ fn the_shipped_2110_declares_its_four_windows() {
     assert_eq!(judgements.len(), 1, "137 does not apply");
     let judged = judgements[0].result.clone().expect("an answer");
     let names: Vec<_> = judged.windows.iter().map(|w| (&*w.name, w.limit.to_string())).collect();
-    assert_eq!(names, [
-        ("dispatch", "30m".into()),
-        ("on_site", "2h".into()),
-        ("feedback", "1wd".into()),
-        ("solved", "10wd".into())
-    ]);
+    assert_eq!(
+        names,
+        [("dispatch", "30m".into()), ("on_site", "2h".into()), ("feedback", "1wd".into()), ("solved", "10wd".into())]
+    );
     assert_eq!(judged.windows[0].done, Some(at("2026-03-02T02:10:00Z")));
     assert_eq!(judged.windows[1].yellow, Some(Yellow::Used("90m".parse().expect("limit"))));
     assert_eq!(judged.windows[2].done, None, "the later of two feedbacks, and both are missing");
@@ -413,7 +411,9 @@ fn pauses_and_extensions_of_the_item_can_be_read_and_passed_on() {
 #[test]
 fn tables_give_rows_of_texts_and_nothing_for_an_unknown_key() {
     let mut tables = tables("names = [\"甲\", \"乙\"]\nfactor = 1.5");
-    tables.read_table("limits", "rules/tables/limits.csv", "类型,limit,note\n投诉,10wd,\n建议,5wd,x\n7,1wd,y\n").expect("table");
+    tables
+        .read_table("limits", "rules/tables/limits.csv", "类型,limit,note\n投诉,10wd,\n建议,5wd,x\n7,1wd,y\n")
+        .expect("table");
     let rule = "fn findings(item) {
         let row = table::limits[item.type];
         [yellow(\"x\", `${row.limit} ${row.note == ()} ${table::limits[\"无\"] == ()} ${table::limits[7].limit} \
@@ -476,11 +476,8 @@ fn what_starts_outside_a_version_is_left_to_the_newest_stored_one_that_covers_it
         file("r", &text)
     };
     let stored = |file| StoredRule { file, tables: Tables::new() };
-    let older = [
-        stored(rule("2025-01-01", "8wd")),
-        stored(rule("2025-01-01", "99wd")),
-        stored(rule("2024-01-01", "10wd")),
-    ];
+    let older =
+        [stored(rule("2025-01-01", "8wd")), stored(rule("2025-01-01", "99wd")), stored(rule("2024-01-01", "10wd"))];
     let book = Rulebook::compile_with(&[rule("2026-01-01", "5wd")], &Tables::new(), &older, zone()).expect("rules");
     let limit = |received: Option<&str>| {
         let mut item = item();
@@ -514,7 +511,10 @@ fn a_rule_that_rechecks_sees_today_in_its_findings_only() {
 #[test]
 fn a_rule_that_does_not_apply_gives_nothing_and_a_broken_one_spoils_only_itself() {
     let files = [
-        file("none", "fn applies(item) { item.kind == \"project\" } fn windows(item) { [window(\"a\", \"1wd\", #{})] }"),
+        file(
+            "none",
+            "fn applies(item) { item.kind == \"project\" } fn windows(item) { [window(\"a\", \"1wd\", #{})] }",
+        ),
         file("broken", "fn applies(item) { item.count > \"x\" }"),
         file("fine", "fn windows(item) { [window(\"a\", \"1wd\", #{})] }"),
     ];
@@ -557,11 +557,14 @@ fn the_lint_knows_what_no_source_maps() {
     );
     let mapped = BTreeSet::from(["title", "received_at", "lines"]);
     let found: Vec<String> = book.unmapped(&mapped).into_iter().map(|error| error.message).collect();
-    assert_eq!(found, [
-        "no source maps a field `helper`",
-        "no source maps a field `recieved_at`; did you mean `received_at`?",
-        "no source maps a field `titel`; did you mean `title`?",
-    ]);
+    assert_eq!(
+        found,
+        [
+            "no source maps a field `helper`",
+            "no source maps a field `recieved_at`; did you mean `received_at`?",
+            "no source maps a field `titel`; did you mean `title`?",
+        ]
+    );
     let fields = book.rules().next().expect("rule").fields;
     assert_eq!(fields, ["helper", "kind", "lines", "recieved_at", "titel"]);
 }

@@ -3,4 +3,10 @@
 //! **Invariant:** a loop is thin. What it does in one round stands in a function that takes `now`, and a loop that
 //! stops making progress is seen from outside.
 
+pub mod wiring;
+
+pub mod poller;
+
+pub mod run;
+
 pub mod systemd;

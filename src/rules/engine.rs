@@ -85,10 +85,7 @@ fn limits(engine: &mut Engine) {
 }
 
 /// Counts the elements of a list or map that a variable holds, because reading the variable copies them.
-fn count_variable(
-    offset: usize,
-    context: &EvalContext,
-) -> Result<Option<Dynamic>, Box<rhai::EvalAltResult>> {
+fn count_variable(offset: usize, context: &EvalContext) -> Result<Option<Dynamic>, Box<rhai::EvalAltResult>> {
     let scope = context.scope();
     if offset > 0 {
         let value = scope.iter_raw().nth(scope.len() - offset).map(|(_, _, value)| value);

@@ -9,6 +9,8 @@ pub mod plan;
 
 pub mod seal;
 
+pub mod compose;
+
 pub mod facts;
 
 pub mod language;

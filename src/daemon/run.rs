@@ -1,0 +1,370 @@
+//! `duban run`: the loops. Poll, recheck and courier each wait for their next instant or a nudge; a stop drains them, a
+//! reload builds everything anew before it touches what runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::poller::{Report, poll};
+use super::systemd::{self, Limits, Loop, Progress};
+use super::wiring::{Lookup, Polled, Site, Wiring};
+use crate::config::ConfigProblem;
+use crate::core::Instant;
+use crate::core::card::Transition;
+use crate::core::item::Item;
+use crate::courier::{self, Courier};
+use crate::pipeline::{Done, Pipeline};
+use crate::playbook::Playbook;
+use crate::store::{PlaybookRecord, Store, StoreError};
+use crate::time::Clock;
+
+/// The longest that a loop sleeps: a wrong guess about the next instant is a short delay and no more.
+const NAP: Duration = Duration::from_secs(30);
+
+/// How long a stop waits for what is being sent.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// How long a loop waits after the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What those who watch the daemon are told.
+#[derive(Debug, Clone)]
+pub enum Happened {
+    /// A source was polled.
+    Poll {
+        /// The source.
+        source: Arc<str>,
+        /// What the poll came to.
+        report: Report,
+    },
+    /// A card changed.
+    Transition {
+        /// The item.
+        item: Arc<Item>,
+        /// The change.
+        transition: Transition,
+    },
+    /// A try to send is over.
+    Delivery(courier::Event),
+}
+
+/// What the outside says to the daemon.
+#[derive(Debug, Clone, Default)]
+pub struct Signals {
+    /// Stop: drain and end.
+    pub stop: CancellationToken,
+    /// Reload.
+    pub reload: Arc<Notify>,
+}
+
+/// Why the daemon could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration is wrong and nothing good was ever stored.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Config(Vec<ConfigProblem>),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A loop broke.
+    #[error("a loop broke: {0}")]
+    Broken(String),
+}
+
+/// The daemon's means.
+pub struct Daemon<'a> {
+    /// The configuration's file.
+    pub site: Site,
+    /// The memory.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The environment.
+    pub lookup: Lookup<'a>,
+    /// Stop and reload.
+    pub signals: Signals,
+    /// Who watches.
+    pub events: Option<mpsc::UnboundedSender<Happened>>,
+    /// How often the service manager wants to hear from us.
+    pub watchdog: Option<Duration>,
+}
+
+/// What the loops of one playbook share.
+struct Shift {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    pipeline: Pipeline,
+    playbook: Arc<Playbook>,
+    progress: Arc<Progress>,
+    stop: CancellationToken,
+    /// Something was planned, or a try is over.
+    to_send: Arc<Notify>,
+    /// Items changed, so the next instant to look at may be another.
+    to_look: Notify,
+    events: Option<mpsc::UnboundedSender<Happened>>,
+}
+
+impl Daemon<'_> {
+    /// Runs until it is told to stop.
+    pub async fn run(mut self) -> Result<(), RunError> {
+        let progress = Arc::new(Progress::default());
+        let last_good = self.store.playbook().await?;
+        let mut wiring = self.wire(last_good.as_ref()).await?;
+        self.put_in_force(&wiring.playbook, "start").await?;
+        let guard = self.guard(progress.clone());
+        loop {
+            let (stop, ways, sources) = (CancellationToken::new(), wiring.ways, wiring.sources);
+            for problem in &wiring.degraded {
+                tracing::error!("the files of the playbook do not load, the last good one runs: {problem}");
+            }
+            let shift = Arc::new(Shift {
+                store: self.store.clone(),
+                clock: self.clock.clone(),
+                pipeline: Pipeline::new(self.store.clone()),
+                playbook: Arc::new(wiring.playbook),
+                progress: progress.clone(),
+                stop: stop.clone(),
+                to_send: Arc::new(Notify::new()),
+                to_look: Notify::new(),
+                events: self.events.clone(),
+            });
+            let mut loops = start(&shift, ways, sources, self.events.clone());
+            systemd::ready(&format!("playbook {}", shift.playbook.version));
+            let next = self.wait(&mut loops).await;
+            stop.cancel();
+            while loops.join_next().await.is_some() {}
+            match next? {
+                Some(new) => wiring = new,
+                None => break,
+            }
+        }
+        guard.abort();
+        systemd::stopping();
+        self.store.close().await;
+        Ok(())
+    }
+
+    /// Waits for a stop (`None`), a reload that can take effect, or the end of a loop.
+    async fn wait(&mut self, loops: &mut JoinSet<()>) -> Result<Option<Wiring>, RunError> {
+        loop {
+            tokio::select! {
+                () = self.signals.stop.cancelled() => return Ok(None),
+                Some(ended) = loops.join_next() => {
+                    return Err(RunError::Broken(ended.map_or_else(|e| e.to_string(), |()| "it ended".into())));
+                }
+                () = self.signals.reload.notified() => {
+                    if let Some(wiring) = self.reload().await? {
+                        return Ok(Some(wiring));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn wire(&self, last_good: Option<&PlaybookRecord>) -> Result<Wiring, RunError> {
+        let versions = self.store.rule_versions().await?;
+        self.site.wire(&versions, last_good, self.lookup).map_err(RunError::Config)
+    }
+
+    /// Does everything that can fail before anything live is touched.
+    async fn reload(&mut self) -> Result<Option<Wiring>, RunError> {
+        systemd::reloading();
+        let read = Site::read(&self.site.path).map_err(RunError::Config);
+        let wired = match read {
+            Ok(site) => {
+                let before = std::mem::replace(&mut self.site, site);
+                let wired = self.wire(None).await;
+                if wired.is_err() {
+                    self.site = before;
+                }
+                wired
+            }
+            Err(e) => Err(e),
+        };
+        match wired {
+            Ok(wiring) => {
+                self.put_in_force(&wiring.playbook, "reload").await?;
+                tracing::info!(playbook = %wiring.playbook.version, "reloaded");
+                Ok(Some(wiring))
+            }
+            Err(RunError::Config(problems)) => {
+                for problem in &problems {
+                    tracing::error!("reload refused, what runs goes on: {problem}");
+                }
+                systemd::ready("reload refused, what ran before goes on");
+                Ok(None)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn put_in_force(&self, playbook: &Playbook, by: &str) -> Result<(), RunError> {
+        let at = self.clock.now();
+        let record = PlaybookRecord { version: playbook.version, at, by: by.into(), files: playbook.files.clone() };
+        self.store.put_playbook(&record, &playbook.rule_records(at, by)).await?;
+        Ok(())
+    }
+
+    /// Feeds the service manager's watchdog as long as every loop makes progress.
+    fn guard(&self, progress: Arc<Progress>) -> tokio::task::JoinHandle<()> {
+        let (every, clock) = (self.watchdog, self.clock.clone());
+        tokio::spawn(async move {
+            let Some(every) = every else { return };
+            let limits = Limits::all(Duration::from_secs(600));
+            loop {
+                if let Err(stalled) = systemd::feed_watchdog(&progress, clock.monotonic(), &limits) {
+                    tracing::error!("a loop makes no progress: {stalled}");
+                }
+                tokio::time::sleep(every).await;
+            }
+        })
+    }
+}
+
+fn start(
+    shift: &Arc<Shift>,
+    ways: crate::courier::Ways,
+    sources: Vec<Polled>,
+    events: Option<mpsc::UnboundedSender<Happened>>,
+) -> JoinSet<()> {
+    let mut loops = JoinSet::new();
+    for polled in sources {
+        loops.spawn(poll_loop(shift.clone(), polled));
+    }
+    loops.spawn(recheck_loop(shift.clone()));
+    let mut courier = Courier::new(shift.store.clone(), ways, shift.clock.clone(), shift.to_send.clone());
+    if let Some(events) = events {
+        courier = courier.watched_by(forward(events));
+    }
+    loops.spawn(courier_loop(shift.clone(), courier));
+    loops
+}
+
+/// Passes the courier's events on.
+fn forward(events: mpsc::UnboundedSender<Happened>) -> mpsc::UnboundedSender<courier::Event> {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(event) = receiver.recv().await {
+            let _ = events.send(Happened::Delivery(event));
+        }
+    });
+    sender
+}
+
+async fn poll_loop(shift: Arc<Shift>, polled: Polled) {
+    let name = format!("poll:{}", polled.name);
+    let mut last = Shift::heard(shift.store.last_fired(&name).await);
+    while !shift.stop.is_cancelled() {
+        let now = shift.clock.now();
+        shift.progress.stamp(Loop::Poll, shift.clock.monotonic());
+        let is_due = last.is_none_or(|last| polled.schedule.due(last, now));
+        if !is_due {
+            shift.nap(Some(polled.schedule.next_after(last, now)), None).await;
+            continue;
+        }
+        match poll(&polled, &shift.store, &shift.pipeline, &shift.playbook, now).await {
+            Ok(report) => {
+                shift.tell(&report.done);
+                tracing::info!(source = %polled.name, rows = report.rows, changed = report.changed, "polled");
+                if let Some(events) = &shift.events {
+                    let _ = events.send(Happened::Poll { source: polled.name.clone(), report });
+                }
+                last = Some(now);
+                Shift::heard(shift.store.fired(&name, now).await.map(Some));
+                shift.to_look.notify_one();
+            }
+            Err(e) => shift.trouble("poll", &e).await,
+        }
+    }
+}
+
+async fn recheck_loop(shift: Arc<Shift>) {
+    let mut rejudged = false;
+    while !shift.stop.is_cancelled() {
+        let now = shift.clock.now();
+        let done = if rejudged {
+            shift.pipeline.recheck(&shift.playbook, now).await
+        } else {
+            shift.pipeline.rejudge(&shift.playbook, now).await
+        };
+        match done {
+            Ok(done) => {
+                shift.tell(&done);
+                shift.progress.stamp(Loop::Recheck, shift.clock.monotonic());
+                if rejudged {
+                    let next = Shift::heard(shift.store.next_look_at().await);
+                    shift.nap(next, Some(&shift.to_look)).await;
+                }
+                rejudged = true;
+            }
+            Err(e) => shift.trouble("recheck", &e).await,
+        }
+    }
+}
+
+async fn courier_loop(shift: Arc<Shift>, mut courier: Courier) {
+    while !shift.stop.is_cancelled() {
+        match courier.run_once(&shift.playbook, &shift.pipeline, shift.clock.now()).await {
+            Ok(worked) => {
+                let at = shift.clock.monotonic();
+                shift.progress.stamp(Loop::Courier, at);
+                shift.progress.stamp(Loop::Store, at);
+                if worked == 0 {
+                    let next = Shift::heard(shift.store.next_claim_at().await);
+                    shift.nap(next, Some(&shift.to_send)).await;
+                }
+            }
+            Err(e) => shift.trouble("courier", &e).await,
+        }
+    }
+    if let Err(e) = courier.drain(&shift.playbook, &shift.pipeline, DRAIN).await {
+        tracing::error!("what was being sent could not be settled: {e}");
+    }
+}
+
+impl Shift {
+    /// Tells those who watch, and wakes the courier.
+    fn tell(&self, done: &Done) {
+        if let Some(events) = &self.events {
+            for (item, transition) in &done.transitions {
+                let _ = events.send(Happened::Transition { item: item.clone(), transition: transition.clone() });
+            }
+        }
+        self.to_send.notify_one();
+    }
+
+    /// Sleeps until an instant, a nudge or a stop, and never longer than a nap.
+    async fn nap(&self, until: Option<Instant>, nudge: Option<&Notify>) {
+        let left = until.map_or(NAP, |until| (until - self.clock.now()).to_std().unwrap_or_default());
+        let nudged = async {
+            match nudge {
+                Some(nudge) => nudge.notified().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.clock.sleep(left.min(NAP)) => {}
+            () = nudged => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    async fn trouble(&self, what: &str, error: &StoreError) {
+        tracing::error!("{what}: {error}");
+        tokio::select! {
+            () = tokio::time::sleep(STORE_PAUSE) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// What the store answered; a trouble is told, and the next round asks again.
+    fn heard<T>(answer: Result<Option<T>, StoreError>) -> Option<T> {
+        answer.unwrap_or_else(|e| {
+            tracing::error!("store: {e}");
+            None
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! Wiring: from `duban.toml` to the parts that run: ways out of the house, sources with their schedules, the playbook.
+//!
+//! **Invariant:** everything that can be wrong is found here, all at once, before anything runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use secrecy::SecretString;
+
+use crate::config::{ChannelConfig, Config, ConfigProblem, RehearsalTo, SourceConfig};
+use crate::core::contact::Medium;
+use crate::core::delivery::RetryPolicy;
+use crate::core::item::ALWAYS;
+use crate::courier::{Rehearsal, Way, Ways};
+use crate::playbook::{Files, Playbook, gather};
+use crate::schedule::Schedule;
+use crate::secret::SecretRef;
+use crate::source::Source;
+use crate::source::csv::CsvSource;
+use crate::source::guard::GuardLimits;
+use crate::source::mapping::Mapping;
+use crate::source::sqlite::SqliteSource;
+use crate::store::{PlaybookRecord, RuleRecord};
+use crate::wire::email::Smtp;
+use crate::wire::folder::{Folder, FolderConfig};
+use crate::wire::webhook::Webhook;
+use crate::wire::{ChannelError, SharedChannel};
+
+/// Looks up a variable of the environment.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A configuration file that was read.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The file, as shown to people.
+    pub path: PathBuf,
+    /// Its folder: relative paths are relative to it.
+    pub base: PathBuf,
+    /// What it says.
+    pub config: Config,
+}
+
+/// A source with its schedule.
+pub struct Polled {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// When it is polled.
+    pub schedule: Schedule,
+    /// When a poll is believed.
+    pub guard: GuardLimits,
+}
+
+/// Everything that a configuration makes.
+pub struct Wiring {
+    /// The ways out of the house.
+    pub ways: Ways,
+    /// The sources.
+    pub sources: Vec<Polled>,
+    /// The playbook.
+    pub playbook: Playbook,
+    /// Why the last good playbook runs instead of the files; empty if the files are in force.
+    pub degraded: Vec<ConfigProblem>,
+}
+
+impl Site {
+    /// Reads a configuration file.
+    pub fn read(path: &Path) -> Result<Self, Vec<ConfigProblem>> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| vec![ConfigProblem::at(&*shown, format!("expected a configuration that can be read: {e}"))])?;
+        let config = Config::read(&shown, &text)?;
+        let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        Ok(Self { path: path.to_owned(), base, config })
+    }
+
+    /// Where duban's memory lies: below the state directory if systemd gives one, else beside the configuration.
+    pub fn store_path(&self, lookup: Lookup<'_>) -> PathBuf {
+        let folder = lookup("STATE_DIRECTORY").map_or_else(|| self.base.clone(), PathBuf::from);
+        folder.join(&self.config.store.sqlite)
+    }
+
+    /// Makes everything that runs; all problems come at once. Where the files of the playbook do not load, the one of
+    /// `last_good` takes their place, if there is one.
+    pub fn wire(
+        &self,
+        versions: &[RuleRecord],
+        last_good: Option<&PlaybookRecord>,
+        lookup: Lookup<'_>,
+    ) -> Result<Wiring, Vec<ConfigProblem>> {
+        let mut problems = Vec::new();
+        let channels = self.channels(lookup, &mut problems);
+        let rehearsal = self.rehearsal(&channels, &mut problems);
+        let built = self.gather(&channels).and_then(|files| Playbook::build(files, versions));
+        let (playbook, degraded) = match (built, last_good) {
+            (Ok(playbook), _) => (Some(playbook), Vec::new()),
+            (Err(found), Some(record)) => (keep(Playbook::build(record.files.clone(), versions), &mut problems), found),
+            (Err(found), None) => {
+                problems.extend(found);
+                (None, Vec::new())
+            }
+        };
+        let zone = playbook.as_ref().map_or(Tz::UTC, |p: &Playbook| p.calendar().zone());
+        let sources = self.sources(zone, &mut problems);
+        match (playbook, rehearsal, problems.is_empty()) {
+            (Some(playbook), Some(rehearsal), true) => {
+                Ok(Wiring { ways: Ways { channels, rehearsal }, sources, playbook, degraded })
+            }
+            _ => Err(problems),
+        }
+    }
+
+    /// The sources alone, for commands that only look.
+    pub fn sources_alone(&self, zone: Tz) -> Result<Vec<Polled>, Vec<ConfigProblem>> {
+        let mut problems = Vec::new();
+        let sources = self.sources(zone, &mut problems);
+        if problems.is_empty() { Ok(sources) } else { Err(problems) }
+    }
+
+    /// The playbook alone, without secrets and channels: for commands that send nothing.
+    pub fn playbook_alone(&self) -> Result<Playbook, Vec<ConfigProblem>> {
+        let media = |config: &ChannelConfig| config.webhook.as_ref().map_or(Medium::Mail, |w| w.medium);
+        let channels = self.config.channels.iter().map(|(name, c)| (name.clone(), media(c))).collect();
+        let files = gather(&self.config, &self.base, channels, self.mapped())?;
+        Playbook::build(files, &[])
+    }
+
+    fn gather(&self, channels: &BTreeMap<Arc<str>, Way>) -> Result<Files, Vec<ConfigProblem>> {
+        let media = channels.iter().map(|(name, way)| (name.to_string(), way.channel.medium())).collect();
+        gather(&self.config, &self.base, media, self.mapped())
+    }
+
+    /// The fields that any source maps.
+    fn mapped(&self) -> Option<BTreeSet<String>> {
+        if self.config.source.is_empty() {
+            return None;
+        }
+        let mut mapped: BTreeSet<String> = ALWAYS.iter().map(|name| (*name).to_owned()).collect();
+        for (name, source) in &self.config.source {
+            mapped.extend(source.attach.keys().cloned());
+            if let Ok(mapping) = Mapping::new(name, &source.mapping) {
+                mapped.extend(mapping.fields().into_iter().map(|field| field.name.to_string()));
+            }
+        }
+        Some(mapped)
+    }
+
+    fn shown(&self, key: &str) -> String {
+        format!("{}: {key}", self.path.display())
+    }
+
+    fn channels(&self, lookup: Lookup<'_>, problems: &mut Vec<ConfigProblem>) -> BTreeMap<Arc<str>, Way> {
+        let mut channels = BTreeMap::new();
+        for (name, config) in &self.config.channels {
+            let place = self.shown(&format!("channels.{name}"));
+            match self.channel(config, lookup) {
+                Ok(channel) => {
+                    channels.insert(Arc::from(name.as_str()), Way { channel, retry: config.retry.clone() });
+                }
+                Err(problem) => problems.push(ConfigProblem::at(place, problem)),
+            }
+        }
+        channels
+    }
+
+    fn channel(&self, config: &ChannelConfig, lookup: Lookup<'_>) -> Result<SharedChannel, String> {
+        let secret = |secret: &SecretRef| -> Result<SecretString, String> {
+            let resolved = secret.resolve(lookup, &self.base).map_err(|e| e.to_string())?;
+            if let Some(warning) = resolved.warning {
+                tracing::warn!("{warning}");
+            }
+            Ok(resolved.secret)
+        };
+        let text = |e: ChannelError| e.to_string();
+        if let Some(smtp) = &config.smtp {
+            let mut smtp = smtp.clone();
+            smtp.seen_from(&self.base);
+            let password = config.password.as_ref().map(secret).transpose()?;
+            return Ok(Arc::new(Smtp::new(&smtp, password).map_err(text)?));
+        }
+        if let Some(webhook) = &config.webhook {
+            let mut webhook = webhook.clone();
+            webhook.seen_from(&self.base);
+            let secrets = config.secrets.iter().map(|(name, s)| Ok((name.clone(), secret(s)?)));
+            let secrets = secrets.collect::<Result<BTreeMap<_, _>, String>>()?;
+            return Ok(Arc::new(Webhook::new(&webhook, secrets).map_err(text)?));
+        }
+        let mut folder = config.folder.clone().ok_or("expected exactly one of smtp, folder and webhook")?;
+        folder.seen_from(&self.base);
+        Ok(Arc::new(Folder::new(&folder).map_err(text)?))
+    }
+
+    fn rehearsal(&self, channels: &BTreeMap<Arc<str>, Way>, problems: &mut Vec<ConfigProblem>) -> Option<Rehearsal> {
+        match &self.config.notify.rehearsal_to {
+            RehearsalTo::Address { channel, address } => {
+                channels.get(channel.as_str()).map(|way| Rehearsal { way: way.clone(), address: address.clone() })
+            }
+            RehearsalTo::Folder(path) => {
+                let mut folder = folder_at(path);
+                folder.seen_from(&self.base);
+                match Folder::new(&folder) {
+                    Ok(folder) => {
+                        let way = Way { channel: Arc::new(folder), retry: RetryPolicy::default() };
+                        Some(Rehearsal { way, address: "rehearsal@localhost".into() })
+                    }
+                    Err(e) => {
+                        problems.push(ConfigProblem::at(self.shown("notify.rehearsal_to"), e));
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn sources(&self, zone: Tz, problems: &mut Vec<ConfigProblem>) -> Vec<Polled> {
+        let mut sources = Vec::new();
+        for (name, config) in &self.config.source {
+            match self.source(name, config, zone) {
+                Ok(source) => sources.push(source),
+                Err(found) => problems.extend(found),
+            }
+        }
+        sources
+    }
+
+    fn source(&self, name: &str, config: &SourceConfig, zone: Tz) -> Result<Polled, Vec<ConfigProblem>> {
+        let at = |key: &str| self.shown(&format!("source.{name}{key}"));
+        let mapping = Mapping::new(name, &config.mapping);
+        let mapping = mapping.map_err(|wrong| {
+            wrong.into_iter().map(|w| ConfigProblem::at(at(&format!(".{}", w.key)), w.problem)).collect::<Vec<_>>()
+        })?;
+        let mapping = Arc::new(mapping);
+        let line = config.every.as_deref().or(config.cron.as_deref()).unwrap_or_default();
+        let schedule = Schedule::parse(line, zone).map_err(|e| vec![ConfigProblem::at(at(""), e)])?;
+        let wants = if config.every.is_some() { "every" } else { "cron" };
+        if config.every.is_some() != schedule.interval().is_some() {
+            let problem = format!("{wants}: expected {}, got {line:?}", kind_of(config.every.is_some()));
+            return Err(vec![ConfigProblem::at(at(""), problem)]);
+        }
+        let source: Arc<dyn Source> = match (&config.csv, &config.sqlite) {
+            (Some(csv), _) => Arc::new(CsvSource::new(csv, &self.base, mapping)),
+            (_, Some(sqlite)) => {
+                let source = SqliteSource::new(sqlite, &self.base, mapping);
+                Arc::new(source.map_err(|e| vec![ConfigProblem::at(at(".sqlite"), e)])?)
+            }
+            _ => return Err(vec![ConfigProblem::at(at(""), "expected exactly one of csv and sqlite")]),
+        };
+        Ok(Polled { name: name.into(), source, schedule, guard: config.guard.clone() })
+    }
+}
+
+const fn kind_of(interval: bool) -> &'static str {
+    if interval { "an interval such as 5m" } else { "a cron line" }
+}
+
+/// A folder channel with its defaults.
+pub fn folder_at(path: &Path) -> FolderConfig {
+    let table = toml::Table::from_iter([("path".to_owned(), toml::Value::from(path.display().to_string()))]);
+    table.try_into().expect("a path is all that a folder needs")
+}
+
+fn keep<T>(result: Result<T, Vec<ConfigProblem>>, problems: &mut Vec<ConfigProblem>) -> Option<T> {
+    result.map_err(|found| problems.extend(found)).ok()
+}

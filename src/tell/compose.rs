@@ -1,0 +1,158 @@
+//! **Compose**: a sealed delivery's facts, from its members and what is remembered about their items.
+
+use std::collections::HashMap;
+
+use super::directory::Directory;
+use super::facts::{CardFacts, ClockFacts, Facts, Member, Receiver, Told};
+use super::language::Language;
+use super::sum;
+use crate::core::Instant;
+use crate::core::calendar::Calendars;
+use crate::core::card::CardId;
+use crate::core::delivery::DeliveryId;
+use crate::core::item::{Item, ItemKey};
+use crate::core::limit::YellowDefault;
+use crate::core::notice::{Notice, NoticeKind};
+use crate::core::reading::read;
+use crate::core::sum::Sum;
+use crate::core::window::{Level, Ruling, Window};
+
+/// Lines of a sum in a message.
+const SUM_LINES: usize = 15;
+
+/// Members of a delivery whose clocks are told in full; the rest is a list.
+const IN_FULL: usize = 50;
+
+/// What is remembered about an item, as far as a message needs it.
+#[derive(Debug, Clone)]
+pub struct Matter {
+    /// The item.
+    pub item: Item,
+    /// What the rules said.
+    pub rulings: Vec<Ruling>,
+    /// When its source's last good poll began.
+    pub data_as_of: Option<Instant>,
+}
+
+/// What composing looks things up in.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// The items.
+    pub matters: &'a HashMap<ItemKey, Matter>,
+    /// What was said about each card.
+    pub said: &'a HashMap<CardId, Vec<Notice>>,
+    /// Titles and bases of the rules.
+    pub rules: &'a dyn Fn(&str) -> (Option<String>, Option<String>),
+    /// The calendars.
+    pub calendars: &'a Calendars,
+    /// When windows turn yellow.
+    pub yellow: &'a YellowDefault,
+    /// The people.
+    pub directory: &'a Directory,
+    /// The language of the sum.
+    pub language: Language,
+}
+
+/// The facts of a delivery to `to`. `members` come worst first.
+pub fn compose(to: Receiver, members: &[Notice], desk: Desk<'_>, now: Instant) -> Facts {
+    Facts {
+        to,
+        rehearsal_for: None,
+        members: members.iter().enumerate().map(|(n, notice)| member(notice, n < IN_FULL, desk, now)).collect(),
+        sealed_at: now,
+        zone: desk.calendars.office().zone().name().to_owned(),
+        base_url: None,
+    }
+}
+
+/// Deliveries about the same cards that went to the same contact before, oldest first.
+pub fn thread(members: &[Notice], desk: Desk<'_>) -> Vec<DeliveryId> {
+    let mut thread = Vec::new();
+    // Only a message about one card belongs to that card's thread.
+    if let [member] = members {
+        for earlier in member.card.and_then(|card| desk.said.get(&card)).into_iter().flatten() {
+            let same = earlier.contact == member.contact && earlier.channel == member.channel;
+            if let (true, true, Some(delivery)) = (same, earlier.state.is_told(), earlier.delivery)
+                && !thread.contains(&delivery)
+            {
+                thread.push(delivery);
+            }
+        }
+    }
+    thread
+}
+
+fn member(notice: &Notice, in_full: bool, desk: Desk<'_>, now: Instant) -> Member {
+    let matter = notice.item.as_ref().and_then(|item| desk.matters.get(item));
+    let card = matter.and_then(|matter| card(notice, matter, in_full, desk, now));
+    Member { key: notice.key.to_string(), kind: notice.kind, card, body: notice.body.clone() }
+}
+
+fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: Instant) -> Option<CardFacts> {
+    let (card, change) = (notice.card?, notice.change.as_ref()?);
+    let item = &matter.item;
+    let (rule_title, basis) = (desk.rules)(&change.rule);
+    let today = desk.calendars.office().local(now).date_naive();
+    let handler = desk.directory.owner(item, today).ok();
+    let window = matter
+        .rulings
+        .iter()
+        .filter(|r| r.rule == change.rule)
+        .flat_map(|r| &r.windows)
+        .find(|w| change.name.strip_prefix(&*w.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+    Some(CardFacts {
+        card: card.to_string(),
+        change: change.change,
+        level: notice.level.unwrap_or(Level::Yellow),
+        at: change.at,
+        reason: change.reason.clone(),
+        source: item.key.source.to_string(),
+        code: item.key.id.to_string(),
+        kind: item.kind.to_string(),
+        title: item.title().to_owned(),
+        unit: item.text("unit").map(str::to_owned),
+        region: item.text("region").map(str::to_owned),
+        handler: handler.map(|c| c.name.clone()).or_else(|| item.text("owner").map(str::to_owned)),
+        phone: handler.map(|c| c.mobile.clone()).filter(|m| !m.is_empty()),
+        rule: change.rule.to_string(),
+        rule_title,
+        basis,
+        window: change.name.to_string(),
+        clock: window.and_then(|window| clock(window, item, in_full, desk, now)),
+        told: told(notice, desk),
+        data_as_of: matter.data_as_of,
+    })
+}
+
+fn clock(window: &Window, item: &Item, in_full: bool, desk: Desk<'_>, now: Instant) -> Option<ClockFacts> {
+    let calendar = desk.calendars.get(window.calendar.as_deref().or_else(|| item.text("calendar")))?;
+    let reading = read(window, calendar, desk.yellow, now).ok()?;
+    let sum = if in_full { Sum::of(window, calendar, now).ok().flatten() } else { None };
+    let granted = reading.granted.iter().map(|g| serde_json::to_value(g).unwrap_or_default());
+    let granted = granted.map(|g| g.as_str().map_or_else(|| g.to_string(), str::to_owned));
+    Some(ClockFacts {
+        limit: window.limit.to_string(),
+        from: window.from,
+        due_at: reading.due_at,
+        provisional: reading.provisional,
+        stopped_at: reading.stopped_at,
+        remaining: reading.remaining,
+        pauses: window.pauses.iter().filter(|p| p.from <= now).cloned().collect(),
+        extensions: window.extensions.iter().cloned().zip(granted).collect(),
+        sum: sum.map(|sum| sum::at_most(SUM_LINES, &sum, desk.language)).unwrap_or_default(),
+    })
+}
+
+/// Who was told about this episode of the card before.
+fn told(notice: &Notice, desk: Desk<'_>) -> Vec<Told> {
+    let said = notice.card.and_then(|card| desk.said.get(&card));
+    let earlier = said.into_iter().flatten().filter(|n| n.episode == notice.episode && n.state.is_told());
+    let raised = earlier.filter(|n| n.key != notice.key && n.kind != NoticeKind::Clear);
+    raised
+        .map(|n| Told {
+            name: desk.directory.get(&n.contact).map_or_else(|| n.contact.to_string(), |c| c.name.clone()),
+            channel: n.channel.to_string(),
+            at: n.planned_at,
+        })
+        .collect()
+}
