@@ -1,1 +1,169 @@
-//! x
+//! The command line: arguments in, data on stdout, words on stderr, an exit status out.
+//!
+//! A command is a file: its arguments as a type, and a function that takes them with the [`Caller`] and writes its data.
+//!
+//! **Invariant:** identifiers, columns and JSON are English in every language; sentences for people stand in [`words`];
+//! nothing here decides what the pure core can decide.
+
+use std::io::{BufWriter, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clap::builder::PossibleValue;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::calendars::{self, CalendarError};
+use crate::core::calendar::Calendar;
+use crate::tell::language::Language;
+use crate::time::Clock;
+use environment::Environment;
+use exit::{Exit, Failure};
+
+pub mod environment;
+
+pub mod exit;
+
+pub mod words;
+
+mod help;
+
+mod table;
+
+mod given;
+
+mod batch;
+
+mod due;
+
+mod elapsed;
+
+mod calendar;
+
+mod year;
+
+mod import;
+
+/// Who calls: in which language to answer, and what the process was given.
+pub(crate) struct Caller<'a> {
+    language: Language,
+    has_colour: bool,
+    clock: &'a dyn Clock,
+}
+
+/// duban (督办): watches the deadlines of other systems, raises yellow and red cards, and proves that the right people
+/// were told
+#[derive(Parser)]
+#[command(name = "duban", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+    /// The language for people; else DUBAN_LANG, else LANG, else zh-CN
+    #[arg(long, global = true, value_name = "LANG", value_parser = languages())]
+    lang: Option<String>,
+    /// Print help
+    #[arg(long, short, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Print the version
+    #[arg(long, short = 'V', action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// When a limit is due
+    Due(due::Arguments),
+    /// How much working time lies between two instants
+    Elapsed(elapsed::Arguments),
+    /// Show, check and extend calendars
+    Calendar {
+        #[command(subcommand)]
+        command: calendar::Command,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs one command to its end.
+pub fn run(environment: &Environment, clock: &dyn Clock) -> Exit {
+    let language = words::language(environment);
+    let caller = Caller { language, has_colour: environment.has_colour(), clock };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    // A bug in one answer is an internal error, said on stderr by the panic itself.
+    let ended = catch_unwind(AssertUnwindSafe(|| answer(environment, &caller, &mut out)));
+    let ended = ended.unwrap_or_else(|_| Err(Failure::internal(words::broke(language))));
+    let ended = out.flush().map_err(Failure::from).and(ended);
+    ended.unwrap_or_else(|failure| {
+        if !failure.sentence.is_empty() {
+            caller.say(&failure.sentence);
+        }
+        failure.exit
+    })
+}
+
+fn answer(environment: &Environment, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let grammar = help::grammar(CommandLine::command(), caller.language);
+    let matches = match grammar.try_get_matches_from(&environment.arguments) {
+        Ok(matches) => matches,
+        Err(error) => return help::explain(&error, caller, out),
+    };
+    let line = CommandLine::from_arg_matches(&matches).map_err(|error| Failure::internal(error.to_string()))?;
+    match line.command {
+        Command::Due(arguments) => due::run(&arguments, caller, out),
+        Command::Elapsed(arguments) => elapsed::run(&arguments, caller, out),
+        Command::Calendar { command } => calendar::run(&command, caller, out),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(
+                shell,
+                &mut help::grammar(CommandLine::command(), caller.language),
+                "duban",
+                &mut text,
+            );
+            out.write_all(&text)?;
+            Ok(Exit::Fine)
+        }
+    }
+}
+
+fn languages() -> clap::builder::PossibleValuesParser {
+    [PossibleValue::new("zh-CN").aliases(["zh", "zh_CN"]), PossibleValue::new("en")].into()
+}
+
+impl Caller<'_> {
+    /// Says a sentence on stderr. Nobody can be told that stderr is closed.
+    fn say(&self, sentence: &str) {
+        let _ = writeln!(std::io::stderr(), "{sentence}");
+    }
+
+    /// The calendar of a name or a path; without one, the built-in default.
+    fn calendar(&self, wanted: Option<&str>) -> Result<Calendar, Failure> {
+        let found = calendars::find(wanted.unwrap_or(calendars::DEFAULT), &[]);
+        found.map_err(|error| {
+            let sentence = words::no_calendar(self.language, &error);
+            match error {
+                CalendarError::Wrong { .. } => Failure::configuration(sentence),
+                CalendarError::Unknown { .. } | CalendarError::Unreadable { .. } => Failure::usage(sentence),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_in_both_languages() {
+        for language in [Language::Chinese, Language::English] {
+            help::grammar(CommandLine::command(), language).debug_assert();
+        }
+    }
+
+    #[test]
+    fn every_command_and_argument_has_chinese_help_and_none_is_stale() {
+        assert_eq!(help::untranslated(&CommandLine::command()), (Vec::<String>::new(), Vec::new()));
+    }
+}

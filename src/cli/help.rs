@@ -1,0 +1,174 @@
+//! Help and usage errors in the caller's language. The grammar itself carries the English help as its doc comments.
+
+use std::io::Write;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
+
+use super::Caller;
+use super::exit::{Exit, Failure};
+use crate::tell::language::Language;
+
+/// The Chinese help by place: the subcommands' names, then the argument's.
+const CHINESE: &[(&str, &str)] = &[
+    ("", "督办：盯住其他系统的期限，亮黄牌、红牌，并能证明该知道的人都已知道"),
+    (" lang", "输出语言；未给出时依次看 DUBAN_LANG、LANG，都没有则为 zh-CN"),
+    (" help", "显示帮助"),
+    (" version", "显示版本"),
+    ("due", "计算时限何时到期"),
+    ("due from", "起点，如 2026-03-02T10:00；不带时区的按日历所在时区"),
+    ("due limit", "时限，如 10wd、4.5wh、15d@work"),
+    ("due calendar", "日历的名称或路径"),
+    ("due pause", "停表的起止；止点留空表示尚未结束；可多次给出"),
+    ("due explain", "逐日说明到期时间的由来"),
+    ("due format", "输出格式"),
+    ("due batch", "对 CSV 文件逐行计算（- 为标准输入）；列：from,limit,pauses"),
+    ("elapsed", "计算两个时刻之间的工作时间"),
+    ("elapsed from", "起点，如 2026-03-02T10:00；不带时区的按日历所在时区"),
+    ("elapsed to", "止点"),
+    ("elapsed calendar", "日历的名称或路径"),
+    ("elapsed pause", "停表的起止；止点留空表示尚未结束；可多次给出"),
+    ("elapsed format", "输出格式"),
+    ("elapsed batch", "对 CSV 文件逐行计算（- 为标准输入）；列：from,to,pauses"),
+    ("calendar", "查看、检查、扩充日历"),
+    ("calendar show", "一年一览"),
+    ("calendar show year", "年份"),
+    ("calendar show calendar", "日历的名称或路径"),
+    ("calendar show format", "输出格式"),
+    ("calendar check", "检查日历，一次列出全部问题"),
+    ("calendar check file", "日历的名称或路径；不给出则检查内置的 cn"),
+    ("calendar import", "并入一份放假安排：先列出差异，再给出合并后的清单"),
+    ("calendar import file", "CSV（date,kind,name）或 JSON（{year, days: [{name, date, isOffDay}]}）"),
+    ("calendar import into", "并入这份清单并写回；不给出则并入日历的清单并输出"),
+    ("calendar import calendar", "日历的名称或路径"),
+    ("completions", "输出命令行补全脚本"),
+    ("completions shell", "命令解释器"),
+];
+
+fn chinese(place: &str) -> Option<&'static str> {
+    CHINESE.iter().find(|(known, _)| *known == place).map(|(_, text)| *text)
+}
+
+/// The grammar with its help in a language.
+pub fn grammar(command: Command, language: Language) -> Command {
+    match language {
+        Language::English => command,
+        Language::Chinese => translate(command, ""),
+    }
+}
+
+fn translate(command: Command, place: &str) -> Command {
+    let arguments: Vec<String> = command.get_arguments().map(|argument| argument.get_id().to_string()).collect();
+    let children: Vec<String> = command.get_subcommands().map(|child| child.get_name().to_owned()).collect();
+    let mut command = command
+        .about(chinese(place).unwrap_or_default())
+        .subcommand_help_heading("命令")
+        .subcommand_value_name("命令")
+        .help_template("{about-with-newline}\n用法：{usage}\n\n{all-args}");
+    for id in arguments {
+        let text = chinese(&format!("{place} {id}")).unwrap_or_default();
+        command = command.mut_arg(id, |argument| translate_argument(argument, text));
+    }
+    for child in children {
+        let inner = format!("{place} {child}").trim().to_owned();
+        command = command.mut_subcommand(child, |child| translate(child, &inner));
+    }
+    command
+}
+
+fn translate_argument(argument: Arg, text: &str) -> Arg {
+    let heading = if argument.is_positional() { "参数" } else { "选项" };
+    let mut notes = Vec::new();
+    if argument.get_action().takes_values() {
+        let values: Vec<String> =
+            argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        if !values.is_empty() {
+            notes.push(format!("可选：{}", values.join("、")));
+        }
+        let defaults = argument.get_default_values().iter().filter_map(|value| value.to_str());
+        notes.extend(defaults.map(|default| format!("默认：{default}")));
+    }
+    let notes = if notes.is_empty() { String::new() } else { format!("〔{}〕", notes.join("；")) };
+    argument.help(format!("{text}{notes}")).help_heading(heading).hide_possible_values(true).hide_default_value(true)
+}
+
+/// What clap stopped at: help and version are data; anything else is wrong usage.
+pub fn explain(error: &clap::Error, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let rendered = error.render();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            if caller.has_colour {
+                write!(out, "{}", rendered.ansi())?;
+            } else {
+                write!(out, "{rendered}")?;
+            }
+            Ok(Exit::Fine)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(rendered.to_string().trim_end())),
+        _ => Err(Failure::usage(match caller.language {
+            Language::English => rendered.to_string().trim_end().to_owned(),
+            Language::Chinese => usage_error(error),
+        })),
+    }
+}
+
+fn usage_error(error: &clap::Error) -> String {
+    let part = |kind| error.get(kind).map(text_of).unwrap_or_default();
+    let argument = part(ContextKind::InvalidArg);
+    let value = part(ContextKind::InvalidValue);
+    let mut sentence = match error.kind() {
+        ErrorKind::InvalidValue if value.is_empty() => format!("参数 {argument} 需要一个值"),
+        ErrorKind::InvalidValue => {
+            format!("参数 {argument} 的值 {value:?} 无效，可选：{}", part(ContextKind::ValidValue))
+        }
+        ErrorKind::ValueValidation => format!("参数 {argument} 的值 {value:?} 无效"),
+        ErrorKind::UnknownArgument => format!("没有参数 {argument}"),
+        ErrorKind::InvalidSubcommand => format!("没有命令 {}", part(ContextKind::InvalidSubcommand)),
+        ErrorKind::MissingSubcommand => format!("缺少命令，可用：{}", part(ContextKind::ValidSubcommand)),
+        ErrorKind::MissingRequiredArgument => format!("缺少参数：{argument}"),
+        ErrorKind::ArgumentConflict => match part(ContextKind::PriorArg) {
+            prior if prior.is_empty() || prior == argument => format!("参数 {argument} 只能给出一次"),
+            prior => format!("参数 {argument} 不能与 {prior} 同时使用"),
+        },
+        ErrorKind::TooManyValues => format!("参数 {argument} 的值 {value:?} 多余"),
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => format!("参数 {argument} 的值的个数不对"),
+        ErrorKind::NoEquals => format!("参数 {argument} 的值须用等号给出"),
+        ErrorKind::InvalidUtf8 => "参数不是有效的 UTF-8 文本".to_owned(),
+        _ => error.to_string(),
+    };
+    let suggestions = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    if let Some(suggestion) = suggestions.map(part).into_iter().find(|text| !text.is_empty()) {
+        sentence.push_str(&format!("；是否指 {suggestion}？"));
+    }
+    let usage = part(ContextKind::Usage).replacen("Usage: ", "", 1);
+    if !usage.trim().is_empty() {
+        sentence.push_str(&format!("\n\n用法：{}", usage.trim()));
+    }
+    sentence.push_str("\n\n详见 --help");
+    sentence
+}
+
+fn text_of(value: &ContextValue) -> String {
+    match value {
+        ContextValue::Strings(texts) => texts.join("、"),
+        ContextValue::StyledStrs(texts) => texts.iter().map(ToString::to_string).collect::<Vec<_>>().join("、"),
+        other => other.to_string(),
+    }
+}
+
+/// The places without Chinese help, and the Chinese help without a place.
+#[cfg(test)]
+pub fn untranslated(command: &Command) -> (Vec<String>, Vec<&'static str>) {
+    fn places(command: &Command, place: &str, all: &mut Vec<String>) {
+        all.push(place.to_owned());
+        all.extend(command.get_arguments().map(|argument| format!("{place} {}", argument.get_id())));
+        for child in command.get_subcommands() {
+            places(child, format!("{place} {}", child.get_name()).trim(), all);
+        }
+    }
+    let mut all = Vec::new();
+    places(command, "", &mut all);
+    let stale = CHINESE.iter().map(|(place, _)| *place).filter(|place| !all.iter().any(|known| known == place));
+    let stale = stale.collect();
+    (all.into_iter().filter(|place| chinese(place).is_none()).collect(), stale)
+}
