@@ -10,6 +10,7 @@ use duban::core::item::{Amount, Extension, Item, ItemKey, Pause};
 use duban::core::limit::Yellow;
 use duban::core::value::{Fields, Value};
 use duban::core::window::{Level, Window};
+use duban::rules::cases::CaseFile;
 use duban::rules::rulebook::StoredRule;
 use duban::rules::version::Recheck;
 use duban::rules::{ErrorKind, Judged, RuleError, RuleFile, Rulebook, Tables};
@@ -110,12 +111,10 @@ fn the_shipped_2110_declares_its_four_windows() {
     assert_eq!(judgements.len(), 1, "137 does not apply");
     let judged = judgements[0].result.clone().expect("an answer");
     let names: Vec<_> = judged.windows.iter().map(|w| (&*w.name, w.limit.to_string())).collect();
-    assert_eq!(names, [
-        ("dispatch", "30m".into()),
-        ("on_site", "2h".into()),
-        ("feedback", "1wd".into()),
-        ("solved", "10wd".into())
-    ]);
+    assert_eq!(
+        names,
+        [("dispatch", "30m".into()), ("on_site", "2h".into()), ("feedback", "1wd".into()), ("solved", "10wd".into())]
+    );
     assert_eq!(judged.windows[0].done, Some(at("2026-03-02T02:10:00Z")));
     assert_eq!(judged.windows[1].yellow, Some(Yellow::Used("90m".parse().expect("limit"))));
     assert_eq!(judged.windows[2].done, None, "the later of two feedbacks, and both are missing");
@@ -416,7 +415,9 @@ fn pauses_and_extensions_of_the_item_can_be_read_and_passed_on() {
 #[test]
 fn tables_give_rows_of_texts_and_nothing_for_an_unknown_key() {
     let mut tables = tables("names = [\"甲\", \"乙\"]\nfactor = 1.5");
-    tables.read_table("limits", "rules/tables/limits.csv", "类型,limit,note\n投诉,10wd,\n建议,5wd,x\n7,1wd,y\n").expect("table");
+    tables
+        .read_table("limits", "rules/tables/limits.csv", "类型,limit,note\n投诉,10wd,\n建议,5wd,x\n7,1wd,y\n")
+        .expect("table");
     let rule = "fn findings(item) {
         let row = table::limits[item.type];
         [yellow(\"x\", `${row.limit} ${row.note == ()} ${table::limits[\"无\"] == ()} ${table::limits[7].limit} \
@@ -479,11 +480,8 @@ fn what_starts_outside_a_version_is_left_to_the_newest_stored_one_that_covers_it
         file("r", &text)
     };
     let stored = |file| StoredRule { file, tables: Tables::new() };
-    let older = [
-        stored(rule("2025-01-01", "8wd")),
-        stored(rule("2025-01-01", "99wd")),
-        stored(rule("2024-01-01", "10wd")),
-    ];
+    let older =
+        [stored(rule("2025-01-01", "8wd")), stored(rule("2025-01-01", "99wd")), stored(rule("2024-01-01", "10wd"))];
     let book = Rulebook::compile_with(&[rule("2026-01-01", "5wd")], &Tables::new(), &older, zone()).expect("rules");
     let limit = |received: Option<&str>| {
         let mut item = item();
@@ -517,7 +515,10 @@ fn a_rule_that_rechecks_sees_today_in_its_findings_only() {
 #[test]
 fn a_rule_that_does_not_apply_gives_nothing_and_a_broken_one_spoils_only_itself() {
     let files = [
-        file("none", "fn applies(item) { item.kind == \"project\" } fn windows(item) { [window(\"a\", \"1wd\", #{})] }"),
+        file(
+            "none",
+            "fn applies(item) { item.kind == \"project\" } fn windows(item) { [window(\"a\", \"1wd\", #{})] }",
+        ),
         file("broken", "fn applies(item) { item.count > \"x\" }"),
         file("fine", "fn windows(item) { [window(\"a\", \"1wd\", #{})] }"),
     ];
@@ -560,13 +561,50 @@ fn the_lint_knows_what_no_source_maps() {
     );
     let mapped = BTreeSet::from(["title", "received_at", "lines"]);
     let found: Vec<String> = book.unmapped(&mapped).into_iter().map(|error| error.message).collect();
-    assert_eq!(found, [
-        "no source maps a field `helper`",
-        "no source maps a field `recieved_at`; did you mean `received_at`?",
-        "no source maps a field `titel`; did you mean `title`?",
-    ]);
+    assert_eq!(
+        found,
+        [
+            "no source maps a field `helper`",
+            "no source maps a field `recieved_at`; did you mean `received_at`?",
+            "no source maps a field `titel`; did you mean `title`?",
+        ]
+    );
     let fields = book.rules().next().expect("rule").fields;
     assert_eq!(fields, ["helper", "kind", "lines", "recieved_at", "titel"]);
+}
+
+#[test]
+fn the_shipped_rule_tests_can_be_read_and_their_items_judged() {
+    for name in ["2110", "137"] {
+        let path = format!("rules/tests/{name}.toml");
+        let text = std::fs::read_to_string(&path).expect("a file of rule tests");
+        let cases = CaseFile::read(&path, &text).unwrap_or_else(|error| panic!("{error}")).cases;
+        assert!(cases.len() > 2);
+        for case in cases {
+            let mut parameters = tables(&std::fs::read_to_string("rules/params.toml").expect("parameters"));
+            parameters.override_params(&case.params).expect("parameters that exist");
+            let rule = std::fs::read_to_string(format!("rules/{name}.rhai")).expect("a rule");
+            let book = Rulebook::compile(&[file(name, &rule)], &parameters, zone()).expect("a rule");
+            let history = case.history(zone()).unwrap_or_else(|error| panic!("{error}"));
+            for expected in &case.expectations {
+                let now = expected.at.instant(zone());
+                let seen = history.iter().rev().find(|(at, _)| *at <= now).expect("an item by then");
+                let judged = book.judge(&Arc::new(seen.1.clone()), today()).pop();
+                let judged = judged.map(|j| j.result.unwrap_or_else(|error| panic!("{error}"))).unwrap_or_default();
+                let Some(windows) = &expected.windows else { continue };
+                let names = |w: &Window| w.name.to_string();
+                assert_eq!(
+                    judged.windows.iter().map(names).collect::<Vec<_>>(),
+                    windows.iter().map(|w| w.name.clone()).collect::<Vec<_>>(),
+                    "{}",
+                    case.name
+                );
+                for (window, expected) in judged.windows.iter().zip(windows) {
+                    assert!(expected.limit.as_ref().is_none_or(|limit| window.limit.to_string() == *limit));
+                }
+            }
+        }
+    }
 }
 
 /// Scripts that mean harm, or look like it, with what is said about them.
@@ -622,10 +660,7 @@ const HOSTILE: &[(&str, &str)] = &[
         "fn windows(item) { let l = []; for n in 0..900 { l.push(item.received_at); } loop { l.sort(); l.reverse(); } }",
         "moved more than 1000000 elements",
     ),
-    (
-        "fn windows(item) { let s = \"ab\"; for n in 0..10 { s += s; } loop { s.to_upper(); s.split(\"b\"); } }",
-        "",
-    ),
+    ("fn windows(item) { let s = \"ab\"; for n in 0..10 { s += s; } loop { s.to_upper(); s.split(\"b\"); } }", ""),
     (
         "fn windows(item) { let s = \"ab\"; for n in 0..10 { s += s; } let l = [s]; loop { s in s; } }",
         "took more than 20000 operations",
@@ -702,7 +737,8 @@ fn bombs() -> Vec<String> {
                 let m = #{}; for n in 0..490 { m.set(\"a-key-longer-than-what-fits-into-the-small-form-\" + n, item.received_at); }";
     let copies: String = (0..50).map(|n| format!("let v{n} = [l, m];")).collect();
     let nested = (0..30).fold("0".to_owned(), |inner, _| format!("keep([{inner}].len(), [m], [m], [m])"));
-    let chain: String = (0..12).map(|n| format!("fn f{n}(l, m) {{ let a = l; let b = m; f{}(a, b) }}", n + 1)).collect();
+    let chain: String =
+        (0..12).map(|n| format!("fn f{n}(l, m) {{ let a = l; let b = m; f{}(a, b) }}", n + 1)).collect();
     vec![
         format!("fn windows(item) {{ {fill} {copies} loop {{ let x = v1; }} }}"),
         format!("fn keep(a, b, c, d) {{ a }} fn windows(item) {{ {fill} loop {{ let x = {nested}; }} }}"),

@@ -61,7 +61,8 @@ pub fn spend(elements: usize) -> Result<(), Box<EvalAltResult>> {
         WORK_LEFT.set(left - elements);
         return Ok(());
     }
-    let message = format!("moved more than {WORK} elements of lists, maps and texts; `filter` and `map` cost less than loops");
+    let message =
+        format!("moved more than {WORK} elements of lists, maps and texts; `filter` and `map` cost less than loops");
     refuse(ErrorKind::Bounds, &message);
     Err(EvalAltResult::ErrorTerminated(message.into(), Position::NONE).into())
 }

@@ -30,7 +30,9 @@ const LIST: Say = Say { group: "Lists", params: &["list"], en: "", zh: "" };
 const WITH: Say = Say { params: &["list", "|x| …"], ..LIST };
 
 fn measured(module: &mut Module) {
-    word(module, "len", Say { en: "How many elements.", zh: "个数", ..LIST }, |list: &mut Array| Ok(count(list.len())));
+    word(module, "len", Say { en: "How many elements.", zh: "个数", ..LIST }, |list: &mut Array| {
+        Ok(count(list.len()))
+    });
     word(module, "is_empty", Say { en: "Whether there are none.", zh: "是否为空", ..LIST }, |list: &mut Array| {
         Ok(list.is_empty())
     });
@@ -261,11 +263,17 @@ fn maps(module: &mut Module) {
         budget::spend(map.len())?;
         Ok(map.keys().map(|key| Dynamic::from(key.to_string())).collect::<Array>())
     });
-    word(module, "values", Say { en: "The values, in the order of their keys.", zh: "全部值", ..MAP }, |map: Map| {
-        budget::spend(map.len())?;
-        Ok(map.into_values().collect::<Array>())
-    });
-    let get = Say { en: "The value under a key, missing if the map has none.", zh: "取值；没有则缺失", ..KEYED };
+    word(
+        module,
+        "values",
+        Say { en: "The values, in the order of their keys.", zh: "全部值", ..MAP },
+        |map: Map| {
+            budget::spend(map.len())?;
+            Ok(map.into_values().collect::<Array>())
+        },
+    );
+    let get =
+        Say { en: "The value under a key, missing if the map has none.", zh: "取值；没有则缺失", ..KEYED };
     word(module, "get", get, |map: &mut Map, key: &str| {
         budget::spend(size(map.get(key)))?;
         Ok(map.get(key).cloned().unwrap_or(Dynamic::UNIT))

@@ -11,7 +11,7 @@
 use std::sync::{Arc, LazyLock};
 
 use rhai::module_resolvers::DummyModuleResolver;
-use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, Map, Module, OptimizationLevel, Shared};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, Map, Module, OptimizationLevel, Position, Shared};
 
 use super::budget;
 use super::facts::{Row, Subject};
@@ -96,6 +96,10 @@ fn see_variable(name: &str, offset: usize, context: &EvalContext) -> Result<Opti
     };
     let Some(value) = value else { return Ok(None) };
     if value.is_shared() {
+        // Asked once: each question after a lock that is held costs 50 ms.
+        if value.is_locked() {
+            return Err(EvalAltResult::ErrorDataRace(name.to_owned(), Position::NONE).into());
+        }
         let subject = value.read_lock::<Subject>().map(|subject| Dynamic::from(subject.clone()));
         let handle = subject.or_else(|| value.read_lock::<Row>().map(|row| Dynamic::from(row.clone())));
         if handle.is_some() {
@@ -116,7 +120,9 @@ pub fn size(value: Option<&Dynamic>) -> usize {
         return value.read_lock::<Array>().map_or(0, |list| 1 + list.iter().map(element).sum::<usize>());
     }
     if value.is_map() {
-        return value.read_lock::<Map>().map_or(0, |map| 1 + map.values().map(|value| 1 + element(value)).sum::<usize>());
+        return value
+            .read_lock::<Map>()
+            .map_or(0, |map| 1 + map.values().map(|value| 1 + element(value)).sum::<usize>());
     }
     0
 }

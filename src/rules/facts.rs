@@ -101,7 +101,8 @@ impl Row {
     /// A field of the row. One that only its siblings have is missing.
     pub fn get(&self, name: &str) -> Answer<Dynamic> {
         let fields = self.fields().ok_or("this row belongs to another item")?;
-        if let Some((n, value)) = fields.iter().enumerate().find(|(_, (n, _))| &***n == name).map(|(n, (_, v))| (n, v)) {
+        if let Some((n, value)) = fields.iter().enumerate().find(|(_, (n, _))| &***n == name).map(|(n, (_, v))| (n, v))
+        {
             return convert(&self.item, value, self.place.then(n)?);
         }
         let mut known: Vec<&str> = fields.names().map(|name| &**name).collect();

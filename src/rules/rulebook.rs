@@ -234,9 +234,8 @@ impl Rule {
         }
         let mut newer = vec![meta];
         for edition in &self.older {
-            let mine = |from: Instant| {
-                edition.meta.covers(from, zone) && !newer.iter().any(|newer| newer.covers(from, zone))
-            };
+            let mine =
+                |from: Instant| edition.meta.covers(from, zone) && !newer.iter().any(|newer| newer.covers(from, zone));
             for window in edition.judge(item, None, zone)?.unwrap_or_default().windows {
                 let named = judged.windows.iter().any(|other| other.name == window.name);
                 if !named && window.from.is_some_and(mine) {
@@ -253,8 +252,11 @@ impl Rule {
 
 impl Edition {
     fn compile(file: &RuleFile, tables: &Tables) -> Result<Self, Vec<RuleError>> {
-        let source =
-            Source { name: file.name.as_str().into(), path: file.path.as_str().into(), text: file.text.as_str().into() };
+        let source = Source {
+            name: file.name.as_str().into(),
+            path: file.path.as_str().into(),
+            text: file.text.as_str().into(),
+        };
         let fail = |complaints: Vec<shape::Complaint>| {
             let error = |(message, at)| source.error(ErrorKind::Text, message, at);
             complaints.into_iter().map(error).collect::<Vec<_>>()
@@ -322,9 +324,8 @@ impl Edition {
         let mut judged = Judged::default();
         if self.hooks.windows {
             let answer = self.call(engine, "windows", (subject(),))?;
-            judged.windows = self.declared(&answer, "windows", "window(…)", |window: DeclaredWindow| {
-                Arc::unwrap_or_clone(window.0)
-            })?;
+            judged.windows = self
+                .declared(&answer, "windows", "window(…)", |window: DeclaredWindow| Arc::unwrap_or_clone(window.0))?;
         }
         if let Some(today) = today.filter(|_| self.hooks.findings) {
             let answer = if self.meta.recheck.is_some() {
@@ -332,9 +333,10 @@ impl Edition {
             } else {
                 self.call(engine, "findings", (subject(),))?
             };
-            judged.findings = self.declared(&answer, "findings", "yellow(…) or red(…)", |finding: DeclaredFinding| {
-                Arc::unwrap_or_clone(finding.0)
-            })?;
+            judged.findings =
+                self.declared(&answer, "findings", "yellow(…) or red(…)", |finding: DeclaredFinding| {
+                    Arc::unwrap_or_clone(finding.0)
+                })?;
         }
         self.check_names(&judged)?;
         Ok(Some(judged))
@@ -343,9 +345,7 @@ impl Edition {
     fn call(&self, engine: &Engine, hook: &str, arguments: impl FuncArgs) -> Result<Dynamic, RuleError> {
         budget::begin();
         let options = CallFnOptions::new().eval_ast(false);
-        let run = || {
-            engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, hook, arguments)
-        };
+        let run = || engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, hook, arguments);
         let outcome = catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
             let message = format!("{hook} brought the interpreter down; please report this");
             self.source.error(ErrorKind::Internal, message, self.start_of(hook))
@@ -420,6 +420,7 @@ fn sandbox(tables: &Tables, region: Option<&str>) -> Engine {
 /// A day with its 00:00, or with the first instant after it where a clock change skips that.
 fn day(date: NaiveDate, zone: Tz) -> Day {
     let midnight = date.and_time(chrono::NaiveTime::MIN);
-    let start = (0..24).find_map(|hour| zone.from_local_datetime(&(midnight + chrono::TimeDelta::hours(hour))).earliest());
+    let start =
+        (0..24).find_map(|hour| zone.from_local_datetime(&(midnight + chrono::TimeDelta::hours(hour))).earliest());
     Day { date, start: start.map_or_else(|| midnight.and_utc(), |start| start.to_utc()) }
 }

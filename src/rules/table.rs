@@ -81,8 +81,8 @@ impl Tables {
 
     /// Reads the table `name` from a CSV text.
     pub fn read_table(&mut self, name: &str, path: &str, text: &str) -> Result<(), TableError> {
-        let table = Rows::read(name, text)
-            .map_err(|(line, problem)| TableError { path: path.to_owned(), line, problem })?;
+        let table =
+            Rows::read(name, text).map_err(|(line, problem)| TableError { path: path.to_owned(), line, problem })?;
         self.tables.insert(name.to_owned(), Table(Arc::new(table)));
         Ok(())
     }
@@ -249,9 +249,9 @@ fn check_columns(columns: &[String]) -> Result<(), String> {
 }
 
 fn row(columns: &[String], record: &csv::StringRecord) -> Map {
-    let texts = record.iter().map(|cell| {
-        if cell.is_empty() { Dynamic::UNIT } else { Dynamic::from(ImmutableString::from(cut(cell))) }
-    });
+    let texts = record
+        .iter()
+        .map(|cell| if cell.is_empty() { Dynamic::UNIT } else { Dynamic::from(ImmutableString::from(cut(cell))) });
     columns.iter().map(|column| column.as_str().into()).zip(texts).collect()
 }
 

@@ -84,7 +84,8 @@ fn forms(module: &mut Module) {
             Ok(form(text).into())
         });
     }
-    let int = Say { en: "The whole number that the text writes; another text is an error.", zh: "解析整数", ..TEXT };
+    let int =
+        Say { en: "The whole number that the text writes; another text is an error.", zh: "解析整数", ..TEXT };
     let float = Say { en: "The number that the text writes; another text is an error.", zh: "解析数", ..TEXT };
     word(module, "parse_int", int, |text: &str| -> Answer<i64> {
         text.trim().parse().map_err(|_| format!("expected a whole number, got {:?}", short(text)).into())
@@ -113,12 +114,14 @@ fn numbers(module: &mut Module) {
             None => Err(not_a_number(name, &value)),
         });
     }
-    word(module, "abs", Say { en: "Without its sign.", zh: "绝对值", ..NUMBER }, |value: Dynamic| match number(&value) {
-        Some(Number::Int(whole)) => {
-            whole.checked_abs().map(Dynamic::from).ok_or_else(|| format!("{whole} is too large").into())
+    word(module, "abs", Say { en: "Without its sign.", zh: "绝对值", ..NUMBER }, |value: Dynamic| {
+        match number(&value) {
+            Some(Number::Int(whole)) => {
+                whole.checked_abs().map(Dynamic::from).ok_or_else(|| format!("{whole} is too large").into())
+            }
+            Some(Number::Float(float)) => Ok(float.abs().into()),
+            None => Err(not_a_number("abs", &value)),
         }
-        Some(Number::Float(float)) => Ok(float.abs().into()),
-        None => Err(not_a_number("abs", &value)),
     });
     let two = Say { params: &["a", "b"], ..NUMBER };
     let least = Say { en: "The smaller of two numbers, texts or instants.", zh: "较小者", ..two };

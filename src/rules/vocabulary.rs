@@ -93,9 +93,8 @@ fn instants(module: &mut Module) {
         module.set_native_fn(name, move |a: D, b: D, c: D| outermost(name, &[a, b, c], later));
         module.set_native_fn(name, move |a: D, b: D, c: D, d: D| outermost(name, &[a, b, c, d], later));
         module.set_native_fn(name, move |a: D, b: D, c: D, d: D, e: D| outermost(name, &[a, b, c, d, e], later));
-        module.set_native_fn(name, move |a: D, b: D, c: D, d: D, e: D, f: D| {
-            outermost(name, &[a, b, c, d, e, f], later)
-        });
+        module
+            .set_native_fn(name, move |a: D, b: D, c: D, d: D, e: D, f: D| outermost(name, &[a, b, c, d, e, f], later));
     }
     both(module, "latest", LATEST, true);
     both(module, "earliest", EARLIEST, false);

@@ -19,12 +19,8 @@ pub struct Say {
 }
 
 /// Registers a function that leaves its arguments as they are.
-pub fn word<A: 'static, const N: usize, const X: bool, R, FUNC>(
-    module: &mut Module,
-    name: &str,
-    say: Say,
-    func: FUNC,
-) where
+pub fn word<A: 'static, const N: usize, const X: bool, R, FUNC>(module: &mut Module, name: &str, say: Say, func: FUNC)
+where
     R: Variant + Clone,
     FUNC: RhaiNativeFunc<A, N, X, R, true> + Send + Sync + 'static,
 {
