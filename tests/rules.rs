@@ -10,6 +10,7 @@ use duban::core::item::{Amount, Extension, Item, ItemKey, Pause};
 use duban::core::limit::Yellow;
 use duban::core::value::{Fields, Value};
 use duban::core::window::{Level, Window};
+use duban::rules::cases::CaseFile;
 use duban::rules::rulebook::StoredRule;
 use duban::rules::version::Recheck;
 use duban::rules::{ErrorKind, Judged, RuleError, RuleFile, Rulebook, Tables};
@@ -124,7 +125,7 @@ fn the_shipped_2110_declares_its_four_windows() {
 
 #[test]
 fn a_region_counts_the_two_hours_as_working_hours() {
-    let book = shipped("[示范区]\nservice_hours = true");
+    let book = shipped("[\"示范区\"]\nservice_hours = true");
     let limit = |region: &str| {
         let mut item = item();
         item.fields.set("region", Value::text(region));
@@ -190,6 +191,9 @@ fn expressions_answer_as_they_read() {
         ("{ let total = 0; for line in item.lines { total += line.amount ?? 0; } total }", "4"),
         ("{ let total = 0; for n in 0..5 { total += n; } total }", "10"),
         ("{ let map = #{ a: 1 }; map.set(\"b\", 2); map.keys().join(\",\") + map.len() }", "a,b2"),
+        ("item.lines.filter(|line| (line.amount ?? 0) == item.count).len()", "1"),
+        ("item.lines.filter(|a| item.lines.some(|b| a.name == b.name && item.urgent)).len()", "3"),
+        ("{ let total = 0; item.lines.map(|line| { total += line.amount ?? 0; }); total }", "4"),
         ("[1, 2].reduce(|sum, x| sum + x, 10)", "13"),
         ("[1, 2, 1].unique().len()", "2"),
         ("[1] + [2] == [1, 2]", "true"),
@@ -433,8 +437,8 @@ fn parameters_and_tables_that_are_wrong_are_refused_with_their_line() {
     let mut tables = Tables::new();
     for (text, says) in [
         ("a = 1\nb = ", "params.toml:2"),
-        ("a = 1\n[区]\nbb = 2", "[区] sets `bb`, which is not a parameter"),
-        ("a = 1\n[区]\na = \"x\"", "[区] a: expected integer as above, got string"),
+        ("a = 1\n[\"区\"]\nbb = 2", "[区] sets `bb`, which is not a parameter"),
+        ("a = 1\n[\"区\"]\na = \"x\"", "[区] a: expected integer as above, got string"),
         ("a = 2024-01-01", "got a date"),
         ("a = [[1]]", "a list holds texts and numbers"),
         ("\"一 二\" = 1", "cannot be the name of a parameter"),
@@ -463,7 +467,7 @@ fn a_version_changes_with_the_text_and_with_what_it_reads_and_with_nothing_else(
     let first = version(reads, "a = 1\nb = 1");
     assert_eq!(version(reads, "a = 1\nb = 2"), first, "b is not read");
     assert_ne!(version(reads, "a = 2\nb = 1"), first);
-    assert_ne!(version(reads, "a = 1\nb = 1\n[区]\na = 2"), first);
+    assert_ne!(version(reads, "a = 1\nb = 1\n[\"区\"]\na = 2"), first);
     assert_ne!(version(&format!("{reads}\n"), "a = 1\nb = 1"), first);
 }
 
@@ -567,4 +571,214 @@ fn the_lint_knows_what_no_source_maps() {
     );
     let fields = book.rules().next().expect("rule").fields;
     assert_eq!(fields, ["helper", "kind", "lines", "recieved_at", "titel"]);
+}
+
+#[test]
+fn the_shipped_rule_tests_can_be_read_and_their_items_judged() {
+    for name in ["2110", "137"] {
+        let path = format!("rules/tests/{name}.toml");
+        let text = std::fs::read_to_string(&path).expect("a file of rule tests");
+        let cases = CaseFile::read(&path, &text).unwrap_or_else(|error| panic!("{error}")).cases;
+        assert!(cases.len() > 2);
+        for case in cases {
+            let mut parameters = tables(&std::fs::read_to_string("rules/params.toml").expect("parameters"));
+            parameters.override_params(&case.params).expect("parameters that exist");
+            let rule = std::fs::read_to_string(format!("rules/{name}.rhai")).expect("a rule");
+            let book = Rulebook::compile(&[file(name, &rule)], &parameters, zone()).expect("a rule");
+            let history = case.history(zone()).unwrap_or_else(|error| panic!("{error}"));
+            for expected in &case.expectations {
+                let now = expected.at.instant(zone());
+                let seen = history.iter().rev().find(|(at, _)| *at <= now).expect("an item by then");
+                let judged = book.judge(&Arc::new(seen.1.clone()), today()).pop();
+                let judged = judged.map(|j| j.result.unwrap_or_else(|error| panic!("{error}"))).unwrap_or_default();
+                let Some(windows) = &expected.windows else { continue };
+                let names = |w: &Window| w.name.to_string();
+                assert_eq!(
+                    judged.windows.iter().map(names).collect::<Vec<_>>(),
+                    windows.iter().map(|w| w.name.clone()).collect::<Vec<_>>(),
+                    "{}",
+                    case.name
+                );
+                for (window, expected) in judged.windows.iter().zip(windows) {
+                    assert!(expected.limit.as_ref().is_none_or(|limit| window.limit.to_string() == *limit));
+                }
+            }
+        }
+    }
+}
+
+/// Scripts that mean harm, or look like it, with what is said about them.
+const HOSTILE: &[(&str, &str)] = &[
+    ("fn windows(item) { [window(\"a\", \"1wd\", #{ from: item.received_at ) ] }", "Expecting '}'"),
+    ("fn windows(item) { nonsense }", "unknown name `nonsense`"),
+    ("fn windows(item) { nonsense(1) }", "unknown function `nonsense`"),
+    ("fn windows(item) { windwo(\"a\", \"1wd\", #{}) }", "unknown function `windwo`; did you mean `window`?"),
+    ("fn windows(item) { param::nonsense }", "unknown parameter `nonsense`"),
+    ("fn windows(item) { table::nonsense[1] }", "unknown table `nonsense`"),
+    ("fn windows(item) { other::nonsense }", "unknown `other::`"),
+    ("fn windows(item) { loop { } }", "took more than 20000 operations"),
+    ("fn windows(item) { while true { let x = 1; } }", "took more than 20000 operations"),
+    ("fn windows(item) { for n in 0..9223372036854775807 { } }", "took more than 20000 operations"),
+    ("fn windows(item) { [1,2].map(|x| { loop { } }) }", "took more than 20000 operations"),
+    (
+        "fn windows(item) { let l = [1,2,3,4,5,6,7,8,9]; let m = l; let n = l;
+           loop { l.map(|x| m.map(|y| n.map(|z| x + y + z))); } }",
+        "took more than 20000 operations",
+    ),
+    ("fn f(x) { f(x) } fn windows(item) { f(1) }", "calls itself; a rule has no recursion"),
+    ("fn f(x) { g(x) } fn g(x) { f(x) } fn windows(item) { f(1) }", "calls itself; a rule has no recursion"),
+    ("fn f(l) { l.map(|x| f([x])) } fn windows(item) { f([1]) }", "calls itself; a rule has no recursion"),
+    ("fn windows(item) { let s = \"0123456789abcdef\"; loop { s += s; } }", "length of string too large"),
+    ("fn windows(item) { let s = \"x\"; loop { s = `${s}${s}`; } }", "length of string too large"),
+    ("fn windows(item) { let l = [1]; loop { l += l; } }", "size of array/blob too large"),
+    ("fn windows(item) { let l = [1]; loop { l = [l, l]; } }", "size of array/blob too large"),
+    ("fn windows(item) { let l = []; loop { l.push(l); } }", "size of array/blob too large"),
+    ("fn windows(item) { let l = []; loop { l.push(#{ a: 1 }); } }", "size of object map too large"),
+    ("fn windows(item) { let m = #{ a: 1 }; loop { m = #{ a: m, b: m }; } }", "size of object map too large"),
+    (
+        "fn windows(item) { let m = #{}; let i = 0; loop { m[\"k\" + i] = [1, 2, 3]; i += 1; } }",
+        "a value is not changed in place",
+    ),
+    ("fn windows(item) { let m = #{ a: 1 }; m.a = m; }", "a value is not changed in place"),
+    ("fn windows(item) { let l = [1]; l[0] = l; }", "a value is not changed in place"),
+    ("fn windows(item) { let l = [1]; l[0] += 1; }", "a value is not changed in place"),
+    ("fn windows(item) { item.title = \"x\"; }", "a value is not changed in place"),
+    (
+        "fn windows(item) { let m = #{}; let i = 0; loop { m.set(\"k\" + i, 1); i += 1; } }",
+        "size of object map too large",
+    ),
+    (
+        "fn windows(item) { let l = []; for n in 0..900 { l.push(n); } let m = [];
+           let k = l; for n in 0..900 { m = l.map(|x| k); } }",
+        "is too large",
+    ),
+    (
+        "fn windows(item) { let l = []; for n in 0..900 { l.push(item.received_at); } loop { let m = l; } }",
+        "moved more than 1000000 elements",
+    ),
+    (
+        "fn windows(item) { let l = []; for n in 0..900 { l.push(item.received_at); } loop { l.sort(); l.reverse(); } }",
+        "moved more than 1000000 elements",
+    ),
+    ("fn windows(item) { let s = \"ab\"; for n in 0..10 { s += s; } loop { s.to_upper(); s.split(\"b\"); } }", ""),
+    (
+        "fn windows(item) { let s = \"ab\"; for n in 0..10 { s += s; } let l = [s]; loop { s in s; } }",
+        "took more than 20000 operations",
+    ),
+    ("fn windows(item) { \"x\".pad(100000000, \"y\") }", "unknown function `pad`"),
+    ("fn windows(item) { blob(4000000000) }", "unknown function `blob`"),
+    ("fn windows(item) { sleep(100000) }", "unknown function `sleep`"),
+    ("fn windows(item) { timestamp() }", "unknown function `timestamp`"),
+    ("fn windows(item) { eval(\"1\") }", "eval"),
+    ("import \"x\" as x; fn windows(item) { [] }", "import"),
+    ("export let x = 1; fn windows(item) { [] }", "export"),
+    ("fn windows(item) { exit(1) }", "unknown function `exit`"),
+    ("fn windows(item) { parse_json(\"{}\") }", "unknown function `parse_json`"),
+    ("fn windows(item) { Fn(\"windows\").call(item) }", "Fn"),
+    ("fn windows(item) { let f = |x| x; f.call(1) }", "a closure stands where it is used"),
+    ("fn windows(item) { let l = [1]; l.map(|x| l) }", "cannot be used inside its own"),
+    ("fn windows(item) { let l = [1]; let fs = []; loop { let m = l; fs.push(|| m); } }", "a closure stands"),
+    ("fn windows(item) { [|x| x] }", "a closure stands where it is used"),
+    ("fn k(f) { [f] } fn windows(item) { k(|x| x) }", "a closure stands where it is used"),
+    ("fn k(x) { x } fn windows(item) { [k] }", "k"),
+    ("fn windows(item) { [1].map(|x| |y| x) }", "a closure stands where it is used"),
+    ("fn windows(item) { try { loop { } } catch { } [] }", "try"),
+    ("fn windows(item) { let x = break [1]; }", ""),
+    ("fn windows(item) { loop { break [1]; } }", "`break` does not take a value"),
+    ("fn windows(item) { this.x }", "this"),
+    ("fn windows(item) { let l = [2, 1]; l.sort(|a, b| { throw \"z\" }); [] }", "the rule threw: z"),
+    ("fn windows(item) { let l = [2, 1]; l.sort(|a, b| ()); [] }", "the function returns a number, got missing"),
+    ("fn windows(item) { let l = [3, 2, 1]; l.sort(|a, b| 1); [] }", ""),
+    ("fn windows(item) { [1].filter(|x| x); }", "the function returns true or false, got number"),
+    ("fn windows(item) { throw \"mine\"; }", "the rule threw: mine"),
+    ("fn windows(item) { 1 + true }", "one kind"),
+    ("fn windows(item) { [][5] }", "out of bounds"),
+    ("fn windows(item) { item }", "windows returns a list of window(…), got item"),
+    ("let x = 1; fn windows(item) { [] }", "outside its functions a rule has constants only"),
+    ("const TITEL = \"x\"; fn windows(item) { [] }", "unknown constant TITEL; did you mean TITLE?"),
+    ("const TITLE = 1; fn windows(item) { [] }", "TITLE is a text"),
+    ("const EFFECTIVE = \"1.1.2024\"; fn windows(item) { [] }", "EFFECTIVE is a date such as 2024-01-01"),
+    ("const RECHECK = \"hourly\"; fn findings(item, today) { [] }", "RECHECK is daily, working-daily or monthly"),
+    ("const RECHECK = \"daily\"; fn findings(item) { [] }", "there is only RECHECK"),
+    ("fn findings(item, today) { [] }", "there is only findings(item, today)"),
+    ("fn windows(item, today) { [] }", "windows takes (item), got 2 arguments"),
+    ("fn window_s(item) { [] }", "did you mean `windows`?"),
+    ("fn help(item) { [] }", "a rule has applies(item), windows(item) or findings(item)"),
+    ("fn windows(item) { [] } fn windows(item, x) { [] }", "two functions are called `windows`"),
+    ("fn windows(item) { latest(1, 2) }", "latest: expected an instant, got number"),
+    ("", "a rule has applies(item)"),
+];
+
+#[test]
+fn no_script_hurts() {
+    reset_peak();
+    let before = memory("VmRSS");
+    let mut wrong = Vec::new();
+    for (script, says) in HOSTILE {
+        let outcome = timed(script);
+        let error = outcome.err().map_or_else(String::new, |errors| shown(&errors));
+        let placed = error.is_empty() || error.starts_with("rules/r.rhai:");
+        if !error.contains(says) || !placed {
+            wrong.push(format!("{script}\n  expected {says}\n{error}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for script in bombs() {
+        let errors = timed(&script).expect_err("a bomb");
+        assert!(matches!(errors[0].kind, ErrorKind::Bounds | ErrorKind::Text), "{script}: {}", shown(&errors));
+    }
+    let grown = memory("VmHWM").saturating_sub(before);
+    assert!(grown < 32 * 1024, "{grown} KiB");
+}
+
+/// The largest values that limits allow, as many at once as the text allows, copied as often as a run allows.
+fn bombs() -> Vec<String> {
+    let fill = "let l = []; for n in 0..990 { l.push(item.received_at); }
+                let m = #{}; for n in 0..490 { m.set(\"a-key-longer-than-what-fits-into-the-small-form-\" + n, item.received_at); }";
+    let copies: String = (0..50).map(|n| format!("let v{n} = [l, m];")).collect();
+    let nested = (0..30).fold("0".to_owned(), |inner, _| format!("keep([{inner}].len(), [m], [m], [m])"));
+    let chain: String =
+        (0..12).map(|n| format!("fn f{n}(l, m) {{ let a = l; let b = m; f{}(a, b) }}", n + 1)).collect();
+    vec![
+        format!("fn windows(item) {{ {fill} {copies} loop {{ let x = v1; }} }}"),
+        format!("fn keep(a, b, c, d) {{ a }} fn windows(item) {{ {fill} loop {{ let x = {nested}; }} }}"),
+        format!("{chain} fn f12(l, m) {{ loop {{ let x = [l, m]; }} }} fn windows(item) {{ {fill} f0(l, m) }}"),
+        format!("fn windows(item) {{ {fill} let k = l; l.map(|x| k.map(|y| m)) }}"),
+        format!("fn windows(item) {{ {fill} let c = [0]; loop {{ c = c.map(|x| [m]); }} }}"),
+        "fn windows(item) { loop { let all = item.lines.map(|x| item.lines); } }".to_owned(),
+        format!("fn windows(item) {{ {} }}", "let x = 1;".repeat(26_000)),
+        format!("fn windows(item) {{ {}1{} }}", "(".repeat(10_000), ")".repeat(10_000)),
+        format!("fn windows(item) {{ {}1{} }}", "[".repeat(40), "]".repeat(40)),
+        format!("fn windows(item) {{ {} }}", "1+".repeat(5_000)),
+        format!("fn windows(item) {{ latest({}) }}", vec!["1"; 13].join(", ")),
+        format!("fn windows(item) {{ #{{ {}: 1 }} }}", "k".repeat(65)),
+    ]
+}
+
+/// Compiles and runs a script, which may take 250 ms for either; without optimisation three times as long.
+fn timed(script: &str) -> Result<(), Vec<RuleError>> {
+    #[expect(clippy::disallowed_methods, reason = "the time of a run is what is tested")]
+    let start = std::time::Instant::now();
+    let outcome = compile(script);
+    let compiled = start.elapsed();
+    let outcome = outcome.and_then(|book| {
+        let judged = book.judge(&Arc::new(item()), today());
+        judged.into_iter().try_for_each(|judgement| judgement.result.map(|_| ()).map_err(|error| vec![error]))
+    });
+    let (compiled, run) = (compiled.as_millis(), (start.elapsed() - compiled).as_millis());
+    let start: String = script.chars().take(200).collect();
+    let most = if cfg!(debug_assertions) { 750 } else { 250 };
+    assert!(compiled < most && run < most, "{compiled} ms to compile, {run} ms to run: {start}");
+    outcome
+}
+
+fn reset_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").expect("the peak is reset");
+}
+
+/// A figure of this process in KiB.
+fn memory(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("status");
+    let line = status.lines().find(|line| line.starts_with(name)).expect("a figure");
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
 }

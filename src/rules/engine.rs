@@ -11,9 +11,10 @@
 use std::sync::{Arc, LazyLock};
 
 use rhai::module_resolvers::DummyModuleResolver;
-use rhai::{Array, Dynamic, Engine, EvalContext, Map, Module, OptimizationLevel, Shared};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, Map, Module, OptimizationLevel, Position, Shared};
 
 use super::budget;
+use super::facts::{Row, Subject};
 
 /// Elements of lists in one value.
 pub const LIST: usize = 1_000;
@@ -60,7 +61,7 @@ pub fn engine() -> Engine {
     engine.on_progress(|_| budget::step());
     engine.on_print(budget::print);
     #[expect(deprecated, reason = "the way to see variables is not deprecated but may change with Rhai")]
-    engine.on_var(|_, offset, context| count_variable(offset, &context));
+    engine.on_var(|name, offset, context| see_variable(name, offset, &context));
     engine
 }
 
@@ -84,33 +85,51 @@ fn limits(engine: &mut Engine) {
     engine.set_max_strings_interned(256);
 }
 
-/// Counts the elements of a list or map that a variable holds, because reading the variable copies them.
-fn count_variable(offset: usize, context: &EvalContext) -> Result<Option<Dynamic>, Box<rhai::EvalAltResult>> {
+/// Counts the elements of a list or map that a variable holds, because reading the variable copies them. A captured
+/// item or row is handed out as a copy of its handle, so that `item.rows.filter(|row| … item …)` does not lock itself.
+fn see_variable(name: &str, offset: usize, context: &EvalContext) -> Result<Option<Dynamic>, Box<EvalAltResult>> {
     let scope = context.scope();
-    if offset > 0 {
-        let value = scope.iter_raw().nth(scope.len() - offset).map(|(_, _, value)| value);
-        match size(value) {
-            0 => {}
-            elements => budget::spend(elements)?,
+    // Counted from the newest variable; Rhai does not always know where one lies.
+    let value = match offset.checked_sub(1) {
+        Some(n) => scope.iter_raw().nth(n).map(|(_, _, value)| value),
+        None => scope.get(name),
+    };
+    let Some(value) = value else { return Ok(None) };
+    if value.is_shared() {
+        // Asked once: each question after a lock that is held costs 50 ms.
+        if value.is_locked() {
+            return Err(EvalAltResult::ErrorDataRace(name.to_owned(), Position::NONE).into());
         }
+        let subject = value.read_lock::<Subject>().map(|subject| Dynamic::from(subject.clone()));
+        let handle = subject.or_else(|| value.read_lock::<Row>().map(|row| Dynamic::from(row.clone())));
+        if handle.is_some() {
+            return Ok(handle);
+        }
+    }
+    match size(Some(value)) {
+        0 => {}
+        elements => budget::spend(elements)?,
     }
     Ok(None)
 }
 
-/// How many elements a value holds, nested ones included; 0 for what is not a list or a map.
+/// How much it is to copy a value, in elements of lists and maps, nested ones included; 0 for what is neither.
 pub fn size(value: Option<&Dynamic>) -> usize {
     let Some(value) = value else { return 0 };
-    if value.is_shared() {
-        // A captured variable: looked into like any other.
-        return value.read_lock::<Dynamic>().map_or(0, |value| size(Some(&value)));
-    }
     if value.is_array() {
-        return value.read_lock::<Array>().map_or(0, |list| list.iter().map(|v| 1 + size(Some(v))).sum::<usize>() + 1);
+        return value.read_lock::<Array>().map_or(0, |list| 1 + list.iter().map(element).sum::<usize>());
     }
     if value.is_map() {
-        return value.read_lock::<Map>().map_or(0, |map| map.values().map(|v| 1 + size(Some(v))).sum::<usize>() + 1);
+        return value
+            .read_lock::<Map>()
+            .map_or(0, |map| 1 + map.values().map(|value| 1 + element(value)).sum::<usize>());
     }
     0
+}
+
+fn element(value: &Dynamic) -> usize {
+    let boxed = value.is_variant() || value.is_array() || value.is_map();
+    1 + usize::from(boxed) + size(Some(value))
 }
 
 /// Whether a name can be a property in a rule; Rhai keeps some words for itself.

@@ -145,6 +145,10 @@ fn explained(error: &EvalAltResult) -> (ErrorKind, String) {
         E::ErrorIndexingType(what, _) => {
             (ErrorKind::Value, format!("cannot be indexed: {}; `?[` allows for a missing value", spelled(what)))
         }
+        E::ErrorDataRace(..) => {
+            let message = "a list cannot be used inside its own `map`, `filter` or the like; copy it with `let` first";
+            (ErrorKind::Value, message.to_owned())
+        }
         E::ErrorFor(_) => (ErrorKind::Value, "`for` goes over a list or a range".to_owned()),
         E::ErrorMismatchDataType(expected, got, _) | E::ErrorMismatchOutputType(expected, got, _) => {
             (ErrorKind::Value, format!("expected {}, got {}", spelled(expected), spelled(got)))
@@ -173,7 +177,7 @@ fn property_of(text: &str) -> String {
 /// Rhai: `name (type, type)`.
 fn unknown_function(signature: &str) -> String {
     let (name, kinds) = signature.split_once(" (").unwrap_or((signature, ""));
-    let kinds = spelled(kinds.trim_end_matches(')'));
+    let kinds = spelled(kinds.strip_suffix(')').unwrap_or(kinds));
     let known = super::reference::names();
     if known.iter().any(|known| known == name) {
         let kinds = if kinds.is_empty() { "nothing".to_owned() } else { kinds };

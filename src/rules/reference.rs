@@ -81,3 +81,30 @@ fn signature(name: &str, params: &[&str]) -> String {
         (name, params) => format!("{name}({})", params.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_in_the_tree_is_the_one_that_is_written() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/rules/README.md");
+        let written = markdown();
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        if kept != written {
+            let new = format!("{path}.new");
+            std::fs::write(&new, &written).expect("the new reference is written");
+            panic!("rules/README.md is not what the registered words say; compare and take rules/README.md.new");
+        }
+    }
+
+    #[test]
+    fn every_word_is_in_the_reference() {
+        let written = markdown();
+        for name in names() {
+            let stands = [format!("`{name}("), format!(".{name}("), "part in whole".to_owned()];
+            let operator = name == "contains";
+            assert!(operator || stands[..2].iter().any(|form| written.contains(form)), "{name}");
+        }
+    }
+}

@@ -16,6 +16,9 @@ const VALUES: usize = 160;
 /// Arguments of one call.
 const ARGUMENTS: usize = 12;
 
+/// The words that take a closure and do not keep it.
+const TAKERS: [&str; 7] = ["filter", "map", "find", "some", "all", "reduce", "sort"];
+
 /// A construct that a rule may not use, and where it stands.
 pub type Complaint = (String, Position);
 
@@ -49,7 +52,8 @@ pub fn functions(ast: &AST) -> Functions {
     let of = |function: rhai::ScriptFnMetadata| {
         let (name, params) = (function.name, function.params);
         let start = ast.shared_lib().get_script_fn(name, params.len()).map(|found| found.body.start_position());
-        let alone = ast.clone_functions_only_filtered(|_, _, _, other, count| other == name && count == params.len());
+        let mut alone = ast.clone_functions_only();
+        alone.retain_functions(|_, _, other, count| other == name && count == params.len());
         let params = params.iter().map(|param| (*param).to_owned()).collect();
         (name.to_owned(), Function { params, start: start.unwrap_or(Position::NONE), ast: alone })
     };
@@ -132,7 +136,7 @@ fn stray_closure(path: &[ASTNode], expression: &Expr, functions: &Functions, ins
     });
     match around.next() {
         Some(Some(Expr::MethodCall(call, _) | Expr::FnCall(call, _)))
-            if !functions.contains_key(call.name.as_str()) =>
+            if TAKERS.contains(&call.name.as_str()) && !functions.contains_key(call.name.as_str()) =>
         {
             None
         }
