@@ -28,3 +28,5 @@ pub mod pipeline;
 pub mod courier;
 
 pub mod daemon;
+
+pub mod cli;

@@ -101,7 +101,7 @@ async fn a_wrong_password_is_tried_again_and_never_told() {
     let (lines, outcome) = smtp.trace(&message("one")).await;
     let reason = temporary(outcome);
     assert!(reason.contains("535"), "{reason}");
-    let told = lines.join("\n") + &reason;
+    let told = format!("{}{reason}", lines.join("\n"));
     assert!(!told.contains("wrong-secret") && !told.contains("AGR1YmFuAHdyb25nLXNlY3JldA"), "{told}");
 }
 
