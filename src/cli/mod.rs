@@ -7,6 +7,7 @@
 
 use std::io::{BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -42,11 +43,32 @@ mod year;
 
 mod import;
 
+mod site;
+
+mod run;
+
+mod demo;
+
+mod check;
+
+mod test;
+
+mod evaluate;
+
+mod explain;
+
+mod deliveries;
+
+mod send_test;
+
 /// Who calls: in which language to answer, and what the process was given.
 pub(crate) struct Caller<'a> {
     language: Language,
     has_colour: bool,
     clock: &'a dyn Clock,
+    environment: &'a Environment,
+    /// `--config`, as typed.
+    config: Option<PathBuf>,
 }
 
 /// duban (督办): watches the deadlines of other systems, raises yellow and red cards, and proves that the right people
@@ -60,6 +82,9 @@ struct CommandLine {
     /// The language for people; else DUBAN_LANG, else LANG, else zh-CN
     #[arg(long, global = true, value_name = "LANG", value_parser = languages())]
     lang: Option<String>,
+    /// The configuration; else DUBAN_CONFIG, else /etc/duban/duban.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print help
     #[arg(long, short, global = true, action = ArgAction::Help)]
     help: Option<bool>,
@@ -70,6 +95,25 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the daemon
+    Run(run::Arguments),
+    /// Show a made-up city at work
+    Demo(demo::Arguments),
+    /// Find everything that can be wrong before it runs
+    Check(check::Arguments),
+    /// Run rule tests
+    Test(test::Arguments),
+    /// Poll once, judge, and print; nothing is written
+    Evaluate(evaluate::Arguments),
+    /// Say why: an item's clocks and cards, or a delivery
+    Explain(explain::Arguments),
+    /// List, show, retry, cancel and release deliveries
+    Deliveries {
+        #[command(subcommand)]
+        command: deliveries::Command,
+    },
+    /// Send a test message to a receiver
+    SendTest(send_test::Arguments),
     /// When a limit is due
     Due(due::Arguments),
     /// How much working time lies between two instants
@@ -89,10 +133,10 @@ enum Command {
 /// Runs one command to its end.
 pub fn run(environment: &Environment, clock: &dyn Clock) -> Exit {
     let language = words::language(environment);
-    let caller = Caller { language, has_colour: environment.has_colour(), clock };
+    let mut caller = Caller { language, has_colour: environment.has_colour(), clock, environment, config: None };
     let mut out = BufWriter::new(std::io::stdout().lock());
     // A bug in one answer is an internal error, said on stderr by the panic itself.
-    let ended = catch_unwind(AssertUnwindSafe(|| answer(environment, &caller, &mut out)));
+    let ended = catch_unwind(AssertUnwindSafe(|| answer(environment, &mut caller, &mut out)));
     let ended = ended.unwrap_or_else(|_| Err(Failure::internal(words::broke(language))));
     let ended = out.flush().map_err(Failure::from).and(ended);
     ended.unwrap_or_else(|failure| {
@@ -103,14 +147,23 @@ pub fn run(environment: &Environment, clock: &dyn Clock) -> Exit {
     })
 }
 
-fn answer(environment: &Environment, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
+fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
     let grammar = help::grammar(CommandLine::command(), caller.language);
     let matches = match grammar.try_get_matches_from(&environment.arguments) {
         Ok(matches) => matches,
         Err(error) => return help::explain(&error, caller, out),
     };
     let line = CommandLine::from_arg_matches(&matches).map_err(|error| Failure::internal(error.to_string()))?;
+    caller.config = line.config;
     match line.command {
+        Command::Run(arguments) => run::run(&arguments, caller),
+        Command::Demo(arguments) => demo::run(&arguments, caller, out),
+        Command::Check(arguments) => check::run(&arguments, caller, out),
+        Command::Test(arguments) => test::run(&arguments, caller, out),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, caller, out),
+        Command::Explain(arguments) => explain::run(&arguments, caller, out),
+        Command::Deliveries { command } => deliveries::run(&command, caller, out),
+        Command::SendTest(arguments) => send_test::run(&arguments, caller, out),
         Command::Due(arguments) => due::run(&arguments, caller, out),
         Command::Elapsed(arguments) => elapsed::run(&arguments, caller, out),
         Command::Calendar { command } => calendar::run(&command, caller, out),
