@@ -10,3 +10,5 @@ pub mod language;
 pub mod time_words;
 
 pub mod sum;
+
+pub mod words;
