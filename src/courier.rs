@@ -260,6 +260,7 @@ impl Courier {
         let to = Receiver { contact: delivery.contact.to_string(), name, address };
         let mut facts = compose(to, kept, desk, now);
         facts.base_url.clone_from(&playbook.base_url);
+        facts.signature = (!playbook.signature.is_empty()).then(|| playbook.signature.clone());
         facts.rehearsal_for = delivery.rehearsal.then(|| facts.to.name.clone());
         Sealed { facts, medium, thread: thread(kept, desk) }
     }

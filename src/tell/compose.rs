@@ -62,6 +62,8 @@ pub fn compose(to: Receiver, members: &[Notice], desk: Desk<'_>, now: Instant) -
         sealed_at: now,
         zone: desk.calendars.office().zone().name().to_owned(),
         base_url: None,
+        signature: None,
+        answer: None,
     }
 }
 
@@ -121,6 +123,7 @@ fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: In
         clock: window.and_then(|window| clock(window, item, in_full, desk, now)),
         told: told(notice, desk),
         data_as_of: matter.data_as_of,
+        sign_url: None,
     })
 }
 
@@ -128,8 +131,6 @@ fn clock(window: &Window, item: &Item, in_full: bool, desk: Desk<'_>, now: Insta
     let calendar = desk.calendars.get(window.calendar.as_deref().or_else(|| item.text("calendar")))?;
     let reading = read(window, calendar, desk.yellow, now).ok()?;
     let sum = if in_full { Sum::of(window, calendar, now).ok().flatten() } else { None };
-    let granted = reading.granted.iter().map(|g| serde_json::to_value(g).unwrap_or_default());
-    let granted = granted.map(|g| g.as_str().map_or_else(|| g.to_string(), str::to_owned));
     Some(ClockFacts {
         limit: window.limit.to_string(),
         from: window.from,
@@ -138,7 +139,7 @@ fn clock(window: &Window, item: &Item, in_full: bool, desk: Desk<'_>, now: Insta
         stopped_at: reading.stopped_at,
         remaining: reading.remaining,
         pauses: window.pauses.iter().filter(|p| p.from <= now).cloned().collect(),
-        extensions: window.extensions.iter().cloned().zip(granted).collect(),
+        extensions: window.extensions.iter().cloned().zip(reading.granted).collect(),
         sum: sum.map(|sum| sum::at_most(SUM_LINES, &sum, desk.language)).unwrap_or_default(),
     })
 }

@@ -6,6 +6,7 @@ use crate::core::Instant;
 use crate::core::card::Change;
 use crate::core::item::{Extension, Pause};
 use crate::core::notice::{Body, NoticeKind};
+use crate::core::reading::Granted;
 use crate::core::reason::Reason;
 use crate::core::window::Level;
 
@@ -24,6 +25,10 @@ pub struct Facts {
     pub zone: String,
     /// Where the board is; without it no message holds a link.
     pub base_url: Option<String>,
+    /// What short messages begin with, such as `【督办】`.
+    pub signature: Option<String>,
+    /// How to sign without a link, in the office's own words, such as whom to call.
+    pub answer: Option<String>,
 }
 
 /// Who gets a message.
@@ -93,6 +98,8 @@ pub struct CardFacts {
     pub told: Vec<Told>,
     /// When the source's last good poll began.
     pub data_as_of: Option<Instant>,
+    /// The receiver's own link for signing; without it messages link the board's page of the card.
+    pub sign_url: Option<String>,
 }
 
 /// A window as it reads when the facts are fixed.
@@ -113,7 +120,7 @@ pub struct ClockFacts {
     /// The pauses that count.
     pub pauses: Vec<Pause>,
     /// The extensions, with what became of each.
-    pub extensions: Vec<(Extension, String)>,
+    pub extensions: Vec<(Extension, Granted)>,
     /// How the due instant came about, a line each, at most 15.
     pub sum: Vec<String>,
 }

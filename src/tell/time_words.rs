@@ -12,13 +12,17 @@ use crate::core::limit::{End, Limit, Unit};
 
 /// A due instant, which is the first one that is too late: `2026-03-16 24时`, `2026-03-16 17:30`.
 pub fn due(at: Instant, zone: Tz, language: Language) -> String {
-    let local = at.with_timezone(&zone);
-    // Whatever clock time a day begins with, the second before it belongs to another date.
-    let before = (at - TimeDelta::seconds(1)).with_timezone(&zone);
-    if before.date_naive() == local.date_naive() {
-        return instant(at, zone);
+    match day_ended_by(at, zone) {
+        Some(date) => format!("{date} {}", language.pick("24时", "24:00")),
+        None => instant(at, zone),
     }
-    format!("{} {}", before.date_naive(), language.pick("24时", "24:00"))
+}
+
+/// The date whose 24:00 an exclusive instant is, if it is one.
+pub fn day_ended_by(at: Instant, zone: Tz) -> Option<NaiveDate> {
+    // Whatever clock time a day begins with, the second before it belongs to another date.
+    let before = (at - TimeDelta::seconds(1)).with_timezone(&zone).date_naive();
+    (before != at.with_timezone(&zone).date_naive()).then_some(before)
 }
 
 /// Any other instant: `2026-03-16 09:00`, with seconds only where there are some.

@@ -1,32 +1,38 @@
-//! Words (stand-in until merged).
-/// Templates.
-#[derive(Debug)]
-pub struct Templates;
-impl Templates {
-    /// New.
-    pub fn new(_: impl Iterator<Item = (String, String)>) -> Result<Self, String> {
-        Ok(Self)
-    }
-}
+//! **Words**: sealed facts + templates → the message that a person reads, in Chinese or English.
+//!
+//! A [`page`] puts the facts into words; [`templates`] arrange them for a medium; [`plain`] says the bare facts when a
+//! template of the office fails, and [`reason`] gives reasons and labels to everybody else who speaks to people.
+//!
+//! **Invariant:** the same facts give the same message, at any time. Whatever a source calls its items, a message keeps
+//! its lines, its subject and its markup (see [`line`]), a short message its 70 UTF-16 units; and rendering never fails.
 
-/// Rendered.
-#[derive(Debug)]
+mod entry;
+mod line;
+mod page;
+mod plain;
+pub mod reason;
+pub mod sample;
+mod sentence;
+mod templates;
+mod voice;
+
+pub use super::language::Language;
+pub use reason::{change_label, level_label, notice_label, reason_words, state_label, verdict_label};
+pub use templates::{TemplateError, Templates};
+
+/// The longest short message, in UTF-16 units, signature included.
+pub const SHORT_MESSAGE: usize = 70;
+
+/// A message in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// s
+    /// One line: a mail's subject, a robot's title; what lists show of any other message.
     pub subject: String,
-    /// t
+    /// The whole message without markup.
     pub text: String,
-    /// h
+    /// The message as HTML, for mail.
     pub html: Option<String>,
 }
-impl Templates {
-    /// Render.
-    pub fn render(
-        &self,
-        _: &super::facts::Facts,
-        _: super::language::Language,
-        _: crate::core::contact::Medium,
-    ) -> (Rendered, Option<String>) {
-        (Rendered { subject: String::new(), text: String::new(), html: None }, None)
-    }
-}
+
+#[cfg(test)]
+mod tests;

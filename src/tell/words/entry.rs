@@ -1,0 +1,225 @@
+//! **Entry**: one member of a message, in words.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::super::facts::{CardFacts, ClockFacts, Facts, Member};
+use super::line::{Line, lines_of};
+use super::reason::{granted_words, words};
+use super::sentence;
+use super::voice::Voice;
+use crate::core::item::{Amount, Extension, Pause};
+use crate::core::notice::NoticeKind;
+use crate::core::reading::Granted;
+use crate::core::window::Level;
+
+/// How many characters of a title are said.
+pub const LONGEST_TITLE: usize = 80;
+const LONGEST_CODE: usize = 60;
+const LONGEST_STATE: usize = 60;
+const LONGEST_LIST: usize = 15;
+const LONGEST_BODY: usize = 30;
+
+/// One member in words. Templates see these names.
+#[derive(Debug, Clone, Serialize)]
+pub struct Entry {
+    /// The notice's kind, by its identifier.
+    pub kind: &'static str,
+    /// `yellow` or `red`; none where there is no card.
+    pub level: Option<&'static str>,
+    /// The mark: `红牌`, `撤牌`.
+    pub label: Line,
+    /// The colour of the mark, for HTML.
+    pub colour: &'static str,
+    /// A pale background of that colour.
+    pub tint: &'static str,
+    /// The item's code; empty where there is no card.
+    pub code: Line,
+    /// The title; empty where it says no more than the code.
+    pub title: Line,
+    /// The unit, if known.
+    pub unit: Line,
+    /// Handler and phone, if known.
+    pub handler: Line,
+    /// Where it stands, in a few words.
+    pub state: Line,
+    /// When it is or was due, if that is known.
+    pub due: Line,
+    /// One sentence that says it all.
+    pub sentence: Line,
+    /// What to do by when.
+    pub action: Option<Line>,
+    /// The table: names and values.
+    pub rows: Vec<Row>,
+    /// Who was told when.
+    pub told: Vec<Line>,
+    /// Why this date.
+    pub sum: Vec<Line>,
+    /// Where the card can be seen and signed for.
+    pub link: Option<Line>,
+    /// What a notice without a card says below its title.
+    pub lines: Vec<Line>,
+    /// How many of those lines are left out, in words.
+    pub more: Option<Line>,
+    /// The facts themselves, every text made fit for one line.
+    pub facts: Value,
+}
+
+/// A line of the table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// What it is.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Line,
+}
+
+impl Entry {
+    /// A member of these facts in words.
+    pub fn new(member: &Member, facts: &Facts, voice: Voice) -> Self {
+        let card = member.card.as_ref();
+        let (colour, tint) = colours(member.kind, card.map(|card| card.level));
+        let body = member.body.as_ref();
+        let lines = body.map_or(&[][..], |body| &body.lines);
+        let text = |of: fn(&CardFacts) -> Option<&str>| Line::cut(card.and_then(of).unwrap_or_default(), LONGEST_TITLE);
+        Self {
+            kind: member.kind.word(),
+            level: card.map(|card| card.level.word()),
+            label: sentence::label(member.kind, card.map(|card| card.level), voice).into(),
+            colour,
+            tint,
+            code: Line::cut(card.map_or("", |card| &card.code), LONGEST_CODE),
+            title: match card {
+                Some(card) if sentence::has_title(card) => Line::cut(&card.title, LONGEST_TITLE),
+                Some(_) => Line::default(),
+                None => Line::cut(body.map_or("", |body| &body.title), LONGEST_TITLE),
+            },
+            unit: text(|card| card.unit.as_deref()),
+            handler: card.map(|card| handler(card)).unwrap_or_default().into(),
+            state: Line::cut(
+                &card.map(|card| sentence::state(member.kind, card, voice)).unwrap_or_default(),
+                LONGEST_STATE,
+            ),
+            due: card.and_then(|card| sentence::due(card, voice)).unwrap_or_default().into(),
+            sentence: sentence::sentence(member, voice).into(),
+            action: sentence::action(member, voice).map(Line::from),
+            rows: card.map(|card| rows(card, voice)).unwrap_or_default(),
+            told: card.map(|card| told(card, voice)).unwrap_or_default(),
+            sum: sum(card),
+            link: card.and_then(|card| link(card, facts)),
+            lines: lines.iter().take(LONGEST_BODY).map(|line| Line::from(&**line)).collect(),
+            more: more(lines.len().saturating_sub(LONGEST_BODY), voice),
+            facts: serde_json::to_value(member).map(lines_of).unwrap_or_default(),
+        }
+    }
+}
+
+/// `… 另有 3 条`, where something was left out.
+pub fn more(number: usize, voice: Voice) -> Option<Line> {
+    let text = match voice.language {
+        super::Language::Chinese => format!("… 另有 {number} 条"),
+        super::Language::English => format!("… {number} more"),
+    };
+    (number > 0).then(|| text.into())
+}
+
+/// Colour and tint of a mark.
+pub fn colours(kind: NoticeKind, level: Option<Level>) -> (&'static str, &'static str) {
+    match (kind, level) {
+        (NoticeKind::Clear | NoticeKind::Revoke, _) => ("#2f6b4f", "#eef6f1"),
+        (_, Some(Level::Red)) => ("#b3261e", "#fcefee"),
+        (_, Some(Level::Yellow)) => ("#8a6100", "#fdf6e0"),
+        (_, None) => ("#3c5068", "#eff3f7"),
+    }
+}
+
+fn handler(card: &CardFacts) -> String {
+    let parts = [&card.handler, &card.phone].into_iter().flatten();
+    parts.filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ")
+}
+
+fn link(card: &CardFacts, facts: &Facts) -> Option<Line> {
+    let board = || facts.base_url.as_ref().map(|base| format!("{}/cards/{}", base.trim_end_matches('/'), card.card));
+    let url = card.sign_url.clone().or_else(board)?;
+    let is_web = url.starts_with("https://") || url.starts_with("http://");
+    let is_whole = url.len() <= 2_000 && url.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_web && is_whole).then(|| Line::cut(&url, 2_000))
+}
+
+fn sum(card: Option<&CardFacts>) -> Vec<Line> {
+    let lines = card.and_then(|card| card.clock.as_ref()).map_or(&[][..], |clock| &clock.sum);
+    lines.iter().take(LONGEST_LIST).map(|line| Line::from(&**line)).collect()
+}
+
+fn told(card: &CardFacts, voice: Voice) -> Vec<Line> {
+    let said = |name: &str, channel: &str, at: String| match voice.language {
+        super::Language::Chinese => format!("{at} {name}（{channel}）"),
+        super::Language::English => format!("{at} {name} ({channel})"),
+    };
+    let lines = card.told.iter().take(LONGEST_LIST).map(|told| said(&told.name, &told.channel, voice.instant(told.at)));
+    lines.map(Line::from).chain(more(card.told.len().saturating_sub(LONGEST_LIST), voice)).collect()
+}
+
+fn rows(card: &CardFacts, voice: Voice) -> Vec<Row> {
+    let title = if sentence::has_title(card) { Some(Line::cut(&card.title, LONGEST_TITLE).to_string()) } else { None };
+    let unit = card.unit.as_ref().map(|unit| beside(unit, card.region.as_deref(), voice));
+    let step = beside(card.rule_title.as_ref().unwrap_or(&card.rule), Some(&card.window), voice);
+    let mut rows = vec![
+        (voice.say("事项", "Matter"), title),
+        (voice.say("编号", "Code"), Some(card.code.clone())),
+        (voice.say("环节", "Step"), Some(step)),
+        (voice.say("单位", "Unit"), unit),
+        (voice.say("经办人", "Handler"), Some(handler(card))),
+    ];
+    if let Some(clock) = &card.clock {
+        rows.extend(clock_rows(card, clock, voice));
+    } else {
+        rows.push((voice.say("依据", "Basis"), card.basis.clone()));
+    }
+    rows.push((voice.say("原因", "Reason"), Some(words(&card.reason, voice))));
+    rows.push((voice.say("发生时间", "Since"), Some(voice.instant(card.at))));
+    let rows = rows.into_iter().filter_map(|(name, value)| Some(Row { name, value: value?.into() }));
+    rows.filter(|row| !row.value.is_empty()).collect()
+}
+
+fn clock_rows(card: &CardFacts, clock: &ClockFacts, voice: Voice) -> Vec<(&'static str, Option<String>)> {
+    let unit = clock.limit.parse::<crate::core::limit::Limit>().ok().map(crate::core::limit::Limit::unit);
+    let limit = beside(&voice.limit(&clock.limit), card.basis.as_deref(), voice);
+    let stops = clock.pauses.iter().map(|pause| pause_words(pause, voice));
+    let stops =
+        stops.chain(clock.extensions.iter().map(|(extension, granted)| extension_words(extension, *granted, voice)));
+    let stops: Vec<String> = stops.take(LONGEST_LIST).collect();
+    vec![
+        (voice.say("起算", "Start"), clock.from.map(|at| voice.instant(at))),
+        (voice.say("时限", "Limit"), Some(limit)),
+        (voice.say("到期", "Due"), sentence::due(card, voice)),
+        (voice.say("办结", "Done"), clock.stopped_at.map(|at| voice.instant(at))),
+        (voice.say("余时", "Time"), clock.remaining.map(|left| voice.remaining(left, unit))),
+        (voice.say("停表与延期", "Pauses, extensions"), Some(stops.join(voice.say("；", "; ")))),
+    ]
+}
+
+/// `住建局（示范区）`
+fn beside(text: &str, aside: Option<&str>, voice: Voice) -> String {
+    match (aside.filter(|aside| !aside.is_empty()), voice.language) {
+        (None, _) => text.to_owned(),
+        (Some(aside), super::Language::Chinese) => format!("{text}（{aside}）"),
+        (Some(aside), super::Language::English) => format!("{text} ({aside})"),
+    }
+}
+
+fn pause_words(pause: &Pause, voice: Voice) -> String {
+    let end = pause.to.map_or_else(|| voice.say("未结束", "not ended").to_owned(), |to| voice.instant(to));
+    let kind = pause.kind.as_deref().unwrap_or(voice.say("停表", "pause"));
+    let span = format!("{kind} {}–{end}", voice.instant(pause.from));
+    beside(&span, pause.basis.as_deref(), voice)
+}
+
+fn extension_words(extension: &Extension, granted: Granted, voice: Voice) -> String {
+    let amount = match extension.amount {
+        Amount::Number(number) => number.to_string(),
+        Amount::Limit(limit) => voice.limit(&limit.to_string()),
+    };
+    let text = format!("{}{amount}{}", voice.say("延期", "extension of "), voice.say("，", ", "));
+    beside(&format!("{text}{}", granted_words(granted, voice)), extension.basis.as_deref(), voice)
+}

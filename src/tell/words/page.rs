@@ -1,0 +1,255 @@
+//! **Page**: everything that a template may say about one delivery, in words.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::super::facts::{Facts, Member};
+use super::entry::{self, Entry};
+use super::line::Line;
+use super::voice::Voice;
+use super::{Language, sentence};
+use crate::core::notice::NoticeKind;
+use crate::core::window::Level;
+
+/// Members up to this number are listed; of more, only the counts of each unit are said.
+pub const LONGEST_LIST: usize = 200;
+const LONGEST_UNITS: usize = 20;
+const LONGEST_NAME: usize = 20;
+const LONGEST_SIGNATURE: usize = 12;
+
+/// A delivery in words. Templates see these names.
+#[derive(Debug, Clone, Serialize)]
+pub struct Page {
+    /// `zh-CN` or `en`.
+    pub language: &'static str,
+    /// The receiver's name.
+    pub to: Line,
+    /// While rehearsing: what stands before everything, naming whom it would have reached.
+    pub rehearsal: Line,
+    /// What short messages begin with.
+    pub signature: Line,
+    /// Whether there is one member only.
+    pub single: bool,
+    /// How many members there are.
+    pub total: usize,
+    /// The mark of the subject: `红牌`, `红牌2 黄牌3`.
+    pub tag: Line,
+    /// The colour of the worst member.
+    pub colour: &'static str,
+    /// A pale background of that colour.
+    pub tint: &'static str,
+    /// The worst member's code.
+    pub code: Line,
+    /// The worst member's title.
+    pub title: Line,
+    /// The worst member's unit.
+    pub unit: Line,
+    /// Where the worst member stands.
+    pub state: Line,
+    /// When the worst member is due.
+    pub due: Line,
+    /// One sentence that says it all.
+    pub sentence: Line,
+    /// The members, as far as they are listed.
+    pub members: Vec<Entry>,
+    /// Where too many to be listed: what each unit has.
+    pub units: Vec<UnitCount>,
+    /// What the lists leave out, in words.
+    pub more: Option<Line>,
+    /// How to sign; none where nothing asks for it.
+    pub answer: Option<Line>,
+    /// How fresh the data are.
+    pub as_of: Option<Line>,
+}
+
+/// How many members a unit has.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnitCount {
+    /// The unit.
+    pub unit: Line,
+    /// Its counts in words.
+    pub counts: Line,
+}
+
+impl Page {
+    /// The facts in words.
+    pub fn new(facts: &Facts, language: Language) -> Self {
+        let voice = voice(facts, language);
+        let total = facts.members.len();
+        let worst = facts.members.iter().find(|member| member.card.is_some()).or(facts.members.first());
+        let listed = if total <= LONGEST_LIST { &facts.members[..] } else { &[] };
+        let worst_entry = worst.map(|member| Entry::new(member, facts, voice));
+        let (units, units_left) = if listed.is_empty() { units(&facts.members, voice) } else { (Vec::new(), 0) };
+        let of_worst = |field: fn(&Entry) -> &Line| worst_entry.as_ref().map(field).cloned().unwrap_or_default();
+        let (colour, tint) =
+            worst_entry.as_ref().map_or(entry::colours(NoticeKind::System, None), |e| (e.colour, e.tint));
+        let single = total == 1;
+        Self {
+            language: language.tag(),
+            to: Line::cut(&facts.to.name, LONGEST_NAME),
+            rehearsal: rehearsal(facts, voice),
+            signature: Line::cut(facts.signature.as_deref().unwrap_or_default(), LONGEST_SIGNATURE),
+            single,
+            total,
+            tag: if single { of_worst(|e| &e.label) } else { tally(&facts.members, voice).into() },
+            colour,
+            tint,
+            code: of_worst(|e| &e.code),
+            title: of_worst(|e| &e.title),
+            unit: of_worst(|e| &e.unit),
+            state: of_worst(|e| &e.state),
+            due: of_worst(|e| &e.due),
+            sentence: match &worst_entry {
+                Some(worst) if single => worst.sentence.clone(),
+                worst => summary(&facts.members, worst.as_ref(), voice).into(),
+            },
+            members: listed.iter().map(|member| Entry::new(member, facts, voice)).collect(),
+            units,
+            more: entry::more(units_left, voice),
+            answer: answer(facts, voice),
+            as_of: as_of(facts, voice),
+        }
+    }
+
+    /// The page with its first members only.
+    pub fn shortened(mut self, most: usize, voice: Voice) -> Self {
+        let left = self.members.len().saturating_sub(most);
+        self.members.truncate(most);
+        self.more = entry::more(left, voice).or(self.more);
+        self
+    }
+}
+
+/// The voice in which facts are told.
+pub fn voice(facts: &Facts, language: Language) -> Voice {
+    let zone: chrono_tz::Tz = facts.zone.parse().unwrap_or(chrono_tz::UTC);
+    let year = chrono::Datelike::year(&facts.sealed_at);
+    let near = (2..9998).contains(&year);
+    let year = if near { chrono::Datelike::year(&facts.sealed_at.with_timezone(&zone)) } else { year };
+    Voice { language, zone, year: Some(year) }
+}
+
+fn rehearsal(facts: &Facts, voice: Voice) -> Line {
+    let Some(name) = &facts.rehearsal_for else { return Line::default() };
+    let name = Line::cut(name, LONGEST_NAME);
+    match voice.language {
+        Language::Chinese => format!("【试运行，原应发：{name}】").into(),
+        Language::English => format!("[Rehearsal, would have gone to: {name}]").into(),
+    }
+}
+
+/// What a member counts as.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    Red,
+    Yellow,
+    Recalled,
+    Cleared,
+    Order,
+    Notice,
+}
+
+impl Sort {
+    const ALL: [Self; 6] = [Self::Red, Self::Yellow, Self::Recalled, Self::Cleared, Self::Order, Self::Notice];
+
+    fn of(member: &Member) -> Self {
+        match (member.kind, member.card.as_ref().map(|card| card.level)) {
+            (NoticeKind::Revoke, _) => Self::Recalled,
+            (NoticeKind::Clear, _) => Self::Cleared,
+            (NoticeKind::Order, _) => Self::Order,
+            (_, Some(Level::Red)) => Self::Red,
+            (_, Some(Level::Yellow)) => Self::Yellow,
+            (_, None) => Self::Notice,
+        }
+    }
+
+    fn counted(self, number: usize, voice: Voice) -> String {
+        let (chinese, english) = match self {
+            Self::Red => ("红牌", "red"),
+            Self::Yellow => ("黄牌", "yellow"),
+            Self::Recalled => ("撤牌", "recalled"),
+            Self::Cleared => ("销牌", "cleared"),
+            Self::Order => ("督办单", if number == 1 { "order" } else { "orders" }),
+            Self::Notice => ("通知", if number == 1 { "notice" } else { "notices" }),
+        };
+        match voice.language {
+            Language::Chinese => format!("{chinese}{number}"),
+            Language::English => format!("{number} {english}"),
+        }
+    }
+}
+
+/// `红牌2 黄牌3`
+fn tally<'a>(members: impl IntoIterator<Item = &'a Member>, voice: Voice) -> String {
+    let mut counts = BTreeMap::new();
+    for member in members {
+        *counts.entry(Sort::of(member)).or_insert(0_usize) += 1;
+    }
+    let counted = Sort::ALL.iter().filter_map(|sort| Some(sort.counted(*counts.get(sort)?, voice)));
+    counted.collect::<Vec<_>>().join(voice.say(" ", ", "))
+}
+
+fn summary(members: &[Member], worst: Option<&Entry>, voice: Voice) -> String {
+    let total = members.len();
+    let counts = tally(members, voice);
+    let head = match voice.language {
+        Language::Chinese => format!("共{total}件：{}。", counts.replace(' ', "、")),
+        Language::English => format!("{total} in all: {counts}."),
+    };
+    let Some(worst) = worst.filter(|worst| !worst.code.is_empty()) else { return head };
+    match voice.language {
+        Language::Chinese => format!("{head}最急的是{}，{}。", called(worst, "（", "）"), worst.state),
+        Language::English => format!("{head} Most urgent: {}, {}.", called(worst, " (", ")"), worst.state),
+    }
+}
+
+fn called(entry: &Entry, open: &str, close: &str) -> String {
+    if entry.title.is_empty() { entry.code.to_string() } else { format!("{}{open}{}{close}", entry.code, entry.title) }
+}
+
+/// What each unit has, the busiest first, and how many members the cut list leaves out.
+fn units(members: &[Member], voice: Voice) -> (Vec<UnitCount>, usize) {
+    let mut of_unit: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
+    for member in members {
+        let unit = member.card.as_ref().and_then(|card| card.unit.as_deref()).unwrap_or_default();
+        of_unit.entry(unit).or_default().push(member);
+    }
+    let mut sorted: Vec<_> = of_unit.into_iter().collect();
+    sorted.sort_by_key(|(_, members)| std::cmp::Reverse(members.len()));
+    let left = sorted.iter().skip(LONGEST_UNITS).map(|(_, members)| members.len()).sum();
+    let named =
+        |unit: &str| if unit.is_empty() { voice.say("未写明单位", "no unit").into() } else { Line::from(unit) };
+    let shown = sorted.into_iter().take(LONGEST_UNITS);
+    let counts = shown.map(|(unit, of)| UnitCount { unit: named(unit), counts: tally(of, voice).into() });
+    (counts.collect(), left)
+}
+
+fn answer(facts: &Facts, voice: Voice) -> Option<Line> {
+    if !facts.members.iter().any(sentence::asks_for_signature) {
+        return None;
+    }
+    let has_link = facts.base_url.is_some() || facts.members.iter().flat_map(|m| &m.card).any(|c| c.sign_url.is_some());
+    let said = match (&facts.answer, has_link) {
+        (Some(own), false) => own,
+        (_, true) => voice.say(
+            "打开办件链接，核对后点“签收”。签收只表示已知悉并着手办理，不停表。",
+            "Open the card's link, check it and press “Sign”. Signing says that you know and act; it stops no clock.",
+        ),
+        (None, false) => voice.say(
+            "请告知督办工作人员，报编号即可，由其代为登记签收。签收只表示已知悉并着手办理，不停表。",
+            "Tell the supervision office the code, and they will sign on your behalf. Signing says that you know and act; \
+             it stops no clock.",
+        ),
+    };
+    Some(said.into())
+}
+
+fn as_of(facts: &Facts, voice: Voice) -> Option<Line> {
+    let at = facts.members.iter().filter_map(|member| member.card.as_ref()?.data_as_of).min()?;
+    let said = match voice.language {
+        Language::Chinese => format!("数据截至{}。", voice.instant(at)),
+        Language::English => format!("Data as of {}.", voice.instant(at)),
+    };
+    Some(said.into())
+}

@@ -1,0 +1,170 @@
+//! What a message says about one member: the label, the short state, the sentence, and what to do by when.
+
+use super::super::facts::{CardFacts, Member};
+use super::super::language::Language;
+use super::reason::words;
+use super::voice::Voice;
+use crate::core::limit::Limit;
+use crate::core::notice::NoticeKind;
+use crate::core::reason::Reason;
+use crate::core::window::Level;
+
+/// The mark in brackets: `红牌`, `红牌催办`, `撤牌`.
+pub fn label(kind: NoticeKind, level: Option<Level>, voice: Voice) -> &'static str {
+    let leveled = |yellow: [&'static str; 2], red: [&'static str; 2]| match level {
+        Some(Level::Yellow) => voice.say(yellow[0], yellow[1]),
+        Some(Level::Red) => voice.say(red[0], red[1]),
+        None => voice.say("通知", "Notice"),
+    };
+    match kind {
+        NoticeKind::Raise => leveled(["黄牌", "Yellow card"], ["红牌", "Red card"]),
+        NoticeKind::Reminder => leveled(["黄牌催办", "Yellow card, reminder"], ["红牌催办", "Red card, reminder"]),
+        NoticeKind::Handover => leveled(["黄牌转办", "Yellow card, handover"], ["红牌转办", "Red card, handover"]),
+        NoticeKind::Lower => voice.say("降为黄牌", "Lowered to yellow"),
+        NoticeKind::Clear => voice.say("销牌", "Cleared"),
+        NoticeKind::Revoke => voice.say("撤牌", "Recall"),
+        NoticeKind::Order => voice.say("督办单", "Order"),
+        NoticeKind::Digest => voice.say("汇总", "Digest"),
+        NoticeKind::System => voice.say("系统通知", "System"),
+    }
+}
+
+/// Where the matter stands, in a few words: `已超1个工作日`.
+pub fn state(kind: NoticeKind, card: &CardFacts, voice: Voice) -> String {
+    if matches!(kind, NoticeKind::Clear | NoticeKind::Revoke) {
+        return words(&card.reason, voice);
+    }
+    let clock = card.clock.as_ref();
+    let is_clock =
+        !matches!(card.reason, Reason::Found { .. } | Reason::StartMissing { .. } | Reason::PausedTooLong { .. });
+    match clock.filter(|_| is_clock) {
+        Some(clock) => match clock.remaining {
+            Some(left) => voice.remaining(left, clock.limit.parse::<Limit>().ok().map(Limit::unit)),
+            None => match card.level {
+                Level::Yellow => voice.say("即将到期", "about to fall due").to_owned(),
+                Level::Red => voice.say("已超时", "overdue").to_owned(),
+            },
+        },
+        None => words(&card.reason, voice),
+    }
+}
+
+/// When the matter is or was due, with the mark of a provisional date.
+pub fn due(card: &CardFacts, voice: Voice) -> Option<String> {
+    let clock = card.clock.as_ref()?;
+    let mark = if clock.provisional { voice.say("（暂定）", " (provisional)") } else { "" };
+    clock.due_at.map(|at| format!("{}{mark}", voice.due(at)))
+}
+
+/// The sentence that says it all.
+pub fn sentence(member: &Member, voice: Voice) -> String {
+    let Some(card) = &member.card else {
+        return member.body.as_ref().map_or_else(String::new, |body| ended(&body.title, voice));
+    };
+    let name = name(card, voice);
+    let level = super::level_label(card.level, voice.language);
+    let reason = words(&card.reason, voice);
+    match (member.kind, voice.language) {
+        (NoticeKind::Clear, Language::Chinese) => format!("{name}{reason}，{level}已销。"),
+        (NoticeKind::Clear, Language::English) => format!("The {level} on {name} is cleared: {reason}."),
+        (NoticeKind::Revoke, Language::Chinese) => {
+            format!("此前就{name}发出的{level}有误，现予撤回：{reason}。")
+        }
+        (NoticeKind::Revoke, Language::English) => {
+            format!("The {level} on {name} was wrong and is recalled: {reason}.")
+        }
+        (NoticeKind::Lower, Language::Chinese) => format!("{name}由红牌降为黄牌：{reason}。"),
+        (NoticeKind::Lower, Language::English) => format!("{name} is lowered from red to yellow: {reason}."),
+        (NoticeKind::Reminder, Language::Chinese) => format!("再次提醒：{}", standing(card, &name, voice)),
+        (NoticeKind::Reminder, Language::English) => format!("Once more: {}", standing(card, &name, voice)),
+        (NoticeKind::Handover, Language::Chinese) => {
+            format!("{}责任单位或经办人已变更，现由{}负责。", standing(card, &name, voice), in_charge(card, voice))
+        }
+        (NoticeKind::Handover, Language::English) => {
+            format!("{} It has changed hands; now in charge: {}.", standing(card, &name, voice), in_charge(card, voice))
+        }
+        _ => standing(card, &name, voice),
+    }
+}
+
+/// Where an open card stands.
+fn standing(card: &CardFacts, name: &str, voice: Voice) -> String {
+    let level = super::level_label(card.level, voice.language);
+    let state = state(NoticeKind::Raise, card, voice);
+    let is_clock = matches!(card.reason, Reason::Due { .. } | Reason::SoonDue { .. } | Reason::DueMoved { .. });
+    match (due(card, voice).filter(|_| is_clock), voice.language) {
+        (Some(due), Language::Chinese) => format!("{name}应于{due}前办结，{state}，亮{level}。"),
+        (Some(due), Language::English) => {
+            let verb = if card.level == Level::Red { "was" } else { "is" };
+            format!("{name} {verb} due by {due}, {state}: {level}.")
+        }
+        (None, Language::Chinese) => format!("{name}：{state}，亮{level}。"),
+        (None, Language::English) => format!("{name}: {state}: {level}."),
+    }
+}
+
+/// What to do, by when; `None` where there is nothing to do.
+pub fn action(member: &Member, voice: Voice) -> Option<String> {
+    let card = member.card.as_ref()?;
+    let text = match (member.kind, &card.reason, card.level) {
+        (NoticeKind::Clear, ..) => voice.say("无需再办理。", "Nothing is left to do."),
+        (NoticeKind::Revoke, ..) => {
+            voice.say("请以本通知为准，此前的通知作废。", "This message counts; what was said before is void.")
+        }
+        (NoticeKind::Digest | NoticeKind::System, ..) => return None,
+        (_, Reason::StartMissing { .. }, _) => {
+            voice.say("请在来源系统中补录起算时间。", "Please enter the start in the source system.")
+        }
+        (_, Reason::PausedTooLong { .. }, _) => {
+            voice.say("请核实停表事由是否仍然存在。", "Please check whether the reason for the pause still holds.")
+        }
+        (_, Reason::Found { .. }, _) => voice.say("请核实并处理。", "Please look into it and act."),
+        (_, _, Level::Red) => voice.say(
+            "请立即办结。到期后才申请的延期不予计入。",
+            "Please finish it now. An extension asked for after the due time does not count.",
+        ),
+        (_, _, Level::Yellow) => return Some(action_in_time(card, voice)),
+    };
+    Some(text.to_owned())
+}
+
+fn action_in_time(card: &CardFacts, voice: Voice) -> String {
+    match (due(card, voice), voice.language) {
+        (Some(due), Language::Chinese) => format!("请于{due}前办结；确需延期的，须在此之前申请。"),
+        (Some(due), Language::English) => {
+            format!("Please finish it by {due}; if more time is needed, ask for it before then.")
+        }
+        (None, _) => voice.say("请抓紧办理。", "Please act soon.").to_owned(),
+    }
+}
+
+/// Whether somebody should sign for it.
+pub fn asks_for_signature(member: &Member) -> bool {
+    let kinds = [NoticeKind::Raise, NoticeKind::Reminder, NoticeKind::Handover, NoticeKind::Lower, NoticeKind::Order];
+    member.card.is_some() && kinds.contains(&member.kind)
+}
+
+/// `“施工许可”（P0136）`, or the code alone where the title says no more.
+fn name(card: &CardFacts, voice: Voice) -> String {
+    let title = super::line::Line::cut(&card.title, super::entry::LONGEST_TITLE);
+    match (has_title(card), voice.language) {
+        (false, _) => card.code.clone(),
+        (true, Language::Chinese) => format!("“{title}”（{}）", card.code),
+        (true, Language::English) => format!("“{title}” ({})", card.code),
+    }
+}
+
+/// Whether the title says more than the code.
+pub fn has_title(card: &CardFacts) -> bool {
+    !card.title.trim().is_empty() && card.title != card.code
+}
+
+fn in_charge(card: &CardFacts, voice: Voice) -> String {
+    let parts: Vec<&str> = [&card.unit, &card.handler].into_iter().filter_map(Option::as_deref).collect();
+    if parts.is_empty() { voice.say("新的责任人", "somebody else").to_owned() } else { parts.join(" ") }
+}
+
+fn ended(title: &str, voice: Voice) -> String {
+    let has_end = title.trim_end().ends_with(['。', '.', '！', '!', '？', '?']);
+    if has_end { title.to_owned() } else { format!("{title}{}", voice.say("。", ".")) }
+}
