@@ -29,4 +29,6 @@ pub mod courier;
 
 pub mod daemon;
 
+pub mod web;
+
 pub mod cli;

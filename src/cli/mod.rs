@@ -45,6 +45,8 @@ mod import;
 
 mod site;
 
+mod log;
+
 mod run;
 
 mod demo;

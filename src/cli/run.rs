@@ -1,9 +1,22 @@
 //! `duban run`: the daemon, in the foreground.
 
-use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use super::Caller;
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
 use super::exit::{Exit, Failure};
+use super::site::wrong;
+use super::{Caller, words};
+use crate::daemon::run::{Daemon, Happened, RunError, Signals};
+use crate::daemon::systemd::watchdog_interval;
+use crate::daemon::wiring::Site;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+use crate::time::{Clock, SystemClock};
+use crate::web::{self, Board};
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -24,6 +37,118 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub fn run(_arguments: &Arguments, _caller: &Caller<'_>) -> Result<Exit, Failure> {
-    Err(Failure::internal("being built"))
+pub fn run(arguments: &Arguments, caller: &Caller<'_>) -> Result<Exit, Failure> {
+    caller.start_log(arguments.log_format, "info");
+    let site = caller.site()?;
+    runtime()?.block_on(async {
+        let store = caller.open_store(&site).await?;
+        let signals = listen_to_signals()?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        caller.serve(site, store, clock, signals, None, None).await
+    })
+}
+
+/// The threads on which everything async runs.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::internal(format!("no runtime: {e}")))
+}
+
+/// SIGTERM and SIGINT stop, SIGHUP reloads.
+pub(super) fn listen_to_signals() -> Result<Signals, Failure> {
+    let signals = Signals::default();
+    let listen = |kind| signal(kind).map_err(|e| Failure::internal(format!("no signals: {e}")));
+    let (mut term, mut int, mut hup) =
+        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
+    let heard = signals.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                Some(()) = term.recv() => heard.stop.cancel(),
+                Some(()) = int.recv() => heard.stop.cancel(),
+                Some(()) = hup.recv() => heard.reload.notify_one(),
+                else => return,
+            }
+        }
+    });
+    Ok(signals)
+}
+
+impl Caller<'_> {
+    /// Opens the configured store.
+    pub(super) async fn open_store(&self, site: &Site) -> Result<Arc<dyn Store>, Failure> {
+        let path = site.store_path(&|name| self.environment.get(name).map(str::to_owned));
+        let store = SqliteStore::open(&path).await;
+        let store = store.map_err(|e| self.store_failed(&path.display().to_string(), &e))?;
+        Ok(Arc::new(store))
+    }
+
+    /// What a store's trouble means for a command.
+    pub(super) fn store_failed(&self, place: &str, error: &StoreError) -> Failure {
+        Failure::internal(words::about(self.language, place, &error.to_string()))
+    }
+
+    /// Runs the daemon and its page until a stop.
+    pub(super) async fn serve(
+        &self,
+        site: Site,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        signals: Signals,
+        events: Option<mpsc::UnboundedSender<Happened>>,
+        note: Option<String>,
+    ) -> Result<Exit, Failure> {
+        let lookup = |name: &str| self.environment.get(name).map(str::to_owned);
+        let page = self.page(&site, store.clone(), note).await?;
+        let stop = signals.stop.clone();
+        let page = page.map(|(listener, board)| {
+            tracing::info!(address = ?listener.local_addr(), "the page of open cards is served");
+            tokio::spawn(web::serve(listener, board, stop))
+        });
+        let watchdog = watchdog_interval(&lookup, std::process::id());
+        let daemon = Daemon { site, store, clock, lookup: &lookup, signals: signals.clone(), events, watchdog };
+        let ended = daemon.run().await;
+        signals.stop.cancel();
+        if let Some(page) = page {
+            let _ = page.await;
+        }
+        match ended {
+            Ok(()) => Ok(Exit::Fine),
+            Err(RunError::Config(problems)) => Err(wrong(&problems)),
+            Err(RunError::Store(e)) => Err(self.store_failed("store", &e)),
+            Err(e @ RunError::Broken(_)) => Err(Failure::internal(e.to_string())),
+        }
+    }
+
+    /// The page of open cards, if the configuration wants one.
+    async fn page(
+        &self,
+        site: &Site,
+        store: Arc<dyn Store>,
+        note: Option<String>,
+    ) -> Result<Option<(tokio::net::TcpListener, Board)>, Failure> {
+        let address = &site.config.web.listen;
+        if address.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |problem: String| Failure::configuration(words::about(self.language, "web.listen", &problem));
+        let parsed: SocketAddr = address
+            .parse()
+            .map_err(|_| wrong(format!("expected an address and port such as 127.0.0.1:8137, got {address:?}")))?;
+        let listener = web::listen(parsed).await.map_err(|e| wrong(format!("{address}: {e}")))?;
+        let playbook = site.playbook_alone().map_err(|problems| super::site::wrong(&problems))?;
+        let titles: std::collections::BTreeMap<_, _> =
+            playbook.rules.iter().map(|(name, info)| (name.clone(), info.meta.title.clone())).collect();
+        let board = Board {
+            store,
+            zone: playbook.calendar().zone(),
+            language: playbook.language,
+            rehearsal: playbook.office.rehearsal,
+            note,
+            titles: Arc::new(move |rule| titles.get(rule).cloned().flatten().map(|title| title.to_string())),
+        };
+        Ok(Some((listener, board)))
+    }
 }
