@@ -2,15 +2,14 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, Map, Module, NativeCallContext};
 
 use super::budget;
 use super::engine::{KEY, size};
 use super::facts::kind_of;
 use super::operators::{compare, equal, number, plain};
-use super::words::{Say, changing_word, word};
+use super::words::{Answer, Say, changing_word, word};
 
-type Answer<T> = Result<T, Box<EvalAltResult>>;
 type Context<'a> = NativeCallContext<'a>;
 
 /// Registers the words.

@@ -268,11 +268,12 @@ impl Edition {
         let mut compiler = sandbox(tables, None);
         let ast = compiler.compile(&file.text).map_err(|error| vec![source.parse_error(&error)])?;
         let mut complaints = shape::complaints(&ast);
-        let meta = Meta::read(&ast).unwrap_or_else(|found| {
+        let meta = Meta::read(&ast);
+        complaints.extend(lint::hooks(&ast, meta.as_ref().ok()));
+        let meta = meta.unwrap_or_else(|found| {
             complaints.extend(found);
             Meta::default()
         });
-        complaints.extend(lint::hooks(&ast, meta.recheck.is_some()));
         complaints.extend(lint::names(&ast, tables));
         if !complaints.is_empty() {
             return Err(fail(complaints));
@@ -353,7 +354,7 @@ impl Edition {
         let mut error = match outcome {
             Ok(answer) if !budget::is_refused() => return Ok(answer),
             Ok(_) => self.source.error(ErrorKind::Value, "", self.start_of(hook)),
-            Err(error) => self.source.run_error(&error),
+            Err(error) => self.source.run_error(&error, self.start_of(hook)),
         };
         if let Some((kind, message)) = budget::refused() {
             (error.kind, error.message) = (kind, message);

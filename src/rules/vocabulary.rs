@@ -9,13 +9,11 @@ use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map, Module};
 use super::budget;
 use super::error::nearest;
 use super::facts::{entry, kind_of};
-use super::words::{Say, word};
+use super::words::{Answer, Say, word};
 use crate::core::Instant;
 use crate::core::item::{Amount, Extension, Pause};
 use crate::core::limit::{Limit, Share, Yellow};
 use crate::core::window::{Finding, Level, Window};
-
-type Answer<T> = Result<T, Box<EvalAltResult>>;
 
 /// The keys that a window takes.
 pub const WINDOW_KEYS: [&str; 9] =
@@ -125,17 +123,19 @@ fn window(name: &str, limit: &Dynamic, keys: &Map) -> Answer<DeclaredWindow> {
         .map_err(|error| format!("window {name:?}: {error}"))?;
     let mut window = Window::new(name, limit, None);
     for (key, value) in keys {
-        set(&mut window, key, value).map_err(|error| in_window(name, key, &error))?;
+        in_window(name, key, set(&mut window, key, value))?;
     }
     Ok(DeclaredWindow(Arc::new(window)))
 }
 
-fn in_window(name: &str, key: &str, error: &EvalAltResult) -> Box<EvalAltResult> {
-    match error {
-        EvalAltResult::ErrorRuntime(token, _) => format!("window {name:?}, {key}: {token}").into(),
-        EvalAltResult::ErrorTerminated(token, at) => EvalAltResult::ErrorTerminated(token.clone(), *at).into(),
-        other => format!("window {name:?}, {key}: {other}").into(),
-    }
+/// Says of which window and key an error is.
+fn in_window<T>(name: &str, key: &str, result: Answer<T>) -> Answer<T> {
+    result.map_err(|mut error| {
+        if let EvalAltResult::ErrorRuntime(token, _) = &mut *error {
+            *token = format!("window {name:?}, {key}: {token}").into();
+        }
+        error
+    })
 }
 
 fn set(window: &mut Window, key: &str, value: &Dynamic) -> Answer<()> {
