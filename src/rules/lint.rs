@@ -124,7 +124,7 @@ pub(super) fn hooks(ast: &AST, meta: Option<&Meta>) -> Vec<Complaint> {
     match (meta.map(|meta| meta.recheck.is_some()), takes_today) {
         (Some(true), false) => found.push((format!("{half}: there is only RECHECK"), Position::new(1, 1))),
         (Some(false), true) => {
-            found.push((format!("{half}: there is only findings(item, today)"), Position::new(1, 1)))
+            found.push((format!("{half}: there is only findings(item, today)"), Position::new(1, 1)));
         }
         _ => {}
     }

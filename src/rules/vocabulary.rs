@@ -62,6 +62,10 @@ fn windows(module: &mut Module) {
         zh: "各审批区间之间的空档，作为暂停；并行的只计一次",
     };
     word(module, "window", WINDOW, |name: ImmutableString, limit: Dynamic, keys: Map| window(&name, &limit, &keys));
+    // The usual pair of kinds, found at the first look.
+    module.set_native_fn("window", |name: ImmutableString, limit: ImmutableString, keys: Map| {
+        window(&name, &Dynamic::from(limit), &keys)
+    });
     word(module, "left", LEFT, |amount: &str| Ok(Left(amount_of(amount)?)));
     word(module, "gaps", GAPS, |intervals: Array| gaps(&intervals));
 }
@@ -88,6 +92,12 @@ fn instants(module: &mut Module) {
             outermost(name, list.as_deref().unwrap_or(std::slice::from_ref(&a)), later)
         });
         module.set_native_fn(name, move |a: D, b: D| outermost(name, &[a, b], later));
+        // The usual pairs of kinds, found at the first look.
+        let pick = move |a: Instant, b: Instant| if later { a.max(b) } else { a.min(b) };
+        module.set_native_fn(name, move |a: Instant, b: Instant| Ok(pick(a, b)));
+        module.set_native_fn(name, |(): (), _: Instant| Ok(()));
+        module.set_native_fn(name, |_: Instant, (): ()| Ok(()));
+        module.set_native_fn(name, |(): (), (): ()| Ok(()));
         module.set_native_fn(name, move |a: D, b: D, c: D| outermost(name, &[a, b, c], later));
         module.set_native_fn(name, move |a: D, b: D, c: D, d: D| outermost(name, &[a, b, c, d], later));
         module.set_native_fn(name, move |a: D, b: D, c: D, d: D, e: D| outermost(name, &[a, b, c, d, e], later));
