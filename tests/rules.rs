@@ -7,13 +7,13 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use duban::core::Instant;
 use duban::core::item::{Amount, Extension, Item, ItemKey, Pause};
-use duban::core::limit::Yellow;
+use duban::core::limit::{Share, Yellow};
 use duban::core::value::{Fields, Value};
 use duban::core::window::{Level, Window};
 use duban::rules::cases::CaseFile;
 use duban::rules::rulebook::StoredRule;
 use duban::rules::version::Recheck;
-use duban::rules::{ErrorKind, Judged, RuleError, RuleFile, Rulebook, Tables};
+use duban::rules::{ErrorKind, Judged, RuleError, RuleFile, Rulebook, Tables, is_property};
 
 fn at(text: &str) -> Instant {
     text.parse().expect("an instant")
@@ -116,7 +116,7 @@ fn the_shipped_2110_declares_its_four_windows() {
         [("dispatch", "30m".into()), ("on_site", "2h".into()), ("feedback", "1wd".into()), ("solved", "10wd".into())]
     );
     assert_eq!(judged.windows[0].done, Some(at("2026-03-02T02:10:00Z")));
-    assert_eq!(judged.windows[1].yellow, Some(Yellow::Used("90m".parse().expect("limit"))));
+    assert_eq!(judged.windows[1].yellow, Share::new(0.75).map(Yellow::Share));
     assert_eq!(judged.windows[2].done, None, "the later of two feedbacks, and both are missing");
     assert_eq!(judged.windows[3].pauses.len(), 1);
     assert_eq!(judged.windows[3].waits, "1wd".parse().ok());
@@ -553,6 +553,27 @@ fn long_texts_are_cut_and_long_lists_refused() {
 }
 
 #[test]
+fn words_that_the_language_keeps_for_itself_are_no_properties() {
+    for word in
+        "new case match default use with until private public static shared thread sync go void null nil package \
+                 module is goto spawn async await yield var as super this eval call print debug import export"
+            .split_whitespace()
+    {
+        assert!(!is_property(word), "{word}");
+        // `is_shared` is one of those words too.
+        assert!(word == "shared" || is_property(&format!("is_{word}")), "is_{word}");
+    }
+    for word in ["", "1x", "a-b", "办件号", "a b", "a.b", "x; loop {}", "if", "let"] {
+        assert!(!is_property(word), "{word}");
+    }
+    for word in
+        ["received_at", "source", "id", "kind", "title", "type", "limit", "from", "done", "item", "window", "len"]
+    {
+        assert!(is_property(word), "{word}");
+    }
+}
+
+#[test]
 fn the_lint_knows_what_no_source_maps() {
     let book = book(
         "fn applies(t) { t.kind == \"ticket\" && t.titel != () }
@@ -607,6 +628,103 @@ fn the_shipped_rule_tests_can_be_read_and_their_items_judged() {
     }
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+
+    /// Whatever stands in a file, reading it and judging by it ends with an answer or with an error that can be shown.
+    #[test]
+    fn no_file_brings_the_host_down(words in proptest::collection::vec(0..FRAGMENTS.len(), 0..40), noise in "\\PC{0,12}") {
+        let text: String = words.iter().map(|n| FRAGMENTS[*n]).collect::<Vec<_>>().join(" ");
+        for text in [format!("fn windows(item) {{ {text} }}"), format!("{text}{noise}"), noise] {
+            match compile(&text) {
+                Ok(book) => {
+                    for judgement in book.judge(&Arc::new(item()), today()) {
+                        let error = judgement.result.err();
+                        assert!(error.as_ref().is_none_or(|error| error.kind != ErrorKind::Internal), "{text}");
+                    }
+                }
+                Err(errors) => assert!(!shown(&errors).is_empty()),
+            }
+            let mut tables = Tables::new();
+            let _ = (tables.read_params("p", &text), tables.read_table("t", "t", &text), CaseFile::read("c", &text));
+        }
+    }
+}
+
+const FRAGMENTS: &[&str] = &[
+    "item",
+    ".title",
+    ".lines",
+    ".lines[0]",
+    "let x =",
+    "x",
+    ";",
+    "(",
+    ")",
+    "[",
+    "]",
+    "#{",
+    "}",
+    "{",
+    "a:",
+    ",",
+    "|x|",
+    "||",
+    "+",
+    "-",
+    "*",
+    "/",
+    "==",
+    "<",
+    "in",
+    "??",
+    "?.",
+    "!",
+    "()",
+    "1",
+    "1.5",
+    "\"投诉\"",
+    "`${x}`",
+    "true",
+    "if",
+    "else",
+    "loop",
+    "for n in",
+    "0..3",
+    "return",
+    "break",
+    "throw",
+    "fn f(a)",
+    "fn applies(item)",
+    "window(\"a\", \"1wd\", #{})",
+    ".map(",
+    ".filter(",
+    ".sort()",
+    ".push(",
+    ".len()",
+    "latest(",
+    "gaps(",
+    "red(\"a\", \"b\")",
+    "const TITLE =",
+    "switch",
+    "=>",
+    "_",
+    "=",
+    "+=",
+    "//",
+    "/*",
+    "*/",
+    "\n",
+    "::",
+    "param::x",
+    "table::t",
+    "this",
+    "..",
+    "as",
+    "&&",
+    "\u{0}",
+];
+
 /// Scripts that mean harm, or look like it, with what is said about them.
 const HOSTILE: &[(&str, &str)] = &[
     ("fn windows(item) { [window(\"a\", \"1wd\", #{ from: item.received_at ) ] }", "Expecting '}'"),
@@ -654,11 +772,11 @@ const HOSTILE: &[(&str, &str)] = &[
     ),
     (
         "fn windows(item) { let l = []; for n in 0..900 { l.push(item.received_at); } loop { let m = l; } }",
-        "moved more than 1000000 elements",
+        "moved more than 2000000 elements",
     ),
     (
         "fn windows(item) { let l = []; for n in 0..900 { l.push(item.received_at); } loop { l.sort(); l.reverse(); } }",
-        "moved more than 1000000 elements",
+        "moved more than 2000000 elements",
     ),
     ("fn windows(item) { let s = \"ab\"; for n in 0..10 { s += s; } loop { s.to_upper(); s.split(\"b\"); } }", ""),
     (
@@ -717,7 +835,7 @@ fn no_script_hurts() {
     for (script, says) in HOSTILE {
         let outcome = timed(script);
         let error = outcome.err().map_or_else(String::new, |errors| shown(&errors));
-        let placed = error.is_empty() || error.starts_with("rules/r.rhai:");
+        let placed = error.is_empty() || error.starts_with("rules/r.rhai:1:") || error.starts_with("rules/r.rhai:2:");
         if !error.contains(says) || !placed {
             wrong.push(format!("{script}\n  expected {says}\n{error}"));
         }
@@ -735,10 +853,12 @@ fn no_script_hurts() {
 fn bombs() -> Vec<String> {
     let fill = "let l = []; for n in 0..990 { l.push(item.received_at); }
                 let m = #{}; for n in 0..490 { m.set(\"a-key-longer-than-what-fits-into-the-small-form-\" + n, item.received_at); }";
-    let copies: String = (0..50).map(|n| format!("let v{n} = [l, m];")).collect();
+    let copies = (0..50).map(|n| format!("let v{n} = [l, m];")).collect::<Vec<_>>().concat();
     let nested = (0..30).fold("0".to_owned(), |inner, _| format!("keep([{inner}].len(), [m], [m], [m])"));
-    let chain: String =
-        (0..12).map(|n| format!("fn f{n}(l, m) {{ let a = l; let b = m; f{}(a, b) }}", n + 1)).collect();
+    let chain = (0..12)
+        .map(|n| format!("fn f{n}(l, m) {{ let a = l; let b = m; f{}(a, b) }}", n + 1))
+        .collect::<Vec<_>>()
+        .concat();
     vec![
         format!("fn windows(item) {{ {fill} {copies} loop {{ let x = v1; }} }}"),
         format!("fn keep(a, b, c, d) {{ a }} fn windows(item) {{ {fill} loop {{ let x = {nested}; }} }}"),
@@ -765,7 +885,7 @@ fn timed(script: &str) -> Result<(), Vec<RuleError>> {
         let judged = book.judge(&Arc::new(item()), today());
         judged.into_iter().try_for_each(|judgement| judgement.result.map(|_| ()).map_err(|error| vec![error]))
     });
-    let (compiled, run) = (compiled.as_millis(), (start.elapsed() - compiled).as_millis());
+    let (compiled, run) = (compiled.as_millis(), start.elapsed().saturating_sub(compiled).as_millis());
     let start: String = script.chars().take(200).collect();
     let most = if cfg!(debug_assertions) { 750 } else { 250 };
     assert!(compiled < most && run < most, "{compiled} ms to compile, {run} ms to run: {start}");

@@ -17,7 +17,7 @@ pub const OPERATIONS: u32 = 20_000;
 
 /// Elements of lists and maps, or [`TEXT_UNIT`]s of text, that one call may read or copy. One that Rhai keeps in a box
 /// of its own (an instant, a row, a list) counts twice.
-pub const WORK: usize = 1_000_000;
+pub const WORK: usize = 2_000_000;
 
 /// Bytes of text that count as one element.
 pub const TEXT_UNIT: usize = 64;

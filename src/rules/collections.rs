@@ -2,15 +2,14 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, Module, NativeCallContext, Position};
 
 use super::budget;
 use super::engine::{KEY, size};
 use super::facts::kind_of;
 use super::operators::{compare, equal, number, plain};
-use super::words::{Say, changing_word, word};
+use super::words::{Answer, Say, changing_word, word};
 
-type Answer<T> = Result<T, Box<EvalAltResult>>;
 type Context<'a> = NativeCallContext<'a>;
 
 /// Registers the words.
@@ -303,7 +302,10 @@ fn holds(context: &Context, test: &FnPtr, element: Dynamic, what: &str) -> Answe
 /// Refuses a value that grows beyond what any value may hold, before it is built.
 fn grown(size: usize) -> Answer<()> {
     const MOST: usize = 4 * (super::engine::LIST + super::engine::MAP);
-    if size <= MOST { Ok(()) } else { Err(format!("a value of size {size} is too large").into()) }
+    if size <= MOST {
+        return Ok(());
+    }
+    Err(EvalAltResult::ErrorDataTooLarge(format!("a value of size {size} is"), Position::NONE).into())
 }
 
 fn count(n: usize) -> i64 {

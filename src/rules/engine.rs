@@ -53,7 +53,7 @@ pub fn engine() -> Engine {
     engine.register_global_module(WORDS.clone());
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_module_resolver(DummyModuleResolver::new());
-    for word in ["eval", "import", "export", "debug", "Fn", "is_shared", "is_def_fn", "is_def_var", "global", "try"] {
+    for word in ["eval", "import", "export", "debug", "Fn", "global", "try"] {
         engine.disable_symbol(word);
     }
     language(&mut engine);

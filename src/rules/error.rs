@@ -96,8 +96,8 @@ impl Source {
         self.error(ErrorKind::Text, message, at)
     }
 
-    /// An error of a run.
-    pub fn run_error(&self, error: &EvalAltResult) -> RuleError {
+    /// An error of a run of a hook. Rhai forgets where a bound was passed: then it stands at the start of the hook.
+    pub fn run_error(&self, error: &EvalAltResult, start: Position) -> RuleError {
         let mut inner = error;
         while let EvalAltResult::ErrorInFunctionCall(_, _, deeper, _) | EvalAltResult::ErrorInModule(_, deeper, _) =
             inner
@@ -105,10 +105,7 @@ impl Source {
             inner = deeper;
         }
         let (kind, message) = explained(inner);
-        let mut at = inner.position();
-        if at.is_none() {
-            at = error.position();
-        }
+        let at = [inner.position(), error.position(), start].into_iter().find(|at| !at.is_none()).unwrap_or(start);
         let mut error = self.error(kind, message, at);
         // What a script throws looks like what a host function raises, except for where it comes from.
         if error.place.as_ref().is_some_and(ErrorPlace::is_throw) {

@@ -8,11 +8,11 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Module};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
 
 use super::budget;
 use super::error::nearest;
-use super::words::{Say, word};
+use super::words::{Answer, Say, word};
 use crate::core::Instant;
 use crate::core::item::{ALWAYS, Amount, Extension, Item, Pause};
 use crate::core::value::{Fields, Value};
@@ -22,8 +22,6 @@ pub const ROWS: usize = 1_000;
 
 /// Bytes of a text that a rule sees; the rest is cut.
 pub const TEXT: usize = 4_096;
-
-type Answer<T> = Result<T, Box<EvalAltResult>>;
 
 /// The item that is judged.
 #[derive(Debug, Clone)]
@@ -113,7 +111,7 @@ impl Row {
                 }
             }
         }
-        if known.contains(&name) { Ok(Dynamic::UNIT) } else { Err(unknown("this row", name, known)) }
+        if known.contains(&name) { Ok(Dynamic::UNIT) } else { Err(unknown("this row", name, known).into()) }
     }
 }
 
@@ -134,14 +132,14 @@ pub fn field(item: &Arc<Item>, name: &str) -> Answer<Dynamic> {
         None if ALWAYS.contains(&name) => Ok(Dynamic::UNIT),
         None => {
             let known = item.fields.names().map(|name| &**name).chain(ALWAYS.iter().copied()).chain(["raw"]);
-            Err(unknown(&format!("an item of source {:?}", &*item.key.source), name, known))
+            Err(unknown(&format!("an item of source {:?}", &*item.key.source), name, known).into())
         }
     }
 }
 
-fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Box<EvalAltResult> {
+fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let hint = nearest(name, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    format!("{what} has no field `{name}`{hint}").into()
+    format!("{what} has no field `{name}`{hint}")
 }
 
 fn convert(item: &Arc<Item>, value: &Value, place: Place) -> Answer<Dynamic> {

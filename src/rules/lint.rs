@@ -7,6 +7,7 @@ use rhai::{AST, ASTNode, Expr, Position};
 use super::error::nearest;
 use super::shape::{Complaint, functions, walk};
 use super::table::Tables;
+use super::version::Meta;
 use crate::core::item::ALWAYS;
 
 /// The hooks, with the arguments that each may have.
@@ -92,7 +93,7 @@ fn field<'a>(expression: &'a Expr, items: &BTreeSet<&str>) -> Option<(&'a str, P
 }
 
 /// Complaints about hooks that are not what they should be.
-pub(super) fn hooks(ast: &AST, rechecks: bool) -> Vec<Complaint> {
+pub(super) fn hooks(ast: &AST, meta: Option<&Meta>) -> Vec<Complaint> {
     let mut found = Vec::new();
     let mut present = 0;
     let mut names = BTreeSet::new();
@@ -120,13 +121,15 @@ pub(super) fn hooks(ast: &AST, rechecks: bool) -> Vec<Complaint> {
         }
     }
     let half = "RECHECK and findings(item, today) belong together";
-    match (rechecks, takes_today) {
-        (true, false) => found.push((format!("{half}: there is only RECHECK"), Position::NONE)),
-        (false, true) => found.push((format!("{half}: there is only findings(item, today)"), Position::NONE)),
+    match (meta.map(|meta| meta.recheck.is_some()), takes_today) {
+        (Some(true), false) => found.push((format!("{half}: there is only RECHECK"), Position::new(1, 1))),
+        (Some(false), true) => {
+            found.push((format!("{half}: there is only findings(item, today)"), Position::new(1, 1)));
+        }
         _ => {}
     }
     if present == 0 {
-        found.push(("a rule has applies(item), windows(item) or findings(item)".to_owned(), Position::NONE));
+        found.push(("a rule has applies(item), windows(item) or findings(item)".to_owned(), Position::new(1, 1)));
     }
     found
 }

@@ -5,14 +5,12 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map, Module};
+use rhai::{Array, Dynamic, ImmutableString, Map, Module};
 
 use super::budget;
 use super::facts::{Day, kind_of};
-use super::words::{Say, word};
+use super::words::{Answer, Say, word};
 use crate::core::Instant;
-
-type Answer<T> = Result<T, Box<EvalAltResult>>;
 
 /// Registers every operator.
 pub fn register(module: &mut Module) {
@@ -30,20 +28,20 @@ fn equality(module: &mut Module) {
              Other unlike kinds are an error.",
         zh: "相等；一方缺失时为 false；类型不同即报错",
     };
+    const NOT: Say = Say { group: "Operators", params: &["a"], en: "Not; only of true and false.", zh: "取反" };
     const UNEQUAL: Say = Say { en: "The opposite of `==`.", zh: "不等", ..EQUAL };
     word(module, "==", EQUAL, |a: Dynamic, b: Dynamic| equal(&a, &b));
     word(module, "!=", UNEQUAL, |a: Dynamic, b: Dynamic| equal(&a, &b).map(|equal| !equal));
+    word(module, "!", NOT, |a: Dynamic| {
+        a.as_bool().map(|a| !a).map_err(|_| format!("expected true or false after !, got {}", kind_of(&a)).into())
+    });
     // The common pairs, found at the first look.
     module.set_native_fn("==", |a: &str, b: &str| Ok(a == b));
     module.set_native_fn("!=", |a: &str, b: &str| Ok(a != b));
     module.set_native_fn("==", |a: i64, b: i64| Ok(a == b));
     module.set_native_fn("!=", |a: i64, b: i64| Ok(a != b));
-    module.set_native_fn("==", |_: (), b: Dynamic| Ok(b.is_unit()));
-    module.set_native_fn("!=", |_: (), b: Dynamic| Ok(!b.is_unit()));
-    const NOT: Say = Say { group: "Operators", params: &["a"], en: "Not; only of true and false.", zh: "取反" };
-    word(module, "!", NOT, |a: Dynamic| {
-        a.as_bool().map(|a| !a).map_err(|_| format!("expected true or false after !, got {}", kind_of(&a)).into())
-    });
+    module.set_native_fn("==", |(): (), b: Dynamic| Ok(b.is_unit()));
+    module.set_native_fn("!=", |(): (), b: Dynamic| Ok(!b.is_unit()));
 }
 
 fn ordering(module: &mut Module) {
@@ -90,13 +88,14 @@ fn arithmetic(module: &mut Module) {
     }
     // The operators that make no sense on facts: refused here, so that Rhai's own are not found instead.
     for name in ["&", "|", "^", "<<", ">>"] {
-        module.set_native_fn(name, move |a: Dynamic, b: Dynamic| -> Answer<Dynamic> { Err(unlike(name, &a, &b)) });
+        module
+            .set_native_fn(name, move |a: Dynamic, b: Dynamic| -> Answer<Dynamic> { Err(unlike(name, &a, &b).into()) });
         module.set_native_fn(format!("{name}="), move |a: &mut Dynamic, b: Dynamic| -> Answer<()> {
-            Err(unlike(name, a, &b))
+            Err(unlike(name, a, &b).into())
         });
     }
     module.set_native_fn("-", |a: Dynamic| negate(&a));
-    module.set_native_fn("+", |a: Dynamic| number(&a).map(|_| a.clone()).ok_or_else(|| not_number("+", &a)));
+    module.set_native_fn("+", |a: Dynamic| number(&a).map(|_| a.clone()).ok_or_else(|| not_number("+", &a).into()));
 }
 
 fn membership(module: &mut Module) {
@@ -113,10 +112,9 @@ fn membership(module: &mut Module) {
         budget::spend(whole.len())?;
         for element in whole.iter() {
             match element.as_immutable_string_ref() {
-                Ok(text) if *text == part => return Ok(true),
-                Ok(_) => {}
-                Err(_) if equal(element, &part.clone().into())? => return Ok(true),
-                Err(_) => {}
+                Ok(text) if *text != part => {}
+                Err(_) if !equal(element, &part.clone().into())? => {}
+                _ => return Ok(true),
             }
         }
         Ok(false)
@@ -150,7 +148,7 @@ pub fn equal(a: &Dynamic, b: &Dynamic) -> Answer<bool> {
     if let (Some(a), Some(b)) = (a.read_lock::<Map>(), b.read_lock::<Map>()) {
         return maps_equal(&a, &b);
     }
-    Err(unlike("==", a, b))
+    Err(unlike("==", a, b).into())
 }
 
 fn lists_equal(a: &Array, b: &Array) -> Answer<bool> {
@@ -192,7 +190,7 @@ pub fn compare(op: &str, a: &Dynamic, b: &Dynamic) -> Answer<Ordering> {
     if let (Some(a), Some(b)) = (moment(a), moment(b)) {
         return Ok(a.cmp(&b));
     }
-    Err(unlike(op, a, b))
+    Err(unlike(op, a, b).into())
 }
 
 /// An instant; a day stands for its 00:00.
@@ -232,7 +230,7 @@ impl Number {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    #[expect(clippy::cast_possible_truncation)]
     fn compare_mixed(whole: i64, float: f64) -> Option<Ordering> {
         const EDGE: f64 = 9_223_372_036_854_775_808.0;
         if float.is_nan() {
@@ -271,11 +269,11 @@ fn add(a: &Dynamic, b: &Dynamic) -> Answer<Dynamic> {
         return Ok(sum.into());
     }
     if text(a).is_some() || text(b).is_some() {
-        let (Some(left), Some(right)) = (plain(a), plain(b)) else { return Err(unlike("+", a, b)) };
+        let (Some(left), Some(right)) = (plain(a), plain(b)) else { return Err(unlike("+", a, b).into()) };
         budget::spend_text(left.len() + right.len())?;
         return Ok(format!("{left}{right}").into());
     }
-    Err(unlike("+", a, b))
+    Err(unlike("+", a, b).into())
 }
 
 fn joined_lists(a: &Dynamic, b: &Dynamic) -> Array {
@@ -304,11 +302,11 @@ pub fn plain(value: &Dynamic) -> Option<ImmutableString> {
 }
 
 fn calculate(op: &str, a: &Dynamic, b: &Dynamic) -> Answer<Dynamic> {
-    let (Some(x), Some(y)) = (number(a), number(b)) else { return Err(unlike(op, a, b)) };
+    let (Some(x), Some(y)) = (number(a), number(b)) else { return Err(unlike(op, a, b).into()) };
     if let (Number::Int(x), Number::Int(y)) = (x, y)
         && let Some(result) = whole(op, x, y)
     {
-        return result.map(Dynamic::from).ok_or_else(|| format!("{x} {op} {y} is too large").into());
+        return result;
     }
     let (x, y) = (x.float(), y.float());
     if y == 0.0 && matches!(op, "/" | "%") {
@@ -325,16 +323,17 @@ fn calculate(op: &str, a: &Dynamic, b: &Dynamic) -> Answer<Dynamic> {
     if result.is_finite() { Ok(result.into()) } else { Err(format!("{x} {op} {y} is not a finite number").into()) }
 }
 
-/// The result on whole numbers where it is whole: `None` where the operation leaves them, `Some(None)` on overflow.
-fn whole(op: &str, x: i64, y: i64) -> Option<Option<i64>> {
-    match op {
-        "+" => Some(x.checked_add(y)),
-        "-" => Some(x.checked_sub(y)),
-        "*" => Some(x.checked_mul(y)),
-        "%" if y != 0 => Some(x.checked_rem(y)),
-        "**" if y >= 0 => Some(u32::try_from(y).ok().and_then(|y| x.checked_pow(y))),
-        _ => None,
-    }
+/// The result on whole numbers where it is whole: `None` where the operation leaves them, an error on overflow.
+fn whole(op: &str, x: i64, y: i64) -> Option<Answer<Dynamic>> {
+    let result = match op {
+        "+" => x.checked_add(y),
+        "-" => x.checked_sub(y),
+        "*" => x.checked_mul(y),
+        "%" if y != 0 => x.checked_rem(y),
+        "**" if y >= 0 => u32::try_from(y).ok().and_then(|y| x.checked_pow(y)),
+        _ => return None,
+    };
+    Some(result.map(Dynamic::from).ok_or_else(|| format!("{x} {op} {y} is too large").into()))
 }
 
 fn negate(a: &Dynamic) -> Answer<Dynamic> {
@@ -343,13 +342,13 @@ fn negate(a: &Dynamic) -> Answer<Dynamic> {
             whole.checked_neg().map(Dynamic::from).ok_or_else(|| format!("-({whole}) is too large").into())
         }
         Some(Number::Float(float)) => Ok((-float).into()),
-        None => Err(not_number("-", a)),
+        None => Err(not_number("-", a).into()),
     }
 }
 
 fn contains(whole: &Dynamic, part: &Dynamic) -> Answer<bool> {
     if whole.is_unit() || part.is_unit() {
-        return Err(unlike("in", part, whole));
+        return Err(unlike("in", part, whole).into());
     }
     if let Some(list) = whole.read_lock::<Array>() {
         budget::spend(list.len())?;
@@ -375,20 +374,20 @@ fn contains(whole: &Dynamic, part: &Dynamic) -> Answer<bool> {
             return Ok(range.contains(&number));
         }
     }
-    Err(unlike("in", part, whole))
+    Err(unlike("in", part, whole).into())
 }
 
-fn not_number(op: &str, a: &Dynamic) -> Box<EvalAltResult> {
-    format!("expected a number after {op}, got {}", kind_of(a)).into()
+fn not_number(op: &str, a: &Dynamic) -> String {
+    format!("expected a number after {op}, got {}", kind_of(a))
 }
 
 /// The error for a pair of values that an operator does not take.
-fn unlike(op: &str, a: &Dynamic, b: &Dynamic) -> Box<EvalAltResult> {
+fn unlike(op: &str, a: &Dynamic, b: &Dynamic) -> String {
     let (left, right) = (kind_of(a), kind_of(b));
     let hint = if a.is_unit() || b.is_unit() {
         "missing is not zero, false or empty: ask `x != ()` first, or give a default with `??`"
     } else {
         "the two sides must be of one kind"
     };
-    format!("`{left} {op} {right}` has no answer; {hint}").into()
+    format!("`{left} {op} {right}` has no answer; {hint}")
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeZone};
 use chrono_tz::Tz;
-use rhai::{AST, Array, CallFnOptions, Dynamic, Engine, FuncArgs, Position, Scope};
+use rhai::{AST, CallFnOptions, Dynamic, Engine, FuncArgs, Position, Scope};
 
 use super::budget;
 use super::engine::{FILE, engine};
@@ -268,11 +268,12 @@ impl Edition {
         let mut compiler = sandbox(tables, None);
         let ast = compiler.compile(&file.text).map_err(|error| vec![source.parse_error(&error)])?;
         let mut complaints = shape::complaints(&ast);
-        let meta = Meta::read(&ast).unwrap_or_else(|found| {
+        let meta = Meta::read(&ast);
+        complaints.extend(lint::hooks(&ast, meta.as_ref().ok()));
+        let meta = meta.unwrap_or_else(|found| {
             complaints.extend(found);
             Meta::default()
         });
-        complaints.extend(lint::hooks(&ast, meta.recheck.is_some()));
         complaints.extend(lint::names(&ast, tables));
         if !complaints.is_empty() {
             return Err(fail(complaints));
@@ -325,7 +326,7 @@ impl Edition {
         if self.hooks.windows {
             let answer = self.call(engine, "windows", (subject(),))?;
             judged.windows = self
-                .declared(&answer, "windows", "window(…)", |window: DeclaredWindow| Arc::unwrap_or_clone(window.0))?;
+                .declared(answer, "windows", "window(…)", |window: DeclaredWindow| Arc::unwrap_or_clone(window.0))?;
         }
         if let Some(today) = today.filter(|_| self.hooks.findings) {
             let answer = if self.meta.recheck.is_some() {
@@ -334,7 +335,7 @@ impl Edition {
                 self.call(engine, "findings", (subject(),))?
             };
             judged.findings =
-                self.declared(&answer, "findings", "yellow(…) or red(…)", |finding: DeclaredFinding| {
+                self.declared(answer, "findings", "yellow(…) or red(…)", |finding: DeclaredFinding| {
                     Arc::unwrap_or_clone(finding.0)
                 })?;
         }
@@ -353,7 +354,7 @@ impl Edition {
         let mut error = match outcome {
             Ok(answer) if !budget::is_refused() => return Ok(answer),
             Ok(_) => self.source.error(ErrorKind::Value, "", self.start_of(hook)),
-            Err(error) => self.source.run_error(&error),
+            Err(error) => self.source.run_error(&error, self.start_of(hook)),
         };
         if let Some((kind, message)) = budget::refused() {
             (error.kind, error.message) = (kind, message);
@@ -371,22 +372,20 @@ impl Edition {
 
     fn declared<T: Clone + Send + Sync + 'static, U>(
         &self,
-        answer: &Dynamic,
+        answer: Dynamic,
         hook: &str,
         what: &str,
         take: impl Fn(T) -> U,
     ) -> Result<Vec<U>, RuleError> {
-        let promise = || format!("a list of {what}");
-        let Some(list) = answer.read_lock::<Array>() else {
-            return Err(self.promised(hook, &promise(), kind_of(answer)));
-        };
-        let take = |(n, element): (usize, &Dynamic)| {
-            element.read_lock::<T>().map(|declared| take(declared.clone())).ok_or_else(|| {
-                let got = format!("{} in place {}", kind_of(element), n + 1);
-                self.promised(hook, &promise(), &got)
+        let kind = kind_of(&answer);
+        let list = answer.into_array().map_err(|_| self.promised(hook, &format!("a list of {what}"), kind))?;
+        let take = |(n, element): (usize, Dynamic)| {
+            element.try_cast_result::<T>().map(&take).map_err(|element| {
+                let got = format!("{} in place {}", kind_of(&element), n + 1);
+                self.promised(hook, &format!("a list of {what}"), &got)
             })
         };
-        list.iter().enumerate().map(take).collect()
+        list.into_iter().enumerate().map(take).collect()
     }
 
     fn check_names(&self, judged: &Judged) -> Result<(), RuleError> {

@@ -163,17 +163,10 @@ struct Frame {
 }
 
 /// Complains about functions that call themselves and about calls that hold too many values.
-fn depth(functions: &Functions) -> Vec<Complaint> {
+fn depth(functions: &Functions) -> Option<Complaint> {
     let frames: BTreeMap<&str, Frame> =
         functions.iter().map(|(name, function)| (name.as_str(), frame(function, functions))).collect();
-    let mut found = Vec::new();
-    for name in frames.keys() {
-        let mut path = vec![*name];
-        if let Err(complaint) = held(name, &frames, &mut path, 0, &mut 0) {
-            found.push(complaint);
-        }
-    }
-    found
+    frames.keys().find_map(|name| held(name, &frames, &mut vec![*name], 0, &mut 0).err())
 }
 
 fn held<'a>(
@@ -188,20 +181,25 @@ fn held<'a>(
     *visits += 1;
     let here = frame.calls.first().map_or(Position::NONE, |(_, at)| *at);
     if total > VALUES {
-        return Err((format!("`{name}` can hold {total} values at once, at most {VALUES} are allowed"), here));
+        return Err((format!("{} can hold {total} values at once, at most {VALUES} are allowed", shown(name)), here));
     }
     if *visits > 10_000 {
         return Err(("functions call each other in too many ways".to_owned(), here));
     }
     for (callee, at) in &frame.calls {
         if path.contains(&callee.as_str()) {
-            return Err((format!("`{callee}` calls itself; a rule has no recursion"), *at));
+            return Err((format!("{} calls itself; a rule has no recursion", shown(callee)), *at));
         }
         path.push(callee);
         held(callee, frames, path, total, visits)?;
         path.pop();
     }
     Ok(())
+}
+
+/// A function's name for people: a closure has none.
+fn shown(name: &str) -> String {
+    if name.starts_with("anon$") { "a closure".to_owned() } else { format!("`{name}`") }
 }
 
 fn frame(function: &Function, functions: &Functions) -> Frame {
@@ -231,9 +229,10 @@ fn declared(node: &ASTNode) -> usize {
 /// Values that an expression holds while a part of it is worked out.
 fn pending(node: &ASTNode) -> usize {
     match node {
-        ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)) => call.args.len() + 1,
+        ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)) => {
+            call.args.len() + 1
+        }
         ASTNode::Expr(Expr::Dot(chain, ..) | Expr::Index(chain, ..)) => 1 + chained(&chain.rhs),
-        ASTNode::Expr(Expr::MethodCall(call, _)) => call.args.len() + 1,
         ASTNode::Expr(Expr::Array(..) | Expr::Map(..) | Expr::InterpolatedString(..)) => 1,
         _ => 0,
     }

@@ -38,7 +38,7 @@ pub struct TableError {
 pub struct Tables {
     params: BTreeMap<String, toml::Value>,
     regions: BTreeMap<String, BTreeMap<String, toml::Value>>,
-    tables: BTreeMap<String, Table>,
+    csv: BTreeMap<String, Table>,
     named: BTreeMap<String, String>,
 }
 
@@ -50,7 +50,7 @@ pub struct Table(Arc<Rows>);
 struct Rows {
     name: String,
     columns: Vec<String>,
-    rows: BTreeMap<String, Map>,
+    by_key: BTreeMap<String, Map>,
     digest: Digest,
 }
 
@@ -92,7 +92,7 @@ impl Tables {
     pub fn read_table(&mut self, name: &str, path: &str, text: &str) -> Result<(), TableError> {
         let table =
             Rows::read(name, text).map_err(|(line, problem)| TableError { path: path.to_owned(), line, problem })?;
-        self.tables.insert(name.to_owned(), Table(Arc::new(table)));
+        self.csv.insert(name.to_owned(), Table(Arc::new(table)));
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl Tables {
 
     /// The tables' names.
     pub fn tables(&self) -> impl Iterator<Item = &str> {
-        self.tables.keys().map(String::as_str)
+        self.csv.keys().map(String::as_str)
     }
 
     /// The regions that lay a value over one of `params`.
@@ -129,11 +129,16 @@ impl Tables {
     pub(super) fn digest(&self, params: &[String], tables: &[String]) -> Digest {
         let mut parts: Vec<String> = Vec::new();
         for name in params {
-            let over: Vec<_> = self.regions.iter().filter_map(|(r, over)| Some((r, over.get(name)?))).collect();
-            parts.push(format!("{name}={:?}{over:?}", self.params.get(name)));
+            parts.extend([name.clone(), self.params.get(name).map_or_else(String::new, ToString::to_string)]);
+            for (region, over) in &self.regions {
+                parts.extend(over.get(name).map(|value| format!("[{region}]{value}")));
+            }
         }
         for name in tables {
-            parts.push(format!("{name}={:?}", self.tables.get(name).map(|table| table.0.digest)));
+            parts.extend([
+                name.clone(),
+                self.csv.get(name).map_or_else(String::new, |table| table.0.digest.to_string()),
+            ]);
         }
         Digest::of(parts.iter().map(String::as_bytes))
     }
@@ -153,7 +158,7 @@ impl Tables {
     /// `table::`.
     pub(super) fn tables_module(&self) -> Module {
         let mut module = Module::new();
-        for (name, table) in &self.tables {
+        for (name, table) in &self.csv {
             module.set_var(name.as_str(), table.clone());
         }
         module.build_index();
@@ -243,7 +248,7 @@ impl Rows {
                 return Err((line, format!("the key {key:?} stands here a second time")));
             }
         }
-        Ok(Self { name: name.to_owned(), columns, rows, digest: Digest::of([text.as_bytes()]) })
+        Ok(Self { name: name.to_owned(), columns, by_key: rows, digest: Digest::of([text.as_bytes()]) })
     }
 }
 
@@ -272,7 +277,7 @@ fn row(columns: &[String], record: &csv::StringRecord) -> Map {
 impl Table {
     fn get(&self, key: &str) -> Result<Dynamic, Box<EvalAltResult>> {
         budget::spend(self.0.columns.len())?;
-        Ok(self.0.rows.get(key).map_or(Dynamic::UNIT, |row| Dynamic::from_map(row.clone())))
+        Ok(self.0.by_key.get(key).map_or(Dynamic::UNIT, |row| Dynamic::from_map(row.clone())))
     }
 }
 
@@ -284,8 +289,8 @@ pub(super) fn register(module: &mut Module) {
         Err(format!("table::{}[…]: expected a text as the key, got {}", table.0.name, kind_of(&key)).into())
     });
     let list = |table: &mut Table| -> Result<Array, Box<EvalAltResult>> {
-        budget::spend(table.0.rows.len())?;
-        Ok(table.0.rows.keys().take(super::engine::LIST + 1).map(|key| Dynamic::from(key.clone())).collect())
+        budget::spend(table.0.by_key.len())?;
+        Ok(table.0.by_key.keys().take(super::engine::LIST + 1).map(|key| Dynamic::from(key.clone())).collect())
     };
     let say = super::words::Say {
         group: "Tables",

@@ -1,13 +1,11 @@
 //! Words for texts and numbers.
 
-use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Module};
+use rhai::{Array, Dynamic, ImmutableString, Module};
 
 use super::budget;
 use super::facts::kind_of;
 use super::operators::{Number, compare, number, plain};
-use super::words::{Say, word};
-
-type Answer<T> = Result<T, Box<EvalAltResult>>;
+use super::words::{Answer, Say, word};
 
 const TEXT: Say = Say { group: "Texts", params: &["text"], en: "", zh: "" };
 const PART: Say = Say { params: &["text", "part"], ..TEXT };
@@ -111,7 +109,7 @@ fn numbers(module: &mut Module) {
         word(module, name, Say { en, zh, ..NUMBER }, move |value: Dynamic| match number(&value) {
             Some(Number::Int(_)) => Ok(value),
             Some(Number::Float(float)) => whole(form(float)),
-            None => Err(not_a_number(name, &value)),
+            None => Err(not_a_number(name, &value).into()),
         });
     }
     word(module, "abs", Say { en: "Without its sign.", zh: "绝对值", ..NUMBER }, |value: Dynamic| {
@@ -120,7 +118,7 @@ fn numbers(module: &mut Module) {
                 whole.checked_abs().map(Dynamic::from).ok_or_else(|| format!("{whole} is too large").into())
             }
             Some(Number::Float(float)) => Ok(float.abs().into()),
-            None => Err(not_a_number("abs", &value)),
+            None => Err(not_a_number("abs", &value).into()),
         }
     });
     let two = Say { params: &["a", "b"], ..NUMBER };
@@ -132,15 +130,15 @@ fn numbers(module: &mut Module) {
 
 fn whole(float: f64) -> Answer<Dynamic> {
     const EDGE: f64 = 9_223_372_036_854_775_808.0;
-    if float < EDGE && float >= -EDGE {
+    if (-EDGE..EDGE).contains(&float) {
         #[expect(clippy::cast_possible_truncation)]
         return Ok(Dynamic::from(float as i64));
     }
     Err(format!("{float} is too large for a whole number").into())
 }
 
-fn not_a_number(name: &str, value: &Dynamic) -> Box<EvalAltResult> {
-    format!("{name}: expected a number, got {}", kind_of(value)).into()
+fn not_a_number(name: &str, value: &Dynamic) -> String {
+    format!("{name}: expected a number, got {}", kind_of(value))
 }
 
 fn printing(module: &mut Module) {

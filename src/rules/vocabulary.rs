@@ -9,13 +9,11 @@ use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map, Module};
 use super::budget;
 use super::error::nearest;
 use super::facts::{entry, kind_of};
-use super::words::{Say, word};
+use super::words::{Answer, Say, word};
 use crate::core::Instant;
 use crate::core::item::{Amount, Extension, Pause};
 use crate::core::limit::{Limit, Share, Yellow};
 use crate::core::window::{Finding, Level, Window};
-
-type Answer<T> = Result<T, Box<EvalAltResult>>;
 
 /// The keys that a window takes.
 pub const WINDOW_KEYS: [&str; 9] =
@@ -64,6 +62,10 @@ fn windows(module: &mut Module) {
         zh: "各审批区间之间的空档，作为暂停；并行的只计一次",
     };
     word(module, "window", WINDOW, |name: ImmutableString, limit: Dynamic, keys: Map| window(&name, &limit, &keys));
+    // The usual pair of kinds, found at the first look.
+    module.set_native_fn("window", |name: ImmutableString, limit: ImmutableString, keys: Map| {
+        window(&name, &Dynamic::from(limit), &keys)
+    });
     word(module, "left", LEFT, |amount: &str| Ok(Left(amount_of(amount)?)));
     word(module, "gaps", GAPS, |intervals: Array| gaps(&intervals));
 }
@@ -90,6 +92,12 @@ fn instants(module: &mut Module) {
             outermost(name, list.as_deref().unwrap_or(std::slice::from_ref(&a)), later)
         });
         module.set_native_fn(name, move |a: D, b: D| outermost(name, &[a, b], later));
+        // The usual pairs of kinds, found at the first look.
+        let pick = move |a: Instant, b: Instant| if later { a.max(b) } else { a.min(b) };
+        module.set_native_fn(name, move |a: Instant, b: Instant| Ok(pick(a, b)));
+        module.set_native_fn(name, |(): (), _: Instant| Ok(()));
+        module.set_native_fn(name, |_: Instant, (): ()| Ok(()));
+        module.set_native_fn(name, |(): (), (): ()| Ok(()));
         module.set_native_fn(name, move |a: D, b: D, c: D| outermost(name, &[a, b, c], later));
         module.set_native_fn(name, move |a: D, b: D, c: D, d: D| outermost(name, &[a, b, c, d], later));
         module.set_native_fn(name, move |a: D, b: D, c: D, d: D, e: D| outermost(name, &[a, b, c, d, e], later));
@@ -125,17 +133,19 @@ fn window(name: &str, limit: &Dynamic, keys: &Map) -> Answer<DeclaredWindow> {
         .map_err(|error| format!("window {name:?}: {error}"))?;
     let mut window = Window::new(name, limit, None);
     for (key, value) in keys {
-        set(&mut window, key, value).map_err(|error| in_window(name, key, &error))?;
+        in_window(name, key, set(&mut window, key, value))?;
     }
     Ok(DeclaredWindow(Arc::new(window)))
 }
 
-fn in_window(name: &str, key: &str, error: &EvalAltResult) -> Box<EvalAltResult> {
-    match error {
-        EvalAltResult::ErrorRuntime(token, _) => format!("window {name:?}, {key}: {token}").into(),
-        EvalAltResult::ErrorTerminated(token, at) => EvalAltResult::ErrorTerminated(token.clone(), *at).into(),
-        other => format!("window {name:?}, {key}: {other}").into(),
-    }
+/// Says of which window and key an error is.
+fn in_window<T>(name: &str, key: &str, result: Answer<T>) -> Answer<T> {
+    result.map_err(|mut error| {
+        if let EvalAltResult::ErrorRuntime(token, _) = &mut *error {
+            *token = format!("window {name:?}, {key}: {token}").into();
+        }
+        error
+    })
 }
 
 fn set(window: &mut Window, key: &str, value: &Dynamic) -> Answer<()> {

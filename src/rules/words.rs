@@ -3,7 +3,10 @@
 //! **Invariant:** a function reaches a rule only through [`word`] or as a faster twin of one that did, so the
 //! reference lists all of them.
 
-use rhai::{FuncRegistration, Module, RhaiNativeFunc, Variant};
+use rhai::{EvalAltResult, FuncRegistration, Module, RhaiNativeFunc, Variant};
+
+/// What a host function answers.
+pub type Answer<T> = Result<T, Box<EvalAltResult>>;
 
 /// What the reference says about a word.
 #[derive(Debug, Clone, Copy)]

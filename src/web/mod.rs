@@ -98,7 +98,7 @@ async fn draw(board: &Board) -> Result<String, String> {
     let template = environment.get_template("board.html").map_err(|e| e.to_string())?;
     let chinese = board.language == Language::Chinese;
     let more = (counts.red + counts.yellow).saturating_sub(shown);
-    let facts = context! { chinese, rows, counts => minijinja::Value::from_serialize(counts), more, note => board.note, rehearsal => board.rehearsal };
+    let facts = context! { chinese, rows, counts => minijinja::Value::from(minijinja::value::Serde(counts)), more, note => board.note, rehearsal => board.rehearsal };
     template.render(facts).map_err(|e| e.to_string())
 }
 
