@@ -14,6 +14,9 @@ mod playbooks;
 mod trouble;
 mod turns;
 
+#[cfg(test)]
+mod plans;
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;

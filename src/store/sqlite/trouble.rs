@@ -108,4 +108,27 @@ mod tests {
             assert_eq!(kind(code), expected, "{code}");
         }
     }
+
+    #[tokio::test]
+    async fn a_store_heals_when_there_is_room_again() {
+        use crate::store::sqlite::SqliteStore;
+        use crate::store::{SourceRecord, Store};
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(folder.path().join("duban.db")).await.expect("a store");
+        let source = SourceRecord {
+            source: "tickets".into(),
+            good_at: None,
+            good_rows: None,
+            polled_at: None,
+            rejected: 0,
+            trouble: Some("x".repeat(1 << 20)),
+        };
+        sqlx::query("PRAGMA max_page_count = 60").execute(&store.writer).await.expect("a limit");
+        let refused = store.put_source(&source).await.expect_err("it is full");
+        assert!(matches!(refused, StoreError::NotWritable(_)), "{refused}");
+        assert_eq!(store.sources().await.expect("it is readable"), []);
+        sqlx::query("PRAGMA max_page_count = 1000000").execute(&store.writer).await.expect("a limit");
+        store.put_source(&source).await.expect("there is room");
+        assert_eq!(store.sources().await.expect("sources"), [source]);
+    }
 }
