@@ -153,7 +153,7 @@ impl Courier {
     }
 
     /// Channels that have as much to do as they can.
-    fn busy(&self) -> Vec<Arc<str>> {
+    pub fn busy(&self) -> Vec<Arc<str>> {
         let is_busy = |(name, way): (&Arc<str>, &Way)| {
             (self.sending.get(name).copied().unwrap_or(0) >= room(way)).then(|| name.clone())
         };

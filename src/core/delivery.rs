@@ -25,6 +25,13 @@ impl DeliveryId {
     pub fn new(contact: &str, channel: &str, opened_by: Digest) -> Self {
         Self(Digest::of([contact.as_bytes(), channel.as_bytes(), opened_by.to_string().as_bytes()]))
     }
+
+    /// The identity that stands in when this one is used up: the notice that opened it dropped out, the others went out,
+    /// and now the same notice opens a delivery again.
+    #[must_use]
+    pub fn successor(self) -> Self {
+        Self(Digest::of([self.to_string().as_bytes()]))
+    }
 }
 
 impl std::fmt::Display for DeliveryId {

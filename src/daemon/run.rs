@@ -111,6 +111,8 @@ impl Daemon<'_> {
     /// Runs until it is told to stop.
     pub async fn run(mut self) -> Result<(), RunError> {
         let progress = Arc::new(Progress::default());
+        // The store's lock says that nobody else is sending.
+        self.store.end_leases(self.clock.now()).await?;
         let last_good = self.store.playbook().await?;
         let mut wiring = self.wire(last_good.as_ref()).await?;
         self.put_in_force(&wiring.playbook, "start").await?;
@@ -313,7 +315,7 @@ async fn courier_loop(shift: Arc<Shift>, mut courier: Courier) {
                 shift.progress.stamp(Loop::Courier, at);
                 shift.progress.stamp(Loop::Store, at);
                 if worked == 0 {
-                    let next = Shift::heard(shift.store.next_claim_at().await);
+                    let next = Shift::heard(shift.store.next_claim_at(&courier.busy()).await);
                     shift.nap(next, Some(&shift.to_send)).await;
                 }
             }

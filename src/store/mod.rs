@@ -6,6 +6,10 @@
 //! **Invariants:** no verb reads a clock: every instant is an argument. A state change names the old state. A lost guard
 //! drops that item from the batch, not the batch. Whatever a verb has answered is on the disk.
 
+pub mod admission;
+
+pub mod sql;
+
 pub mod sqlite;
 
 use std::sync::Arc;
@@ -18,7 +22,7 @@ use crate::core::card::{CardId, Transition, Watch};
 use crate::core::delivery::{DeliveryId, DeliveryState};
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
-use crate::core::notice::{Hold, Notice, OpenDelivery, Planned};
+use crate::core::notice::{Hold, Notice, OpenDelivery, Planned, Wait};
 use crate::core::window::{Level, Ruling};
 
 /// Why a verb could not be carried out.
@@ -33,9 +37,12 @@ pub enum StoreError {
     /// The store's content is damaged or from a newer duban.
     #[error("the store cannot be read: {0}")]
     Unreadable(String),
-    /// The turn was planned under a playbook that is no longer in force.
-    #[error("another playbook is in force: {0}")]
-    OtherPlaybook(Digest),
+    /// The turn was planned under a playbook that is not the one in force, which is named.
+    #[error("the turn was planned under a playbook that is not in force")]
+    OtherPlaybook(Option<Digest>),
+    /// The store refuses what contradicts it: a defect of duban. The same verb will fail again.
+    #[error("the store refuses to write what contradicts it: {0}")]
+    Refused(String),
 }
 
 /// The answer of a verb.
@@ -97,6 +104,19 @@ pub struct Turn {
 pub struct Committed {
     /// Items whose guard was lost (somebody else wrote them, or a delivery that they join was claimed): not written.
     pub lost: Vec<ItemKey>,
+    /// Keys of the turn's own notices that join a delivery which was claimed: not written.
+    pub lost_notices: Vec<Digest>,
+}
+
+/// A snapshot that was kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// When it was first seen.
+    pub seen_at: Instant,
+    /// Its digest.
+    pub digest: Digest,
+    /// What the source said.
+    pub item: Item,
 }
 
 /// A delivery as it stands.
@@ -112,9 +132,11 @@ pub struct DeliveryRecord {
     pub state: DeliveryState,
     /// The earliest instant of the next claim.
     pub not_before: Instant,
+    /// Why it is not claimed at once.
+    pub waits_for: Option<Wait>,
     /// When it was opened.
     pub opened_at: Instant,
-    /// How often it was claimed.
+    /// How often it was claimed since it was opened, or since a person retried it.
     pub tries: u32,
     /// Whether it goes to the rehearsal's address.
     pub rehearsal: bool,
@@ -173,14 +195,53 @@ pub struct Settle {
     pub remote_id: Option<String>,
 }
 
+/// One try to send a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The how-manieth try, from 1.
+    pub number: u32,
+    /// When the delivery was claimed for it.
+    pub claimed_at: Instant,
+    /// When it ended; `None` while it lasts.
+    pub settled_at: Option<Instant>,
+    /// What came of it.
+    pub outcome: Option<AttemptOutcome>,
+    /// The peer's answer or the reason.
+    pub reason: Option<String>,
+    /// What the peer calls the message.
+    pub remote_id: Option<String>,
+}
+
+/// What came of a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// The peer took it.
+    Sent,
+    /// Failed for now.
+    Retryable,
+    /// Nobody can know.
+    Unknown,
+    /// A dead letter.
+    Discarded,
+    /// Sealing found nothing left to say; nothing was sent.
+    Cancelled,
+    /// Sealing found that something is still on its way; nothing was sent.
+    Postponed,
+    /// A shutdown gave it back; nothing was sent.
+    GivenBack,
+    /// The lease ran out: whether something was sent, nobody said.
+    LeaseLost,
+}
+
 /// A playbook as it was put in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaybookRecord {
     /// The identity of its content.
     pub version: Digest,
-    /// When it was put in force.
+    /// When it was last put in force.
     pub at: Instant,
-    /// By whom or by what: `start`, `reload`, a name.
+    /// By whom or by what it was last put in force: `start`, `reload`, a name.
     pub by: String,
     /// Its files: path to text.
     pub files: std::collections::BTreeMap<String, String>,
@@ -317,10 +378,13 @@ pub trait Store: Send + Sync {
     /// All transitions of an item's cards, oldest first.
     async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>>;
 
-    /// Deliveries to these contacts that can still be joined.
+    /// The kept snapshots of an item, oldest first.
+    async fn snapshots(&self, item: &ItemKey) -> Result<Vec<Snapshot>>;
+
+    /// Deliveries to these contacts that can still be joined: not claimed yet, or given back before they were sealed.
     async fn open_deliveries(&self, contacts: &[Arc<str>]) -> Result<Vec<OpenDelivery>>;
 
-    /// Commits a turn in one transaction.
+    /// Commits a turn in one transaction; [`admission`] says what of it is written.
     async fn commit(&self, turn: &Turn) -> Result<Committed>;
 
     /// Claims deliveries that are due: `scheduled`, `available` or `retryable` with `not_before` ≤ `now`, or `sending`
@@ -333,28 +397,37 @@ pub trait Store: Send + Sync {
         except: &[Arc<str>],
     ) -> Result<Vec<Claimed>>;
 
-    /// The earliest instant at which a claim may find something.
-    async fn next_claim_at(&self) -> Result<Option<Instant>>;
+    /// The earliest instant at which a claim may find something, not counting the channels in `except`.
+    async fn next_claim_at(&self, except: &[Arc<str>]) -> Result<Option<Instant>>;
 
-    /// Seals claimed deliveries; the ids of those whose lease was lost are the answer.
+    /// Seals claimed deliveries, each once; the ids of those whose lease was lost, or which are sealed already, are the
+    /// answer. A cancelled or postponed one counts as never tried.
     async fn seal(&self, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>>;
 
     /// Settles tries; the ids of those whose lease was lost are the answer.
     async fn settle(&self, now: Instant, settles: &[Settle]) -> Result<Vec<DeliveryId>>;
 
-    /// Gives claimed deliveries back untried: a shutdown is no failed try.
-    async fn give_back(&self, claims: &[(DeliveryId, i64)]) -> Result<()>;
+    /// Gives claimed deliveries back untried: a shutdown is no failed try. Those whose lease was lost stay as they are.
+    async fn give_back(&self, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()>;
+
+    /// Ends all leases. Only for a process that knows itself to be the only one, at its start: what another one was
+    /// sending when it died can be claimed again at once.
+    async fn end_leases(&self, now: Instant) -> Result<()>;
 
     /// Deliveries, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>>;
 
-    /// One delivery with its notices, by a unique beginning of its id.
+    /// The deliveries whose id begins so, with their notices, the dropped ones too; at most ten.
     async fn delivery(&self, id: &str) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>>;
 
-    /// Sends a settled delivery again, under the same id. `false` if it is not `discarded` or `unknown`.
+    /// The tries of a delivery, oldest first.
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>>;
+
+    /// Sends a settled delivery again, under the same id and with all its tries. `false` if it is not `discarded` or
+    /// `unknown`.
     async fn retry_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool>;
 
-    /// Cancels a delivery that was never claimed. `false` if it was.
+    /// Cancels a delivery that can still be joined. `false` if it cannot.
     async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool>;
 
     /// Notices that are held for a reason, oldest first, at most `limit`.

@@ -85,8 +85,8 @@ async fn draw(board: &Board) -> Result<String, String> {
                 level => card.level.word(),
                 label => label(card.level, board.language),
                 code => &*card.item.id,
-                title => card.title,
-                unit => card.unit,
+                title => &*card.title,
+                unit => card.unit.as_deref(),
                 rule => (board.titles)(&card.rule).unwrap_or_else(|| card.rule.to_string()),
                 window => &*card.name,
                 since => time_words::due(card.at, board.zone, board.language),
@@ -98,7 +98,7 @@ async fn draw(board: &Board) -> Result<String, String> {
     let template = environment.get_template("board.html").map_err(|e| e.to_string())?;
     let chinese = board.language == Language::Chinese;
     let more = (counts.red + counts.yellow).saturating_sub(shown);
-    let facts = context! { chinese, rows, counts => minijinja::Value::from(minijinja::value::Serde(counts)), more, note => board.note, rehearsal => board.rehearsal };
+    let facts = context! { chinese, rows, counts => minijinja::Value::from(minijinja::value::Serde(counts)), more, note => board.note.as_deref(), rehearsal => board.rehearsal };
     template.render(facts).map_err(|e| e.to_string())
 }
 

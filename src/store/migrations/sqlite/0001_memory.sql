@@ -1,0 +1,257 @@
+-- Instants are whole microseconds since 1970-01-01T00:00:00Z. Ids and versions are 32 hex digits. Texts named in
+-- comments as JSON hold JSON. Words in CHECKs are those of the code, the JSON and the pages.
+
+CREATE TABLE playbooks (
+    -- Every playbook that was ever in force, with all of its files.
+    version TEXT    NOT NULL PRIMARY KEY,
+    at      INTEGER NOT NULL, -- when it was last put in force
+    "by"    TEXT    NOT NULL, -- by whom it was last put in force
+    files   TEXT    NOT NULL  -- JSON: path to text
+) STRICT;
+
+CREATE TABLE playbook_in_force (
+    -- One row: the playbook under which turns may be committed.
+    one     INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    version TEXT    NOT NULL REFERENCES playbooks (version)
+) STRICT;
+
+CREATE TABLE playbook_log (
+    -- Who put which playbook in force, and when; rows are only added.
+    seq     INTEGER NOT NULL PRIMARY KEY,
+    version TEXT    NOT NULL REFERENCES playbooks (version),
+    at      INTEGER NOT NULL,
+    "by"    TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE rule_versions (
+    -- Every rule as it ever was, with the parameters and tables that it read.
+    seq     INTEGER NOT NULL PRIMARY KEY,
+    rule    TEXT    NOT NULL,
+    version TEXT    NOT NULL,
+    at      INTEGER NOT NULL, -- when it was first in force
+    "by"    TEXT    NOT NULL,
+    text    TEXT    NOT NULL,
+    tables  TEXT    NOT NULL, -- JSON: path to text
+    UNIQUE (rule, version)
+) STRICT;
+
+CREATE TABLE sources (
+    -- How each source is doing.
+    source    TEXT    NOT NULL PRIMARY KEY,
+    good_at   INTEGER,
+    good_rows INTEGER CHECK (good_rows >= 0),
+    polled_at INTEGER,
+    rejected  INTEGER NOT NULL CHECK (rejected >= 0),
+    trouble   TEXT
+) STRICT;
+
+CREATE TABLE schedules (
+    -- When each schedule last fired.
+    schedule TEXT    NOT NULL PRIMARY KEY,
+    fired_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE items (
+    -- What is remembered about each item: its newest snapshot, what the rules said, what is watched.
+    source        TEXT    NOT NULL,
+    id            TEXT    NOT NULL,
+    digest        TEXT    NOT NULL, -- of the snapshot
+    judged_under  TEXT    NOT NULL, -- the playbook
+    version       INTEGER NOT NULL CHECK (version > 0), -- counts the commits
+    first_seen_at INTEGER NOT NULL,
+    seen_at       INTEGER NOT NULL, -- when this snapshot was first seen
+    noticed_at    INTEGER,          -- the newest of its transitions
+    next_look_at  INTEGER,
+    missing_polls INTEGER NOT NULL CHECK (missing_polls >= 0),
+    title         TEXT    NOT NULL,
+    unit          TEXT,
+    item          TEXT    NOT NULL, -- JSON: the snapshot
+    rulings       TEXT    NOT NULL, -- JSON: windows and findings, by rule
+    watches       TEXT    NOT NULL, -- JSON: what is remembered about windows and findings
+    PRIMARY KEY (source, id)
+) STRICT;
+
+CREATE INDEX items_due ON items (next_look_at, source, id) WHERE next_look_at IS NOT NULL;
+CREATE INDEX items_by_playbook ON items (judged_under);
+
+CREATE TABLE snapshots (
+    -- Every snapshot of an item that differed from the one before.
+    seq     INTEGER NOT NULL PRIMARY KEY,
+    source  TEXT    NOT NULL,
+    item    TEXT    NOT NULL,
+    seen_at INTEGER NOT NULL,
+    digest  TEXT    NOT NULL,
+    content TEXT    NOT NULL, -- JSON
+    FOREIGN KEY (source, item) REFERENCES items (source, id)
+) STRICT;
+
+CREATE INDEX snapshots_of_item ON snapshots (source, item);
+
+CREATE TABLE cards (
+    -- Every card that was ever raised, as it stands; without a level it is closed.
+    card    TEXT    NOT NULL PRIMARY KEY,
+    source  TEXT    NOT NULL,
+    item    TEXT    NOT NULL,
+    rule    TEXT    NOT NULL,
+    name    TEXT    NOT NULL, -- the window or finding
+    level   TEXT    CHECK (level IN ('yellow', 'red')),
+    at      INTEGER,          -- the instant of the level
+    episode INTEGER NOT NULL CHECK (episode > 0),
+    number  INTEGER NOT NULL CHECK (number > 0), -- of the newest transition
+    CHECK ((level IS NULL) = (at IS NULL)),
+    FOREIGN KEY (source, item) REFERENCES items (source, id)
+) STRICT;
+
+-- 'red' sorts before 'yellow'.
+CREATE INDEX cards_open ON cards (level, at, card) WHERE level IS NOT NULL;
+CREATE INDEX cards_of_item ON cards (source, item);
+
+CREATE TABLE transitions (
+    -- Every change of a card, and every stop of a clock; rows are only added.
+    seq              INTEGER NOT NULL PRIMARY KEY,
+    card             TEXT    NOT NULL,
+    number           INTEGER NOT NULL CHECK (number > 0),
+    source           TEXT    NOT NULL,
+    item             TEXT    NOT NULL,
+    rule             TEXT    NOT NULL,
+    name             TEXT    NOT NULL,
+    episode          INTEGER NOT NULL CHECK (episode >= 0),
+    change           TEXT    NOT NULL CHECK (change IN
+                     ('raise', 'lower', 'clear', 'revoke', 'withdraw', 'left_source', 'stop', 'resume')),
+    from_level       TEXT    CHECK (from_level IN ('yellow', 'red')),
+    to_level         TEXT    CHECK (to_level IN ('yellow', 'red')),
+    at               INTEGER NOT NULL, -- when it happened
+    noticed_at       INTEGER NOT NULL,
+    reason           TEXT    NOT NULL, -- JSON
+    verdict          TEXT    CHECK (verdict IN ('on_time', 'overdue', 'open')),
+    rule_version     TEXT    NOT NULL,
+    calendar_version TEXT    NOT NULL,
+    ladder           TEXT,
+    UNIQUE (card, number),
+    FOREIGN KEY (source, item) REFERENCES items (source, id)
+) STRICT;
+
+CREATE INDEX transitions_of_item ON transitions (source, item);
+CREATE INDEX transitions_by_time ON transitions (noticed_at);
+
+CREATE TABLE deliveries (
+    -- One message to one address.
+    id         TEXT    NOT NULL PRIMARY KEY,
+    contact    TEXT    NOT NULL,
+    channel    TEXT    NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN
+               ('scheduled', 'available', 'sending', 'sent', 'retryable', 'unknown', 'discarded', 'cancelled')),
+    not_before INTEGER NOT NULL,
+    waits_for  TEXT    CHECK (waits_for IN ('quiet_hours')),
+    opened_at  INTEGER NOT NULL,
+    tries      INTEGER NOT NULL CHECK (tries >= 0), -- claims since it was opened, or since a person retried it
+    rehearsal  INTEGER NOT NULL CHECK (rehearsal IN (0, 1)),
+    fence      INTEGER NOT NULL CHECK (fence >= 0), -- grows with each claim
+    lease_until INTEGER,
+    sealed_at  INTEGER,
+    sealed     TEXT,                                -- JSON: members, contact, facts
+    settled_at INTEGER,
+    reason     TEXT,                                -- of the last try
+    remote_id  TEXT,
+    -- When it can be claimed: at its instant, or when a lease runs out.
+    claim_at   INTEGER GENERATED ALWAYS AS (CASE
+                   WHEN state IN ('scheduled', 'available', 'retryable') THEN not_before
+                   WHEN state = 'sending' THEN lease_until
+               END) STORED,
+    CHECK ((state = 'sending') = (lease_until IS NOT NULL)),
+    CHECK ((state IN ('sent', 'unknown', 'discarded', 'cancelled')) = (settled_at IS NOT NULL)),
+    CHECK ((sealed IS NULL) = (sealed_at IS NULL)),
+    CHECK (state <> 'cancelled' OR sealed IS NULL)
+) STRICT;
+
+CREATE INDEX deliveries_claimable ON deliveries (claim_at, channel) WHERE claim_at IS NOT NULL;
+CREATE INDEX deliveries_open ON deliveries (contact)
+    WHERE state IN ('scheduled', 'available') AND sealed_at IS NULL;
+CREATE INDEX deliveries_by_state ON deliveries (state, opened_at);
+CREATE INDEX deliveries_by_contact ON deliveries (contact, opened_at);
+CREATE INDEX deliveries_by_time ON deliveries (opened_at);
+
+CREATE TABLE notices (
+    -- One thing to be said to one contact by one channel. A key is said once, ever.
+    seq        INTEGER NOT NULL PRIMARY KEY,
+    "key"      TEXT    NOT NULL UNIQUE,
+    kind       TEXT    NOT NULL CHECK (kind IN
+               ('raise', 'lower', 'reminder', 'clear', 'revoke', 'handover', 'order', 'digest', 'system')),
+    card       TEXT,
+    source     TEXT,
+    item       TEXT,
+    episode    INTEGER NOT NULL CHECK (episode >= 0),
+    number     INTEGER NOT NULL CHECK (number >= 0),
+    level      TEXT    CHECK (level IN ('yellow', 'red')),
+    step       INTEGER NOT NULL CHECK (step >= 0),
+    ordinal    INTEGER NOT NULL CHECK (ordinal >= 0),
+    contact    TEXT    NOT NULL,
+    channel    TEXT    NOT NULL,
+    planned_at INTEGER NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('held', 'planned', 'dropped', 'sent', 'unknown', 'discarded')),
+    hold       TEXT,             -- JSON: why it is held or dropped
+    delivery   TEXT    REFERENCES deliveries (id),
+    change     TEXT,             -- JSON: the change of a card that it tells
+    body       TEXT,             -- JSON: what a notice without a card says
+    CHECK ((source IS NULL) = (item IS NULL)),
+    CHECK ((state IN ('held', 'dropped')) = (hold IS NOT NULL)),
+    CHECK (state IN ('held', 'dropped') OR delivery IS NOT NULL)
+) STRICT;
+
+CREATE INDEX notices_about_card ON notices (card) WHERE card IS NOT NULL;
+CREATE INDEX notices_of_delivery ON notices (delivery) WHERE delivery IS NOT NULL;
+CREATE INDEX notices_held ON notices (hold, planned_at) WHERE state = 'held';
+
+CREATE TABLE attempts (
+    -- Each try to send a delivery: the proof that it was claimed, and what came of it.
+    delivery   TEXT    NOT NULL REFERENCES deliveries (id),
+    fence      INTEGER NOT NULL, -- of the claim
+    number     INTEGER NOT NULL, -- the how-manieth try, from 1
+    claimed_at INTEGER NOT NULL,
+    settled_at INTEGER,
+    outcome    TEXT    CHECK (outcome IN ('sent', 'retryable', 'unknown', 'discarded', -- settled
+                                          'cancelled', 'postponed',                    -- ended by sealing
+                                          'given_back', 'lease_lost')),
+    reason     TEXT,
+    remote_id  TEXT,
+    PRIMARY KEY (delivery, fence),
+    CHECK ((outcome IS NULL) = (settled_at IS NULL))
+) STRICT;
+
+CREATE TABLE remarks (
+    -- Facts that named persons added to items, with their basis. Rows are added and revoked, never changed.
+    remark     TEXT    NOT NULL PRIMARY KEY,
+    source     TEXT    NOT NULL,
+    item       TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    "by"       TEXT    NOT NULL,
+    basis      TEXT    NOT NULL,
+    document   TEXT,             -- the number of the document
+    approver   TEXT,
+    statement  TEXT    NOT NULL, -- JSON
+    waits_for_decision INTEGER NOT NULL DEFAULT 0 CHECK (waits_for_decision IN (0, 1)),
+    decided_at INTEGER,
+    decided_by TEXT,
+    revoked_at INTEGER,
+    revoked_by TEXT,
+    revoked_because TEXT,
+    CHECK ((decided_at IS NULL) = (decided_by IS NULL)),
+    CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
+) STRICT;
+
+CREATE INDEX remarks_of_item ON remarks (source, item);
+
+CREATE TABLE acknowledgements (
+    -- Named persons who took a card at a level; rows are only added.
+    seq     INTEGER NOT NULL PRIMARY KEY,
+    card    TEXT    NOT NULL REFERENCES cards (card),
+    episode INTEGER NOT NULL CHECK (episode > 0),
+    level   TEXT    NOT NULL CHECK (level IN ('yellow', 'red')),
+    step    INTEGER NOT NULL CHECK (step >= 0),
+    contact TEXT    NOT NULL, -- who took it
+    "by"    TEXT    NOT NULL, -- who wrote it down
+    via     TEXT    NOT NULL, -- link, board, phone, sms
+    at      INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX acknowledgements_of_card ON acknowledgements (card);

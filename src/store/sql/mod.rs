@@ -1,0 +1,153 @@
+//! What the SQL back ends share: the shapes of rows, how values become columns, and how rows travel in batches.
+//!
+//! A row's struct is written as JSON (thousands of them are one parameter, which SQLite opens with `json_each` and
+//! PostgreSQL with `json_to_recordset`) and read back from the columns of the same names.
+//!
+//! **Invariants:** an instant is a column of whole microseconds since 1970; what is finer is cut. A text column never
+//! holds a NUL, which PostgreSQL refuses; inside JSON columns it stays, escaped.
+
+mod deliveries;
+mod items;
+mod notices;
+mod playbooks;
+
+pub use deliveries::{AttemptRow, DeliveryRow, SealRow, SettleRow};
+pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, TransitionRow};
+pub use notices::NoticeRow;
+pub use playbooks::{PlaybookRow, RuleRow, SourceRow};
+
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Result, StoreError};
+use crate::core::Instant;
+
+/// At most so many rows travel in one statement.
+pub const BATCH_ROWS: usize = 1_000;
+
+/// A batch is closed when its text is longer than this.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// The column of an instant.
+pub fn micros(at: Instant) -> i64 {
+    at.timestamp_micros()
+}
+
+/// The instant of a column.
+pub fn instant(micros: i64) -> Result<Instant> {
+    Instant::from_timestamp_micros(micros).ok_or_else(|| unreadable("an instant", "microseconds since 1970", micros))
+}
+
+/// The instant of a column that may be empty.
+pub fn maybe_instant(micros: Option<i64>) -> Result<Option<Instant>> {
+    micros.map(instant).transpose()
+}
+
+/// The column of a text.
+pub fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// The column of a value that is kept as JSON.
+pub fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("values of the core have JSON")
+}
+
+/// The value of a JSON column.
+pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| unreadable("a JSON column", error, cut(text)))
+}
+
+/// The word of a value that is one.
+pub fn word(value: &impl Serialize) -> String {
+    json(value).trim_matches('"').to_owned()
+}
+
+/// The value that a word names.
+pub fn from_word<T: DeserializeOwned>(word: &str) -> Result<T> {
+    let json = serde_json::Value::String(word.to_owned());
+    serde_json::from_value(json).map_err(|error| unreadable("a word", error, cut(word)))
+}
+
+/// The identity of a column of hex digits.
+pub fn id<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T> {
+    text.parse().map_err(|error| unreadable("an identity", error, cut(text)))
+}
+
+/// The number of a column.
+pub fn number<T: TryFrom<i64>>(number: i64) -> Result<T> {
+    T::try_from(number).map_err(|_| unreadable("a number", std::any::type_name::<T>(), number))
+}
+
+fn unreadable(what: &str, expected: impl std::fmt::Display, got: impl std::fmt::Display) -> StoreError {
+    StoreError::Unreadable(format!("{what}: expected {expected}, got {got}"))
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..80).unwrap_or(text)
+}
+
+/// Rows as JSON arrays of at most [`BATCH_ROWS`], each short enough for one statement.
+pub fn batches<T: Serialize>(rows: &[T]) -> impl Iterator<Item = String> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let mut batch = String::new();
+        let mut taken = 0;
+        while taken < rest.len().min(BATCH_ROWS) && batch.len() < BATCH_BYTES {
+            batch.push(if taken == 0 { '[' } else { ',' });
+            batch.push_str(&json(&rest[taken]));
+            taken += 1;
+        }
+        rest = &rest[taken..];
+        batch.push(']');
+        (taken > 0).then_some(batch)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_travel_by_the_thousand_and_in_bounded_texts() {
+        assert_eq!(batches::<u8>(&[]).count(), 0);
+        assert_eq!(batches(&[1, 2]).collect::<Vec<_>>(), ["[1,2]"]);
+        let sizes = |rows: &[String]| {
+            let parsed = batches(rows).map(|b| serde_json::from_str::<Vec<String>>(&b).expect("JSON").len());
+            parsed.collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&vec![String::new(); 2_001]), [1_000, 1_000, 1]);
+        assert_eq!(sizes(&vec!["x".repeat(3 << 20); 4]), [3, 1]);
+    }
+
+    #[test]
+    fn an_instant_survives_its_column_to_the_microsecond() {
+        for text in ["1969-12-31T23:59:59.999999Z", "2026-03-02T02:00:00.000001Z", "0001-01-01T00:00:00Z"] {
+            let at: Instant = text.parse().expect("instant");
+            assert_eq!(instant(micros(at)).expect("instant"), at);
+        }
+        for edge in [Instant::MIN_UTC, Instant::MAX_UTC] {
+            let back = instant(micros(edge)).expect("instant");
+            assert!((edge - back) < chrono::TimeDelta::microseconds(1), "{edge} {back}");
+        }
+        assert!(instant(i64::MAX).is_err());
+    }
+
+    #[test]
+    fn words_are_those_of_the_json() {
+        use crate::core::delivery::DeliveryState;
+        for state in DeliveryState::ALL {
+            assert_eq!(word(&state), state.word());
+            assert_eq!(from_word::<DeliveryState>(state.word()).expect("word"), state);
+        }
+        assert!(from_word::<DeliveryState>("lost").is_err());
+    }
+
+    #[test]
+    fn a_text_column_holds_no_nul() {
+        assert_eq!(plain("a\0b'\"督办"), "a\u{fffd}b'\"督办");
+        assert_eq!(json(&"a\0b"), r#""a\u0000b""#);
+    }
+}

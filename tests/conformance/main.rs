@@ -1,0 +1,35 @@
+//! What every store has to do: the same scenarios for each back end, a file a topic.
+//!
+//! A scenario is a function of a store. [`for_every_store`] makes a test of it for each back end, so a new back end is one
+//! more `mod` in that macro.
+
+mod sample;
+mod stores;
+
+mod deliveries;
+mod edges;
+mod guards;
+mod items;
+mod leases;
+mod playbooks;
+mod reopening;
+mod sealing;
+mod sqlite;
+
+/// Makes a test for each back end of each scenario named.
+macro_rules! for_every_store {
+    ($($scenario:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $scenario() {
+                    let opened = crate::stores::sqlite().await;
+                    super::$scenario(opened.store.clone()).await;
+                    opened.store.close().await;
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use for_every_store;
