@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
             let time = time_words::span(seconds, language);
             let mut rows = vec![vec![
                 words::working_time(language).to_owned(),
-                format!("{time} {}", words::minutes(language, &minutes)),
+                format!("{time}{}", words::minutes(language, &minutes)),
             ]];
             if is_provisional(&calendar, from, to) {
                 rows.push(vec![words::note(language).to_owned(), words::provisional(language, &calendar)]);

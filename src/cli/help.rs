@@ -120,18 +120,17 @@ fn translate(command: Command, place: &str) -> Command {
 
 fn translate_argument(argument: Arg, text: &str) -> Arg {
     let heading = if argument.is_positional() { "参数" } else { "选项" };
-    let mut notes = Vec::new();
-    if argument.get_action().takes_values() {
-        let values: Vec<String> =
-            argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
-        if !values.is_empty() {
-            notes.push(format!("可选：{}", values.join("、")));
-        }
-        let defaults = argument.get_default_values().iter().filter_map(|value| value.to_str());
-        notes.extend(defaults.map(|default| format!("默认：{default}")));
+    let argument = argument.help_heading(heading);
+    if !argument.get_action().takes_values() {
+        return argument.help(text.to_owned());
     }
+    let values = argument.get_possible_values();
+    let values: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
+    let mut notes = if values.is_empty() { Vec::new() } else { vec![format!("可选：{}", values.join("、"))] };
+    let defaults = argument.get_default_values().iter().filter_map(|value| value.to_str());
+    notes.extend(defaults.map(|default| format!("默认：{default}")));
     let notes = if notes.is_empty() { String::new() } else { format!("〔{}〕", notes.join("；")) };
-    argument.help(format!("{text}{notes}")).help_heading(heading).hide_possible_values(true).hide_default_value(true)
+    argument.help(format!("{text}{notes}")).hide_possible_values(true).hide_default_value(true)
 }
 
 /// What clap stopped at: help and version are data; anything else is wrong usage.

@@ -145,7 +145,7 @@ fn replace(file: &Path, text: &[u8]) -> std::io::Result<()> {
 }
 
 fn unreadable(file: &Path, error: &std::io::Error, caller: &Caller<'_>) -> Failure {
-    Failure::usage(words::unreadable(caller.language, &file.to_string_lossy(), &error.to_string()))
+    Failure::usage(words::unreadable(caller.language, file, error))
 }
 
 fn no_list(file: &Path, error: &CalendarError, caller: &Caller<'_>) -> Failure {

@@ -71,8 +71,7 @@ pub(crate) struct Caller<'a> {
     config: Option<PathBuf>,
 }
 
-/// duban (督办): watches the deadlines of other systems, raises yellow and red cards, and proves that the right people
-/// were told
+/// Watches the deadlines of other systems, raises yellow and red cards, and proves that the right people were told
 #[derive(Parser)]
 #[command(name = "duban", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
@@ -80,16 +79,16 @@ struct CommandLine {
     #[command(subcommand)]
     command: Command,
     /// The language for people; else DUBAN_LANG, else LANG, else zh-CN
-    #[arg(long, global = true, value_name = "LANG", value_parser = languages())]
+    #[arg(long, global = true, display_order = 100, value_name = "LANG", value_parser = languages())]
     lang: Option<String>,
     /// The configuration; else DUBAN_CONFIG, else /etc/duban/duban.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print help
-    #[arg(long, short, global = true, action = ArgAction::Help)]
+    #[arg(long, short, global = true, display_order = 101, action = ArgAction::Help)]
     help: Option<bool>,
     /// Print the version
-    #[arg(long, short = 'V', action = ArgAction::Version)]
+    #[arg(long, short = 'V', display_order = 102, action = ArgAction::Version)]
     version: Option<bool>,
 }
 

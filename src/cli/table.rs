@@ -11,15 +11,13 @@ use unicode_width::UnicodeWidthStr;
 
 use super::exit::Failure;
 
-/// How an answer is written.
+/// How an answer is written: for people, for programs, for spreadsheets. (The values have no help of their own: it would
+/// spread every help page.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
-    /// For people
     #[default]
     Table,
-    /// For programs
     Json,
-    /// For spreadsheets and programs
     Csv,
 }
 
