@@ -67,7 +67,7 @@ fn cases(conventions: &[&str], header: &str, line: impl Fn(&csv::StringRecord) -
     let mut text = format!("case,{header}\n");
     let mut expected = Vec::new();
     for case in reader.records().map(|case| case.expect("case")).filter(|case| conventions.contains(&&case[1])) {
-        text.push_str(&format!("{},{}\n", &case[0], line(&case)));
+        text.extend([&case[0], ",", &line(&case), "\n"]);
         expected.push(if &case[1] == "W" { case[9].to_owned() } else { case[8].to_owned() });
     }
     (text, expected)
@@ -184,7 +184,7 @@ fn what_spreadsheets_do_to_a_file_does_no_harm() {
     let output = batch(&["due"], &input);
     assert_eq!(status(&output), 0, "{}", text(&output.stderr));
     assert!(output.stdout.windows(unit.len()).any(|bytes| bytes == unit), "passed through byte for byte");
-    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 3);
+    assert_eq!(output.stdout.split(|byte| *byte == b'\n').count(), 4, "three lines, each with its end");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Help and usage errors in the caller's language. The grammar itself carries the English help as its doc comments.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -178,12 +179,13 @@ fn usage_error(error: &clap::Error) -> String {
         _ => error.to_string(),
     };
     let suggestions = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    // Writing into a text cannot fail.
     if let Some(suggestion) = suggestions.map(part).into_iter().find(|text| !text.is_empty()) {
-        sentence.push_str(&format!("；是否指 {suggestion}？"));
+        let _ = write!(sentence, "；是否指 {suggestion}？");
     }
     let usage = part(ContextKind::Usage).replacen("Usage: ", "", 1);
     if !usage.trim().is_empty() {
-        sentence.push_str(&format!("\n\n用法：{}", usage.trim()));
+        let _ = write!(sentence, "\n\n用法：{}", usage.trim());
     }
     sentence.push_str("\n\n详见 --help");
     sentence

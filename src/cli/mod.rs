@@ -78,6 +78,8 @@ pub(crate) struct Caller<'a> {
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
+    // The help page shows no markup, so the names stand without backticks.
+    #[expect(clippy::doc_markdown)]
     /// The language for people; else DUBAN_LANG, else LANG, else zh-CN
     #[arg(long, global = true, display_order = 100, value_name = "LANG", value_parser = languages())]
     lang: Option<String>,
@@ -140,7 +142,7 @@ pub fn run(environment: &Environment, clock: &dyn Clock) -> Exit {
     let ended = out.flush().map_err(Failure::from).and(ended);
     ended.unwrap_or_else(|failure| {
         if !failure.sentence.is_empty() {
-            caller.say(&failure.sentence);
+            say(&failure.sentence);
         }
         failure.exit
     })
@@ -180,16 +182,16 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
     }
 }
 
+/// Says a sentence on stderr. Nobody can be told that stderr is closed.
+fn say(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
+}
+
 fn languages() -> clap::builder::PossibleValuesParser {
     [PossibleValue::new("zh-CN").aliases(["zh", "zh_CN"]), PossibleValue::new("en")].into()
 }
 
 impl Caller<'_> {
-    /// Says a sentence on stderr. Nobody can be told that stderr is closed.
-    fn say(&self, sentence: &str) {
-        let _ = writeln!(std::io::stderr(), "{sentence}");
-    }
-
     /// The calendar of a name or a path; without one, the built-in default.
     fn calendar(&self, wanted: Option<&str>) -> Result<Calendar, Failure> {
         let found = calendars::find(wanted.unwrap_or(calendars::DEFAULT), &[]);
