@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn wide_characters_align_and_nothing_steers_the_terminal() {
-        assert_eq!(written(Format::Table), "编号  事项        天数\nA-1   施工许可    3\nB-22  a [31m, b\n");
+        assert_eq!(written(Format::Table), "编号  事项       天数\nA-1   施工许可   3\nB-22  a [31m, b\n");
     }
 
     #[test]
