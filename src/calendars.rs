@@ -132,8 +132,8 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 pub fn known(folders: &[&Path]) -> Vec<String> {
     let files =
         folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten().map(|entry| entry.path());
-    let named = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    let mut names: Vec<String> = named.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+    let calendars = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let mut names: Vec<String> = calendars.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
     names.extend(BUILT_IN.iter().map(|(name, _)| (*name).to_owned()));
     names.sort();
     names.dedup();

@@ -9,6 +9,7 @@ use duban::core::course::Course;
 use duban::core::item::{Amount, Extension, Pause};
 use duban::core::limit::{Limit, Yellow, YellowDefault};
 use duban::core::reading::{Granted, State, Verdict, read};
+use duban::core::sum::{Part, Sum};
 use duban::core::window::{Level, Window};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -423,6 +424,27 @@ proptest! {
         }
         let course = Course::new(&calendar, l, 0, start, &list).expect("inside");
         prop_assert_eq!(course.remaining(due), Ok(0), "used up exactly at due");
+    }
+
+    #[test]
+    fn a_sum_adds_up_to_its_limit(
+        calendar in any_calendar(), l in any_limit(), start in any_start(),
+        stretches in prop::collection::vec((0..1_000_000_i64, 1..300_000_i64), 0..4),
+    ) {
+        let from = DateTime::from_timestamp(start, 0);
+        let mut window = Window::new("w", l, from);
+        window.pauses = stretches.iter().map(|(from, long)| pause(start + from, start + from + long)).collect();
+        let now = at("2040-01-01T00:00");
+        let sum = Sum::of(&window, &calendar, now).expect("inside").expect("a start");
+        let reading = read(&window, &calendar, &YellowDefault::default(), now).expect("inside");
+        prop_assert_eq!(sum.due_at, reading.due_at);
+        let counted: i64 = sum.days.iter().map(|day| match day.part {
+            Part::Counted { .. } => 1,
+            Part::Time { seconds, .. } => seconds,
+            _ => 0,
+        }).sum();
+        prop_assert_eq!(counted, i64::from(l.grains()), "{:?}", sum.days);
+        prop_assert!(sum.days.windows(2).all(|pair| pair[0].date.succ_opt() == Some(pair[1].date)));
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Batch {
             self.stream(stdin().lock(), caller, out, answer)?
         } else {
             let input = File::open(file)
-                .map_err(|error| Failure::usage(words::unreadable(caller.language, file, &error.to_string())))?;
+                .map_err(|error| Failure::usage(words::unreadable(caller.language, file.as_ref(), &error)))?;
             self.stream(input, caller, out, answer)?
         };
         if wrong > 0 {

@@ -149,11 +149,10 @@ impl<'a> Asked<'a> {
     }
 
     fn row(&self) -> Table {
-        let mut table = Table::new(&["from", "limit", "calendar", "due_at", "provisional", "yellow_at"]);
+        const COLUMNS: [&str; 6] = ["from", "limit", "calendar", "due_at", "provisional", "yellow_at"];
         let answer = self.json(false);
-        table.add(
-            ["from", "limit", "calendar", "due_at", "provisional", "yellow_at"].map(|key| answer[key].clone()).into(),
-        );
+        let mut table = Table::new(&COLUMNS);
+        table.add(COLUMNS.map(|column| answer[column].clone()).into());
         table
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use chrono::SecondsFormat;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Caller;
 use super::batch::Batch;
@@ -16,6 +16,7 @@ use crate::core::Instant;
 use crate::core::calendar::Calendar;
 use crate::core::elapsed::worked;
 use crate::core::item::Pause;
+use crate::tell::language::Language;
 use crate::tell::time_words;
 
 /// What `elapsed` is asked.
@@ -49,51 +50,75 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
     if let Some(file) = &arguments.batch {
         return BATCH.run(file, caller, out, |fields| line(&calendar, fields).map_err(|error| error.to_string()));
     }
-    let zone = calendar.zone();
-    let (mut argument, text) = ("--from", |text: &Option<String>| text.clone().unwrap_or_default());
-    let mut answer = || {
-        let from = given::instant(&text(&arguments.from), zone)?;
-        argument = "--to";
-        let to = given::instant(&text(&arguments.to), zone)?;
-        argument = "--pause";
-        let pauses = arguments.pause.iter().map(|text| given::pause(text, zone)).collect::<Result<Vec<_>, _>>()?;
-        argument = "--to";
-        Ok((from, to, seconds(&calendar, from, to, &pauses, &text(&arguments.to))?))
-    };
-    let answer: Result<_, Unreadable> = answer();
-    let (from, to, seconds) = answer.map_err(|error| {
+    let asked = Asked::read(arguments, &calendar).map_err(|(argument, error)| {
         Failure::usage(words::about(caller.language, argument, &words::cannot_read(caller.language, &error)))
     })?;
-    let written = |at: Instant| calendar.local(at).to_rfc3339_opts(SecondsFormat::Secs, false);
-    let minutes = minutes(seconds);
     match arguments.format {
-        Format::Table => {
-            let language = caller.language;
-            let time = time_words::span(seconds, language);
-            let mut rows = vec![vec![
-                words::working_time(language).to_owned(),
-                format!("{time} {}", words::minutes(language, &minutes)),
-            ]];
-            if is_provisional(&calendar, from, to) {
-                rows.push(vec![words::note(language).to_owned(), words::provisional(language, &calendar)]);
-            }
-            write!(out, "{}", align(&rows))?;
-        }
-        Format::Json => write_json(
-            &json!({
-                "from": written(from), "to": written(to), "calendar": calendar.name(),
-                "working_minutes": minutes.parse::<serde_json::Number>().ok(),
-                "provisional": is_provisional(&calendar, from, to),
-            }),
-            out,
-        )?,
-        Format::Csv => {
-            let mut table = Table::new(&["from", "to", "calendar", "working_minutes"]);
-            table.add(vec![written(from).into(), written(to).into(), (**calendar.name()).into(), minutes.into()]);
-            table.write(Format::Csv, &[], out)?;
-        }
+        Format::Table => write!(out, "{}", asked.words(caller.language))?,
+        Format::Json => write_json(&asked.json(), out)?,
+        Format::Csv => asked.row().write(Format::Csv, &[], out)?,
     }
     Ok(Exit::Fine)
+}
+
+/// One question with its answer.
+struct Asked<'a> {
+    calendar: &'a Calendar,
+    from: Instant,
+    to: Instant,
+    seconds: i64,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads the arguments; else which of them is wrong.
+    fn read(arguments: &Arguments, calendar: &'a Calendar) -> Result<Self, (&'static str, Unreadable)> {
+        let zone = calendar.zone();
+        let read = |name, text| given::instant(text, zone).map_err(|error| (name, error));
+        let from = read("--from", arguments.from.as_deref().unwrap_or_default())?;
+        let to = read("--to", arguments.to.as_deref().unwrap_or_default())?;
+        let pauses = arguments.pause.iter().map(|text| given::pause(text, zone)).collect::<Result<Vec<_>, _>>();
+        let pauses = pauses.map_err(|error| ("--pause", error))?;
+        let seconds = seconds(calendar, from, to, &pauses, arguments.to.as_deref().unwrap_or_default());
+        Ok(Self { calendar, from, to, seconds: seconds.map_err(|error| ("--to", error))? })
+    }
+
+    fn words(&self, language: Language) -> String {
+        let time = time_words::span(self.seconds, language);
+        let time = format!("{time}{}", words::minutes(language, &minutes(self.seconds)));
+        let mut rows = vec![vec![words::working_time(language).to_owned(), time]];
+        if self.is_provisional() {
+            rows.push(vec![words::note(language).to_owned(), words::provisional(language, self.calendar)]);
+        }
+        align(&rows)
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "from": self.written(self.from),
+            "to": self.written(self.to),
+            "calendar": self.calendar.name(),
+            "working_minutes": minutes(self.seconds).parse::<serde_json::Number>().ok(),
+            "provisional": self.is_provisional(),
+        })
+    }
+
+    fn row(&self) -> Table {
+        const COLUMNS: [&str; 5] = ["from", "to", "calendar", "working_minutes", "provisional"];
+        let answer = self.json();
+        let mut table = Table::new(&COLUMNS);
+        table.add(COLUMNS.map(|column| answer[column].clone()).into());
+        table
+    }
+
+    /// Whether a day between the two is one that the calendar's list does not speak for.
+    fn is_provisional(&self) -> bool {
+        let day = |at: Instant| self.calendar.day_of(at.timestamp());
+        day(self.from).and_then(|from| Ok(self.calendar.is_provisional(from, day(self.to)?))).unwrap_or(true)
+    }
+
+    fn written(&self, at: Instant) -> String {
+        self.calendar.local(at).to_rfc3339_opts(SecondsFormat::Secs, false)
+    }
 }
 
 /// One line of a batch.
@@ -114,11 +139,6 @@ fn seconds(
         return Err(Unreadable::Reversed(written.trim().chars().take(60).collect()));
     }
     Ok(worked(calendar, from, to, pauses)?)
-}
-
-fn is_provisional(calendar: &Calendar, from: Instant, to: Instant) -> bool {
-    let days = calendar.day_of(from.timestamp()).and_then(|from| Ok((from, calendar.day_of(to.timestamp())?)));
-    days.is_ok_and(|(from, to)| calendar.is_provisional(from, to))
 }
 
 /// Seconds as minutes: `90`, `1.5`, `0.0167`; at most four places, rounded to the nearest.

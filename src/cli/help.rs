@@ -1,5 +1,6 @@
 //! Help and usage errors in the caller's language. The grammar itself carries the English help as its doc comments.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -120,18 +121,17 @@ fn translate(command: Command, place: &str) -> Command {
 
 fn translate_argument(argument: Arg, text: &str) -> Arg {
     let heading = if argument.is_positional() { "参数" } else { "选项" };
-    let mut notes = Vec::new();
-    if argument.get_action().takes_values() {
-        let values: Vec<String> =
-            argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
-        if !values.is_empty() {
-            notes.push(format!("可选：{}", values.join("、")));
-        }
-        let defaults = argument.get_default_values().iter().filter_map(|value| value.to_str());
-        notes.extend(defaults.map(|default| format!("默认：{default}")));
+    let argument = argument.help_heading(heading);
+    if !argument.get_action().takes_values() {
+        return argument.help(text.to_owned());
     }
+    let values = argument.get_possible_values();
+    let values: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
+    let mut notes = if values.is_empty() { Vec::new() } else { vec![format!("可选：{}", values.join("、"))] };
+    let defaults = argument.get_default_values().iter().filter_map(|value| value.to_str());
+    notes.extend(defaults.map(|default| format!("默认：{default}")));
     let notes = if notes.is_empty() { String::new() } else { format!("〔{}〕", notes.join("；")) };
-    argument.help(format!("{text}{notes}")).help_heading(heading).hide_possible_values(true).hide_default_value(true)
+    argument.help(format!("{text}{notes}")).hide_possible_values(true).hide_default_value(true)
 }
 
 /// What clap stopped at: help and version are data; anything else is wrong usage.
@@ -179,12 +179,13 @@ fn usage_error(error: &clap::Error) -> String {
         _ => error.to_string(),
     };
     let suggestions = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    // Writing into a text cannot fail.
     if let Some(suggestion) = suggestions.map(part).into_iter().find(|text| !text.is_empty()) {
-        sentence.push_str(&format!("；是否指 {suggestion}？"));
+        let _ = write!(sentence, "；是否指 {suggestion}？");
     }
     let usage = part(ContextKind::Usage).replacen("Usage: ", "", 1);
     if !usage.trim().is_empty() {
-        sentence.push_str(&format!("\n\n用法：{}", usage.trim()));
+        let _ = write!(sentence, "\n\n用法：{}", usage.trim());
     }
     sentence.push_str("\n\n详见 --help");
     sentence

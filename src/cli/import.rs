@@ -10,9 +10,9 @@ use std::path::Path;
 use chrono::{Datelike, NaiveDate};
 use serde::Deserialize;
 
-use super::Caller;
 use super::exit::{Exit, Failure};
 use super::words;
+use super::{Caller, say};
 use crate::calendars::{self, CalendarError};
 use crate::core::calendar::{Calendar, DayList, Listed, ListedKind, YEARS};
 
@@ -52,7 +52,7 @@ pub fn into_file(file: &Path, into: &Path, caller: &Caller<'_>) -> Result<Exit, 
             .0
             .into_iter()
             .collect();
-        comments = text.lines().filter(|line| line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+        comments = text.lines().filter(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
     }
     let merged = merge(known, read(file, caller)?, caller);
     let mut text = comments.into_bytes();
@@ -92,24 +92,24 @@ fn merge(mut known: Listing, news: Listing, caller: &Caller<'_>) -> Listing {
             Some(before) if before == listed => same += 1,
             Some(before) => {
                 changed += 1;
-                caller.say(&format!("- {}", row(*date, before).join(",")));
-                caller.say(&format!("+ {}", row(*date, listed).join(",")));
+                say(&format!("- {}", row(*date, before).join(",")));
+                say(&format!("+ {}", row(*date, listed).join(",")));
             }
             None => {
                 added += 1;
-                caller.say(&format!("+ {}", row(*date, listed).join(",")));
+                say(&format!("+ {}", row(*date, listed).join(",")));
             }
         }
     }
-    caller.say(&words::imported(caller.language, added, changed, same));
+    say(&words::imported(caller.language, added, changed, same));
     let years: BTreeSet<i32> = news.keys().map(Datelike::year).collect();
     let kept = known.keys().filter(|date| years.contains(&date.year()) && !news.contains_key(date)).count();
     if kept > 0 {
-        caller.say(&words::kept(caller.language, kept));
+        say(&words::kept(caller.language, kept));
     }
     let last = known.keys().next_back().map(Datelike::year);
     if let Some(year) = years.last().copied().filter(|year| last < Some(*year)) {
-        caller.say(&words::coverage_hint(caller.language, year));
+        say(&words::coverage_hint(caller.language, year));
     }
     known.extend(news);
     known
@@ -145,7 +145,7 @@ fn replace(file: &Path, text: &[u8]) -> std::io::Result<()> {
 }
 
 fn unreadable(file: &Path, error: &std::io::Error, caller: &Caller<'_>) -> Failure {
-    Failure::usage(words::unreadable(caller.language, &file.to_string_lossy(), &error.to_string()))
+    Failure::usage(words::unreadable(caller.language, file, error))
 }
 
 fn no_list(file: &Path, error: &CalendarError, caller: &Caller<'_>) -> Failure {

@@ -73,25 +73,26 @@ pub(crate) struct Caller<'a> {
     config: Option<PathBuf>,
 }
 
-/// duban (督办): watches the deadlines of other systems, raises yellow and red cards, and proves that the right people
-/// were told
+/// Watches the deadlines of other systems, raises yellow and red cards, and proves that the right people were told
 #[derive(Parser)]
 #[command(name = "duban", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
+    // The help page shows no markup, so the names stand without backticks.
+    #[expect(clippy::doc_markdown)]
     /// The language for people; else DUBAN_LANG, else LANG, else zh-CN
-    #[arg(long, global = true, value_name = "LANG", value_parser = languages())]
+    #[arg(long, global = true, display_order = 100, value_name = "LANG", value_parser = languages())]
     lang: Option<String>,
     /// The configuration; else DUBAN_CONFIG, else /etc/duban/duban.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print help
-    #[arg(long, short, global = true, action = ArgAction::Help)]
+    #[arg(long, short, global = true, display_order = 101, action = ArgAction::Help)]
     help: Option<bool>,
     /// Print the version
-    #[arg(long, short = 'V', action = ArgAction::Version)]
+    #[arg(long, short = 'V', display_order = 102, action = ArgAction::Version)]
     version: Option<bool>,
 }
 
@@ -143,7 +144,7 @@ pub fn run(environment: &Environment, clock: &dyn Clock) -> Exit {
     let ended = out.flush().map_err(Failure::from).and(ended);
     ended.unwrap_or_else(|failure| {
         if !failure.sentence.is_empty() {
-            caller.say(&failure.sentence);
+            say(&failure.sentence);
         }
         failure.exit
     })
@@ -183,16 +184,16 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
     }
 }
 
+/// Says a sentence on stderr. Nobody can be told that stderr is closed.
+fn say(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
+}
+
 fn languages() -> clap::builder::PossibleValuesParser {
     [PossibleValue::new("zh-CN").aliases(["zh", "zh_CN"]), PossibleValue::new("en")].into()
 }
 
 impl Caller<'_> {
-    /// Says a sentence on stderr. Nobody can be told that stderr is closed.
-    fn say(&self, sentence: &str) {
-        let _ = writeln!(std::io::stderr(), "{sentence}");
-    }
-
     /// The calendar of a name or a path; without one, the built-in default.
     fn calendar(&self, wanted: Option<&str>) -> Result<Calendar, Failure> {
         let found = calendars::find(wanted.unwrap_or(calendars::DEFAULT), &[]);

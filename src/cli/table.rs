@@ -11,15 +11,13 @@ use unicode_width::UnicodeWidthStr;
 
 use super::exit::Failure;
 
-/// How an answer is written.
+/// How an answer is written: for people, for programs, for spreadsheets. (The values have no help of their own: it would
+/// spread every help page.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
-    /// For people
     #[default]
     Table,
-    /// For programs
     Json,
-    /// For spreadsheets and programs
     Csv,
 }
 
@@ -131,7 +129,7 @@ mod tests {
 
     #[test]
     fn wide_characters_align_and_nothing_steers_the_terminal() {
-        assert_eq!(written(Format::Table), "编号  事项        天数\nA-1   施工许可    3\nB-22  a [31m, b\n");
+        assert_eq!(written(Format::Table), "编号  事项       天数\nA-1   施工许可   3\nB-22  a [31m, b\n");
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! The language is that of `--lang`, else of `DUBAN_LANG`, else of `LANG`, else zh-CN. A locale that names no language,
 //! such as `C.UTF-8`, is passed over; one of a language that duban does not speak gets English.
 
+use std::io;
+use std::path::Path;
+
 use chrono::NaiveDate;
 
 use super::environment::Environment;
@@ -33,10 +36,14 @@ pub fn broke(language: Language) -> &'static str {
 }
 
 /// A file cannot be read or written.
-pub fn unreadable(language: Language, file: &str, error: &str) -> String {
-    match language {
-        Chinese => format!("{file}：无法读写（{error}）"),
-        English => format!("{file}: {error}"),
+pub fn unreadable(language: Language, file: &Path, error: &io::Error) -> String {
+    let file = file.display();
+    match (language, error.kind()) {
+        (English, _) => format!("{file}: {error}"),
+        (Chinese, io::ErrorKind::NotFound) => format!("{file}：文件不存在"),
+        (Chinese, io::ErrorKind::PermissionDenied) => format!("{file}：没有权限"),
+        (Chinese, io::ErrorKind::IsADirectory) => format!("{file}：是目录，不是文件"),
+        (Chinese, _) => format!("{file}：无法读写（{error}）"),
     }
 }
 
@@ -73,9 +80,7 @@ pub fn no_calendar(language: Language, error: &CalendarError) -> String {
         (Chinese, CalendarError::Unknown { name, known }) => {
             format!("没有名为 {name:?} 的日历，已有：{}", known.join("、"))
         }
-        (Chinese, CalendarError::Unreadable { path, error }) => {
-            unreadable(Chinese, &path.display().to_string(), &error.to_string())
-        }
+        (Chinese, CalendarError::Unreadable { path, error }) => unreadable(Chinese, path, error),
         (Chinese, CalendarError::Wrong { .. }) => format!("日历有误：\n{error}"),
     }
 }
@@ -143,7 +148,7 @@ pub fn working_time(language: Language) -> &'static str {
 pub fn minutes(language: Language, minutes: &str) -> String {
     match language {
         Chinese => format!("（{minutes} 分钟）"),
-        English => format!("({minutes} minutes)"),
+        English => format!(" ({minutes} minutes)"),
     }
 }
 

@@ -15,7 +15,7 @@ use super::Instant;
 use super::calendar::{Beyond, Calendar, Day, ListedKind, Seconds};
 use super::course::Course;
 use super::item::{Extension, Pause};
-use super::limit::{Family, Limit};
+use super::limit::Limit;
 use super::reading::{self, Granted, Run};
 use super::window::Window;
 
@@ -362,11 +362,6 @@ impl Count<'_> {
         let seconds = if begins < to { self.course.meter(to)? - self.course.meter(begins)? } else { 0 };
         Ok(PauseEffect::Time { seconds })
     }
-}
-
-/// Whether a limit counts every day alike, so that rest days need no word.
-pub const fn counts_every_day(family: Family) -> bool {
-    !family.is_working()
 }
 
 #[cfg(test)]

@@ -341,7 +341,7 @@ mod tests {
                 "到期 2026-03-19 24时",
             ]
         );
-        let told = at_most(15, &sum(&window("12wd", &[("05T10:00", "06T10:00")])), Language::English);
+        let told = at_most(12, &sum(&window("12wd", &[("05T10:00", "06T10:00")])), Language::English);
         assert_eq!(
             told,
             [
