@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::super::facts::{CardFacts, ClockFacts, Facts, Member};
 use super::super::time_words::amount;
-use super::change_label;
 use super::line::{Line, lines_of};
 use super::reason::{granted_words, words};
 use super::sentence;
 use super::voice::Voice;
+use super::{Language, change_label};
 use crate::core::item::{Amount, Extension, Pause};
 use crate::core::limit::{Limit, Unit};
 use crate::core::notice::NoticeKind;
@@ -125,8 +125,8 @@ impl Entry {
 /// `… 另有 3 条`, where something was left out.
 pub fn more(number: usize, voice: Voice) -> Option<Line> {
     let text = match voice.language {
-        super::Language::Chinese => format!("… 另有 {number} 条"),
-        super::Language::English => format!("… {number} more"),
+        Language::Chinese => format!("… 另有 {number} 条"),
+        Language::English => format!("… {number} more"),
     };
     (number > 0).then(|| text.into())
 }
@@ -182,8 +182,8 @@ fn sum(card: Option<&CardFacts>) -> Vec<Line> {
 
 fn told(card: &CardFacts, voice: Voice) -> Vec<Line> {
     let said = |name: &str, channel: &str, at: String| match voice.language {
-        super::Language::Chinese => format!("{at} {name}（{channel}）"),
-        super::Language::English => format!("{at} {name} ({channel})"),
+        Language::Chinese => format!("{at} {name}（{channel}）"),
+        Language::English => format!("{at} {name} ({channel})"),
     };
     let lines = card.told.iter().take(LONGEST_LIST).map(|told| said(&told.name, &told.channel, voice.instant(told.at)));
     lines.map(Line::from).chain(more(card.told.len().saturating_sub(LONGEST_LIST), voice)).collect()
@@ -209,7 +209,7 @@ fn rows(card: &CardFacts, voice: Voice) -> Vec<Row> {
     rows.push((voice.say("原因", "Reason"), says_more.then(|| words(&card.reason, voice))));
     let is_due = card.clock.as_ref().is_some_and(|clock| clock.due_at == Some(card.at));
     let at = if is_due { voice.due(card.at) } else { voice.instant(card.at) };
-    rows.push((change_label(card.change, voice.language), Some(at)));
+    rows.push((voice.say(change_label(card.change, Language::Chinese), "Happened"), Some(at)));
     let rows = rows.into_iter().filter_map(|(name, value)| Some(Row { name, value: value?.into() }));
     rows.filter(|row| !row.value.is_empty()).collect()
 }
@@ -235,8 +235,8 @@ fn clock_rows(card: &CardFacts, clock: &ClockFacts, voice: Voice) -> Vec<(&'stat
 fn beside(text: &str, aside: Option<&str>, voice: Voice) -> String {
     match (aside.filter(|aside| !aside.is_empty()), voice.language) {
         (None, _) => text.to_owned(),
-        (Some(aside), super::Language::Chinese) => format!("{text}（{aside}）"),
-        (Some(aside), super::Language::English) => format!("{text} ({aside})"),
+        (Some(aside), Language::Chinese) => format!("{text}（{aside}）"),
+        (Some(aside), Language::English) => format!("{text} ({aside})"),
     }
 }
 

@@ -180,7 +180,10 @@ impl Sort {
 /// `红牌2 黄牌3`, `汇总 红牌2`
 fn tag(members: &[Member], voice: Voice) -> String {
     let counts = tally(members, voice);
-    let is_digest = !members.is_empty() && members.iter().all(|member| member.kind == NoticeKind::Digest);
+    if members.is_empty() {
+        return voice.say("通知", "Notice").to_owned();
+    }
+    let is_digest = members.iter().all(|member| member.kind == NoticeKind::Digest);
     if is_digest { format!("{} {counts}", voice.say("汇总", "Digest:")) } else { counts }
 }
 

@@ -9,6 +9,7 @@ use minijinja::{Environment, UndefinedBehavior};
 use super::super::facts::Facts;
 use super::line::{Line, fit, units};
 use super::page::{self, Page};
+use super::short::losses;
 use super::{Language, Rendered, SHORT_MESSAGE, plain, sample};
 use crate::core::contact::Medium;
 
@@ -68,9 +69,6 @@ impl TemplateError {
     }
 }
 
-/// A part of a page that a short message can lose.
-type Slot = fn(&mut Page) -> &mut Line;
-
 impl Templates {
     /// The built-in templates, some replaced. Each is checked with sample facts of every kind.
     pub fn new(overrides: impl Iterator<Item = (String, String)>) -> Result<Self, TemplateError> {
@@ -124,23 +122,15 @@ impl Templates {
         Ok(Rendered { subject, text, html })
     }
 
-    /// The short message, losing the title first, then the unit, and only then a part of the code.
+    /// The short message, losing one part after the other until it is short enough.
     fn short_message(&self, mut page: Page) -> Result<String, TemplateError> {
-        let steps: [(Slot, usize); 4] = [
-            (|page| &mut page.title, 4),
-            (|page| &mut page.unit, 4),
-            (|page| &mut page.rehearsal, 0),
-            (|page| &mut page.code, 0),
-        ];
-        for (slot, least) in steps {
+        for loss in losses(&page) {
             let said = self.said_short(&page)?;
             let over = units(&said).saturating_sub(SHORT_MESSAGE);
             if over == 0 {
                 return Ok(said);
             }
-            let slot = slot(&mut page);
-            let left = units(slot.as_str()).saturating_sub(over);
-            *slot = if left < least { Line::default() } else { fit(slot.as_str(), left).into() };
+            loss.take(&mut page, over);
         }
         Ok(fit(&self.said_short(&page)?, SHORT_MESSAGE))
     }

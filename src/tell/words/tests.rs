@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::super::facts::{CardFacts, ClockFacts, Facts, Member, Told};
+use super::page::Page;
 use super::sample::{bare, delivery, every_kind, member, notice, red, yellow};
 use super::{Language, Rendered, SHORT_MESSAGE, TemplateError, Templates};
 use crate::core::Instant;
@@ -283,6 +284,38 @@ fn a_forged_line_stays_inside_the_line_that_holds_it() {
     let card = CardFacts { title: "a\nBcc: b\r\n\r\n签收：c".into(), ..red() };
     let mail = render(&delivery(vec![member(NoticeKind::Raise, card)]), Language::Chinese, Medium::Mail);
     assert!(!mail.text.lines().any(|line| line.starts_with("Bcc") || line.starts_with("签收：c")), "{}", mail.text);
+}
+
+#[test]
+fn a_short_message_about_many_keeps_the_counts_and_the_worst_code() {
+    let code = "SQ-2026-0316-000136";
+    let worst = CardFacts { code: code.into(), ..red() };
+    let kinds = [NoticeKind::Raise, NoticeKind::Clear, NoticeKind::Revoke];
+    let others = kinds.into_iter().flat_map(|kind| vec![member(kind, yellow()); 120]);
+    let members = std::iter::once(member(NoticeKind::Raise, worst)).chain(others).chain([notice(NoticeKind::Order, 1)]);
+    let facts = delivery(members.collect());
+    for (language, counts) in [
+        (Language::Chinese, "红牌1 黄牌120 撤牌120 销牌120 督办单1，"),
+        (Language::English, "1 red, 120 yellow, 120 recalled…;"),
+    ] {
+        let said = render(&facts, language, Medium::Sms).text;
+        assert!(said.contains(counts) && said.contains(code), "{said}");
+    }
+}
+
+#[test]
+fn the_shipped_description_names_everything_that_a_template_sees() {
+    let readme = include_str!("../../../config/templates/README.md");
+    let facts = delivery(vec![member(NoticeKind::Raise, red())]);
+    let page = serde_json::to_value(Page::new(&facts, Language::Chinese)).expect("JSON");
+    let many = delivery(vec![member(NoticeKind::Raise, red()); 101]);
+    let counts = serde_json::to_value(Page::new(&many, Language::Chinese)).expect("JSON");
+    for part in ["", "/colours", "/members/0", "/members/0/rows/0"] {
+        let names = page.pointer(part).and_then(|value| value.as_object()).expect(part).keys();
+        names.for_each(|name| assert!(readme.contains(&format!("`{name}`")), "{part}/{name}"));
+    }
+    let names = counts.pointer("/units/0").and_then(|value| value.as_object()).expect("a unit").keys();
+    names.for_each(|name| assert!(readme.contains(&format!("`{name}`")), "units/{name}"));
 }
 
 /// Text as a hostile source may write it.
