@@ -4,18 +4,25 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::facts::{CardFacts, ClockFacts, Facts, Member};
+use super::super::time_words::amount;
 use super::line::{Line, lines_of};
 use super::reason::{granted_words, words};
 use super::sentence;
 use super::voice::Voice;
+use super::{Language, change_label};
 use crate::core::item::{Amount, Extension, Pause};
+use crate::core::limit::{Limit, Unit};
 use crate::core::notice::NoticeKind;
 use crate::core::reading::Granted;
+use crate::core::reason::Reason;
 use crate::core::window::Level;
 
 /// How many characters of a title are said.
 pub const LONGEST_TITLE: usize = 80;
-const LONGEST_CODE: usize = 60;
+/// How many characters of a code are said.
+pub const LONGEST_CODE: usize = 60;
+const LONGEST_HANDLER: usize = 60;
+const LONGEST_LINK: usize = 500;
 const LONGEST_STATE: usize = 60;
 const LONGEST_LIST: usize = 15;
 const LONGEST_BODY: usize = 30;
@@ -29,10 +36,8 @@ pub struct Entry {
     pub level: Option<&'static str>,
     /// The mark: `红牌`, `撤牌`.
     pub label: Line,
-    /// The colour of the mark, for HTML.
-    pub colour: &'static str,
-    /// A pale background of that colour.
-    pub tint: &'static str,
+    /// The mark's colours, for HTML.
+    pub colours: Colours,
     /// The item's code; empty where there is no card.
     pub code: Line,
     /// The title; empty where it says no more than the code.
@@ -61,6 +66,8 @@ pub struct Entry {
     pub lines: Vec<Line>,
     /// How many of those lines are left out, in words.
     pub more: Option<Line>,
+    #[serde(skip)]
+    lines_in_all: usize,
     /// The facts themselves, every text made fit for one line.
     pub facts: Value,
 }
@@ -78,7 +85,8 @@ impl Entry {
     /// A member of these facts in words.
     pub fn new(member: &Member, facts: &Facts, voice: Voice) -> Self {
         let card = member.card.as_ref();
-        let (colour, tint) = colours(member.kind, card.map(|card| card.level));
+        let colours = Colours::of(member.kind, card.map(|card| card.level));
+        let open = card.filter(|_| !matches!(member.kind, NoticeKind::Clear | NoticeKind::Revoke));
         let body = member.body.as_ref();
         let lines = body.map_or(&[][..], |body| &body.lines);
         let text = |of: fn(&CardFacts) -> Option<&str>| Line::cut(card.and_then(of).unwrap_or_default(), LONGEST_TITLE);
@@ -86,8 +94,7 @@ impl Entry {
             kind: member.kind.word(),
             level: card.map(|card| card.level.word()),
             label: sentence::label(member.kind, card.map(|card| card.level), voice).into(),
-            colour,
-            tint,
+            colours,
             code: Line::cut(card.map_or("", |card| &card.code), LONGEST_CODE),
             title: match card {
                 Some(card) if sentence::has_title(card) => Line::cut(&card.title, LONGEST_TITLE),
@@ -95,12 +102,12 @@ impl Entry {
                 None => Line::cut(body.map_or("", |body| &body.title), LONGEST_TITLE),
             },
             unit: text(|card| card.unit.as_deref()),
-            handler: card.map(|card| handler(card)).unwrap_or_default().into(),
+            handler: Line::cut(&card.map(handler).unwrap_or_default(), LONGEST_HANDLER),
             state: Line::cut(
                 &card.map(|card| sentence::state(member.kind, card, voice)).unwrap_or_default(),
                 LONGEST_STATE,
             ),
-            due: card.and_then(|card| sentence::due(card, voice)).unwrap_or_default().into(),
+            due: open.and_then(|card| sentence::due(card, voice)).unwrap_or_default().into(),
             sentence: sentence::sentence(member, voice).into(),
             action: sentence::action(member, voice).map(Line::from),
             rows: card.map(|card| rows(card, voice)).unwrap_or_default(),
@@ -109,6 +116,7 @@ impl Entry {
             link: card.and_then(|card| link(card, facts)),
             lines: lines.iter().take(LONGEST_BODY).map(|line| Line::from(&**line)).collect(),
             more: more(lines.len().saturating_sub(LONGEST_BODY), voice),
+            lines_in_all: lines.len(),
             facts: serde_json::to_value(member).map(lines_of).unwrap_or_default(),
         }
     }
@@ -117,19 +125,40 @@ impl Entry {
 /// `… 另有 3 条`, where something was left out.
 pub fn more(number: usize, voice: Voice) -> Option<Line> {
     let text = match voice.language {
-        super::Language::Chinese => format!("… 另有 {number} 条"),
-        super::Language::English => format!("… {number} more"),
+        Language::Chinese => format!("… 另有 {number} 条"),
+        Language::English => format!("… {number} more"),
     };
     (number > 0).then(|| text.into())
 }
 
-/// Colour and tint of a mark.
-pub fn colours(kind: NoticeKind, level: Option<Level>) -> (&'static str, &'static str) {
-    match (kind, level) {
-        (NoticeKind::Clear | NoticeKind::Revoke, _) => ("#2f6b4f", "#eef6f1"),
-        (_, Some(Level::Red)) => ("#b3261e", "#fcefee"),
-        (_, Some(Level::Yellow)) => ("#8a6100", "#fdf6e0"),
-        (_, None) => ("#3c5068", "#eff3f7"),
+impl Entry {
+    /// The entry with its first lines only.
+    pub fn shorten(&mut self, most: usize, voice: Voice) {
+        self.lines.truncate(most);
+        self.more = more(self.lines_in_all.saturating_sub(self.lines.len()), voice);
+    }
+}
+
+/// The colours of a mark, for HTML.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Colours {
+    /// Of text.
+    pub text: &'static str,
+    /// Of bars and edges.
+    pub bar: &'static str,
+    /// Of a pale background.
+    pub tint: &'static str,
+}
+
+impl Colours {
+    /// The colours of a notice.
+    pub const fn of(kind: NoticeKind, level: Option<Level>) -> Self {
+        match (kind, level) {
+            (NoticeKind::Clear | NoticeKind::Revoke, _) => Self { text: "#2f6b4f", bar: "#2f6b4f", tint: "#eef6f1" },
+            (_, Some(Level::Red)) => Self { text: "#b3261e", bar: "#b3261e", tint: "#fcefee" },
+            (_, Some(Level::Yellow)) => Self { text: "#8a6100", bar: "#e0a100", tint: "#fdf6e0" },
+            (_, None) => Self { text: "#3c5068", bar: "#3c5068", tint: "#eff3f7" },
+        }
     }
 }
 
@@ -142,8 +171,8 @@ fn link(card: &CardFacts, facts: &Facts) -> Option<Line> {
     let board = || facts.base_url.as_ref().map(|base| format!("{}/cards/{}", base.trim_end_matches('/'), card.card));
     let url = card.sign_url.clone().or_else(board)?;
     let is_web = url.starts_with("https://") || url.starts_with("http://");
-    let is_whole = url.len() <= 2_000 && url.bytes().all(|byte| byte.is_ascii_graphic());
-    (is_web && is_whole).then(|| Line::cut(&url, 2_000))
+    let is_whole = url.len() <= LONGEST_LINK && url.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_web && is_whole).then(|| Line::cut(&url, LONGEST_LINK))
 }
 
 fn sum(card: Option<&CardFacts>) -> Vec<Line> {
@@ -153,8 +182,8 @@ fn sum(card: Option<&CardFacts>) -> Vec<Line> {
 
 fn told(card: &CardFacts, voice: Voice) -> Vec<Line> {
     let said = |name: &str, channel: &str, at: String| match voice.language {
-        super::Language::Chinese => format!("{at} {name}（{channel}）"),
-        super::Language::English => format!("{at} {name} ({channel})"),
+        Language::Chinese => format!("{at} {name}（{channel}）"),
+        Language::English => format!("{at} {name} ({channel})"),
     };
     let lines = card.told.iter().take(LONGEST_LIST).map(|told| said(&told.name, &told.channel, voice.instant(told.at)));
     lines.map(Line::from).chain(more(card.told.len().saturating_sub(LONGEST_LIST), voice)).collect()
@@ -176,25 +205,28 @@ fn rows(card: &CardFacts, voice: Voice) -> Vec<Row> {
     } else {
         rows.push((voice.say("依据", "Basis"), card.basis.clone()));
     }
-    rows.push((voice.say("原因", "Reason"), Some(words(&card.reason, voice))));
-    rows.push((voice.say("发生时间", "Since"), Some(voice.instant(card.at))));
+    let says_more = !matches!(card.reason, Reason::Due { .. } | Reason::SoonDue { .. });
+    rows.push((voice.say("原因", "Reason"), says_more.then(|| words(&card.reason, voice))));
+    let is_due = card.clock.as_ref().is_some_and(|clock| clock.due_at == Some(card.at));
+    let at = if is_due { voice.due(card.at) } else { voice.instant(card.at) };
+    rows.push((voice.say(change_label(card.change, Language::Chinese), "Happened"), Some(at)));
     let rows = rows.into_iter().filter_map(|(name, value)| Some(Row { name, value: value?.into() }));
     rows.filter(|row| !row.value.is_empty()).collect()
 }
 
 fn clock_rows(card: &CardFacts, clock: &ClockFacts, voice: Voice) -> Vec<(&'static str, Option<String>)> {
-    let unit = clock.limit.parse::<crate::core::limit::Limit>().ok().map(crate::core::limit::Limit::unit);
+    let unit = clock.limit.parse::<Limit>().ok().map(Limit::unit);
     let limit = beside(&voice.limit(&clock.limit), card.basis.as_deref(), voice);
+    let extensions = clock.extensions.iter().map(|(asked, granted)| extension_words(asked, *granted, unit, voice));
     let stops = clock.pauses.iter().map(|pause| pause_words(pause, voice));
-    let stops =
-        stops.chain(clock.extensions.iter().map(|(extension, granted)| extension_words(extension, *granted, voice)));
+    let stops = stops.chain(extensions);
     let stops: Vec<String> = stops.take(LONGEST_LIST).collect();
     vec![
         (voice.say("起算", "Start"), clock.from.map(|at| voice.instant(at))),
         (voice.say("时限", "Limit"), Some(limit)),
         (voice.say("到期", "Due"), sentence::due(card, voice)),
         (voice.say("办结", "Done"), clock.stopped_at.map(|at| voice.instant(at))),
-        (voice.say("余时", "Time"), clock.remaining.map(|left| voice.remaining(left, unit))),
+        (voice.say("现状", "Now"), clock.remaining.map(|left| voice.remaining(left, unit))),
         (voice.say("停表与延期", "Pauses, extensions"), Some(stops.join(voice.say("；", "; ")))),
     ]
 }
@@ -203,8 +235,8 @@ fn clock_rows(card: &CardFacts, clock: &ClockFacts, voice: Voice) -> Vec<(&'stat
 fn beside(text: &str, aside: Option<&str>, voice: Voice) -> String {
     match (aside.filter(|aside| !aside.is_empty()), voice.language) {
         (None, _) => text.to_owned(),
-        (Some(aside), super::Language::Chinese) => format!("{text}（{aside}）"),
-        (Some(aside), super::Language::English) => format!("{text} ({aside})"),
+        (Some(aside), Language::Chinese) => format!("{text}（{aside}）"),
+        (Some(aside), Language::English) => format!("{text} ({aside})"),
     }
 }
 
@@ -215,11 +247,14 @@ fn pause_words(pause: &Pause, voice: Voice) -> String {
     beside(&span, pause.basis.as_deref(), voice)
 }
 
-fn extension_words(extension: &Extension, granted: Granted, voice: Voice) -> String {
-    let amount = match extension.amount {
-        Amount::Number(number) => number.to_string(),
+fn extension_words(extension: &Extension, granted: Granted, unit: Option<Unit>, voice: Voice) -> String {
+    let size = match extension.amount {
+        Amount::Number(number) => {
+            let number = number.to_string();
+            unit.map_or_else(|| number.clone(), |unit| amount(&number, unit, voice.language))
+        }
         Amount::Limit(limit) => voice.limit(&limit.to_string()),
     };
-    let text = format!("{}{amount}{}", voice.say("延期", "extension of "), voice.say("，", ", "));
+    let text = format!("{}{size}{}", voice.say("延期", "extension of "), voice.say("，", ", "));
     beside(&format!("{text}{}", granted_words(granted, voice)), extension.basis.as_deref(), voice)
 }

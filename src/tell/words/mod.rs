@@ -13,6 +13,7 @@ mod plain;
 pub mod reason;
 pub mod sample;
 mod sentence;
+mod short;
 mod templates;
 mod voice;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::super::facts::{Facts, Member};
-use super::entry::{self, Entry};
+use super::entry::{self, Colours, Entry};
 use super::line::Line;
 use super::voice::Voice;
 use super::{Language, sentence};
@@ -13,7 +13,7 @@ use crate::core::notice::NoticeKind;
 use crate::core::window::Level;
 
 /// Members up to this number are listed; of more, only the counts of each unit are said.
-pub const LONGEST_LIST: usize = 200;
+pub const LONGEST_LIST: usize = 100;
 const LONGEST_UNITS: usize = 20;
 const LONGEST_NAME: usize = 20;
 const LONGEST_SIGNATURE: usize = 12;
@@ -35,10 +35,8 @@ pub struct Page {
     pub total: usize,
     /// The mark of the subject: `红牌`, `红牌2 黄牌3`.
     pub tag: Line,
-    /// The colour of the worst member.
-    pub colour: &'static str,
-    /// A pale background of that colour.
-    pub tint: &'static str,
+    /// The worst member's colours.
+    pub colours: Colours,
     /// The worst member's code.
     pub code: Line,
     /// The worst member's title.
@@ -82,8 +80,7 @@ impl Page {
         let worst_entry = worst.map(|member| Entry::new(member, facts, voice));
         let (units, units_left) = if listed.is_empty() { units(&facts.members, voice) } else { (Vec::new(), 0) };
         let of_worst = |field: fn(&Entry) -> &Line| worst_entry.as_ref().map(field).cloned().unwrap_or_default();
-        let (colour, tint) =
-            worst_entry.as_ref().map_or(entry::colours(NoticeKind::System, None), |e| (e.colour, e.tint));
+        let colours = worst_entry.as_ref().map_or(Colours::of(NoticeKind::System, None), |worst| worst.colours);
         let single = total == 1;
         Self {
             language: language.tag(),
@@ -92,9 +89,8 @@ impl Page {
             signature: Line::cut(facts.signature.as_deref().unwrap_or_default(), LONGEST_SIGNATURE),
             single,
             total,
-            tag: if single { of_worst(|e| &e.label) } else { tally(&facts.members, voice).into() },
-            colour,
-            tint,
+            tag: if single { of_worst(|e| &e.label) } else { tag(&facts.members, voice).into() },
+            colours,
             code: of_worst(|e| &e.code),
             title: of_worst(|e| &e.title),
             unit: of_worst(|e| &e.unit),
@@ -116,6 +112,7 @@ impl Page {
     pub fn shortened(mut self, most: usize, voice: Voice) -> Self {
         let left = self.members.len().saturating_sub(most);
         self.members.truncate(most);
+        self.members.iter_mut().for_each(|member| member.shorten(most, voice));
         self.more = entry::more(left, voice).or(self.more);
         self
     }
@@ -135,7 +132,7 @@ fn rehearsal(facts: &Facts, voice: Voice) -> Line {
     let name = Line::cut(name, LONGEST_NAME);
     match voice.language {
         Language::Chinese => format!("【试运行，原应发：{name}】").into(),
-        Language::English => format!("[Rehearsal, would have gone to: {name}]").into(),
+        Language::English => format!("[Rehearsal, for: {name}]").into(),
     }
 }
 
@@ -180,7 +177,16 @@ impl Sort {
     }
 }
 
-/// `红牌2 黄牌3`
+/// `红牌2 黄牌3`, `汇总 红牌2`
+fn tag(members: &[Member], voice: Voice) -> String {
+    let counts = tally(members, voice);
+    if members.is_empty() {
+        return voice.say("通知", "Notice").to_owned();
+    }
+    let is_digest = members.iter().all(|member| member.kind == NoticeKind::Digest);
+    if is_digest { format!("{} {counts}", voice.say("汇总", "Digest:")) } else { counts }
+}
+
 fn tally<'a>(members: impl IntoIterator<Item = &'a Member>, voice: Voice) -> String {
     let mut counts = BTreeMap::new();
     for member in members {
@@ -208,7 +214,7 @@ fn called(entry: &Entry, open: &str, close: &str) -> String {
     if entry.title.is_empty() { entry.code.to_string() } else { format!("{}{open}{}{close}", entry.code, entry.title) }
 }
 
-/// What each unit has, the busiest first, and how many members the cut list leaves out.
+/// What each unit has, the one with most red cards first, and how many members the cut list leaves out.
 fn units(members: &[Member], voice: Voice) -> (Vec<UnitCount>, usize) {
     let mut of_unit: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
     for member in members {
@@ -216,7 +222,8 @@ fn units(members: &[Member], voice: Voice) -> (Vec<UnitCount>, usize) {
         of_unit.entry(unit).or_default().push(member);
     }
     let mut sorted: Vec<_> = of_unit.into_iter().collect();
-    sorted.sort_by_key(|(_, members)| std::cmp::Reverse(members.len()));
+    let red = |members: &[&Member]| members.iter().filter(|member| Sort::of(member) == Sort::Red).count();
+    sorted.sort_by_key(|(_, members)| std::cmp::Reverse((red(members), members.len())));
     let left = sorted.iter().skip(LONGEST_UNITS).map(|(_, members)| members.len()).sum();
     let named =
         |unit: &str| if unit.is_empty() { voice.say("未写明单位", "no unit").into() } else { Line::from(unit) };

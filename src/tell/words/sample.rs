@@ -91,7 +91,14 @@ pub fn red() -> CardFacts {
 /// A yellow card on an approval.
 pub fn yellow() -> CardFacts {
     let due_at = at("2026-03-18T16:00:00Z");
-    let clock = ClockFacts { due_at: Some(due_at), remaining: Some(150), ..clock() };
+    let sum = ["2026-03-03 10:00 起算，10个工作日", "03-05 周四 专家评审，不计", "到期 2026-03-18 24时"];
+    let clock = ClockFacts {
+        from: Some(at("2026-03-03T02:00:00Z")),
+        due_at: Some(due_at),
+        remaining: Some(100),
+        sum: sum.map(str::to_owned).to_vec(),
+        ..clock()
+    };
     CardFacts {
         card: "0207".repeat(8),
         code: "P0207".into(),
@@ -111,6 +118,7 @@ pub fn bare() -> CardFacts {
         code: "P0311".into(),
         title: "P0311".into(),
         level: Level::Yellow,
+        at: at("2026-03-17T09:25:00Z"),
         reason: Reason::Found { text: "序时进度落后12个百分点".into() },
         unit: None,
         region: None,
@@ -135,8 +143,8 @@ fn clock() -> ClockFacts {
     let extension = Extension {
         amount: Amount::Number(1),
         asked_at: Some(at("2026-03-10T02:00:00Z")),
-        approved_at: Some(at("2026-03-10T06:00:00Z")),
-        basis: Some("延期〔2026〕8号".into()),
+        approved_at: None,
+        basis: Some("申请〔2026〕8号".into()),
     };
     ClockFacts {
         limit: "10wd".into(),
@@ -146,12 +154,14 @@ fn clock() -> ClockFacts {
         stopped_at: None,
         remaining: Some(-100),
         pauses: vec![review],
-        extensions: vec![(extension, Granted::Counts)],
+        extensions: vec![(extension, Granted::Pending)],
         sum: vec![
-            "2026-02-27 周五：起算当日不计".into(),
-            "2026-03-02 周一 至 2026-03-03 周二：第1至2个工作日".into(),
-            "2026-03-05 周四：专家评审，不计".into(),
-            "2026-03-16 周一：第10个工作日，24时到期".into(),
+            "2026-02-27 10:00 起算，10个工作日".into(),
+            "02-27 周五 起算日，不计".into(),
+            "03-02…03-04 计3个工作日".into(),
+            "03-05 周四 专家评审，不计".into(),
+            "03-06…03-16 计7个工作日".into(),
+            "到期 2026-03-16 24时".into(),
         ],
     }
 }

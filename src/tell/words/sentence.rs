@@ -2,6 +2,9 @@
 
 use super::super::facts::{CardFacts, Member};
 use super::super::language::Language;
+use super::entry::{LONGEST_CODE, LONGEST_TITLE};
+use super::level_label;
+use super::line::Line;
 use super::reason::words;
 use super::voice::Voice;
 use crate::core::limit::Limit;
@@ -31,8 +34,11 @@ pub fn label(kind: NoticeKind, level: Option<Level>, voice: Voice) -> &'static s
 
 /// Where the matter stands, in a few words: `已超1个工作日`.
 pub fn state(kind: NoticeKind, card: &CardFacts, voice: Voice) -> String {
-    if matches!(kind, NoticeKind::Clear | NoticeKind::Revoke) {
-        return words(&card.reason, voice);
+    match (kind, card.level) {
+        (NoticeKind::Clear, _) => return words(&card.reason, voice),
+        (NoticeKind::Revoke, Level::Red) => return voice.say("此前红牌作废", "the red card is void").to_owned(),
+        (NoticeKind::Revoke, Level::Yellow) => return voice.say("此前黄牌作废", "the yellow card is void").to_owned(),
+        _ => {}
     }
     let clock = card.clock.as_ref();
     let is_clock =
@@ -62,7 +68,7 @@ pub fn sentence(member: &Member, voice: Voice) -> String {
         return member.body.as_ref().map_or_else(String::new, |body| ended(&body.title, voice));
     };
     let name = name(card, voice);
-    let level = super::level_label(card.level, voice.language);
+    let level = level_label(card.level, voice.language);
     let reason = words(&card.reason, voice);
     match (member.kind, voice.language) {
         (NoticeKind::Clear, Language::Chinese) => format!("{name}{reason}，{level}已销。"),
@@ -89,7 +95,7 @@ pub fn sentence(member: &Member, voice: Voice) -> String {
 
 /// Where an open card stands.
 fn standing(card: &CardFacts, name: &str, voice: Voice) -> String {
-    let level = super::level_label(card.level, voice.language);
+    let level = level_label(card.level, voice.language);
     let state = state(NoticeKind::Raise, card, voice);
     let is_clock = matches!(card.reason, Reason::Due { .. } | Reason::SoonDue { .. } | Reason::DueMoved { .. });
     match (due(card, voice).filter(|_| is_clock), voice.language) {
@@ -146,11 +152,12 @@ pub fn asks_for_signature(member: &Member) -> bool {
 
 /// `“施工许可”（P0136）`, or the code alone where the title says no more.
 fn name(card: &CardFacts, voice: Voice) -> String {
-    let title = super::line::Line::cut(&card.title, super::entry::LONGEST_TITLE);
+    let title = Line::cut(&card.title, LONGEST_TITLE);
+    let code = Line::cut(&card.code, LONGEST_CODE);
     match (has_title(card), voice.language) {
-        (false, _) => card.code.clone(),
-        (true, Language::Chinese) => format!("“{title}”（{}）", card.code),
-        (true, Language::English) => format!("“{title}” ({})", card.code),
+        (false, _) => code.to_string(),
+        (true, Language::Chinese) => format!("“{title}”（{code}）"),
+        (true, Language::English) => format!("“{title}” ({code})"),
     }
 }
 

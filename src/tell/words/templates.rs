@@ -9,6 +9,7 @@ use minijinja::{Environment, UndefinedBehavior};
 use super::super::facts::Facts;
 use super::line::{Line, fit, units};
 use super::page::{self, Page};
+use super::short::losses;
 use super::{Language, Rendered, SHORT_MESSAGE, plain, sample};
 use crate::core::contact::Medium;
 
@@ -29,7 +30,7 @@ const BUILT_IN: [(&str, &str); 10] = [
 /// Instructions that one rendering may take.
 const FUEL: u64 = 1_000_000;
 /// Bytes that one rendering may make.
-const LARGEST: usize = 256 * 1024;
+const LARGEST: usize = 1024 * 1024;
 const LONGEST_SUBJECT: usize = 150;
 /// Bytes of a messenger's text; `WeCom` takes 2,048.
 const LONGEST_IM: usize = 2_000;
@@ -116,28 +117,20 @@ impl Templates {
                 (below(&page.rehearsal, &text), Some(self.fill(&page, "mail.html", &context)?))
             }
             Medium::Sms => (self.short_message(page)?, None),
-            Medium::Im => (self.robot_text(page, facts, language)?, None),
+            Medium::Im => (self.robot_text(&page, facts, language)?, None),
         };
         Ok(Rendered { subject, text, html })
     }
 
-    /// The short message, losing the title first, then the unit, and only then a part of the code.
+    /// The short message, losing one part after the other until it is short enough.
     fn short_message(&self, mut page: Page) -> Result<String, TemplateError> {
-        let steps: [(fn(&mut Page) -> &mut Line, usize); 4] = [
-            (|page| &mut page.title, 4),
-            (|page| &mut page.unit, 4),
-            (|page| &mut page.rehearsal, 0),
-            (|page| &mut page.code, 0),
-        ];
-        for (slot, least) in steps {
+        for loss in losses(&page) {
             let said = self.said_short(&page)?;
             let over = units(&said).saturating_sub(SHORT_MESSAGE);
             if over == 0 {
                 return Ok(said);
             }
-            let slot = slot(&mut page);
-            let left = units(slot.as_str()).saturating_sub(over);
-            *slot = if left < least { Line::default() } else { fit(slot.as_str(), left).into() };
+            loss.take(&mut page, over);
         }
         Ok(fit(&self.said_short(&page)?, SHORT_MESSAGE))
     }
@@ -148,11 +141,11 @@ impl Templates {
     }
 
     /// The messenger's text, losing members until it is short enough.
-    fn robot_text(&self, page: Page, facts: &Facts, language: Language) -> Result<String, TemplateError> {
+    fn robot_text(&self, page: &Page, facts: &Facts, language: Language) -> Result<String, TemplateError> {
         let voice = page::voice(facts, language);
         let mut text = String::new();
-        for most in [10, 5, 2, 0] {
-            let page = page.clone().shortened(most.max(usize::from(page.single)), voice);
+        for most in [10, 5, 2, 1] {
+            let page = page.clone().shortened(most, voice);
             text = below(&page.rehearsal, &self.fill(&page, "im.txt", &Value::from(Serde(&page)))?);
             if text.len() <= LONGEST_IM {
                 return Ok(text);

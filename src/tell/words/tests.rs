@@ -1,14 +1,17 @@
 //! Golden files for the words that people read, and properties for what must hold whatever an item says.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::super::facts::{CardFacts, Facts, Member, Told};
+use super::super::facts::{CardFacts, ClockFacts, Facts, Member, Told};
+use super::page::Page;
 use super::sample::{bare, delivery, every_kind, member, notice, red, yellow};
 use super::{Language, Rendered, SHORT_MESSAGE, TemplateError, Templates};
+use crate::core::Instant;
 use crate::core::card::Change;
 use crate::core::contact::Medium;
 use crate::core::notice::NoticeKind;
@@ -25,6 +28,10 @@ fn replaced(name: &str, text: &str) -> Result<Templates, TemplateError> {
     Templates::new(std::iter::once((name.to_owned(), text.to_owned())))
 }
 
+fn instant(text: &str) -> Instant {
+    text.parse().expect("instant")
+}
+
 fn render(facts: &Facts, language: Language, medium: Medium) -> Rendered {
     let (rendered, error) = BUILT_IN.render(facts, language, medium);
     assert_eq!(error, None);
@@ -35,16 +42,34 @@ fn render(facts: &Facts, language: Language, medium: Medium) -> Rendered {
 fn cases() -> Vec<(&'static str, Facts)> {
     let one = |kind, card| delivery(vec![member(kind, card)]);
     let number = |number: usize, card: CardFacts| CardFacts { code: format!("P{number:04}"), ..card };
-    let finished = CardFacts {
-        change: Change::Clear,
-        reason: Reason::Finished { done_at: "2026-03-17T02:05:00Z".parse().expect("instant") },
-        ..red()
+    let done_at = instant("2026-03-17T02:05:00Z");
+    let mut finished = CardFacts { change: Change::Clear, reason: Reason::Finished { done_at }, at: done_at, ..red() };
+    let clock = finished.clock.as_mut().expect("a clock");
+    (clock.stopped_at, clock.remaining) = (Some(done_at), None);
+    let due_at = instant("2026-03-20T16:00:00Z");
+    let corrected = Reason::Corrected { due_at: Some(due_at) };
+    let mut wrong = CardFacts { change: Change::Revoke, reason: corrected, at: done_at, ..red() };
+    let clock = wrong.clock.as_mut().expect("a clock");
+    (clock.due_at, clock.remaining, clock.sum) = (Some(due_at), Some(350), Vec::new());
+    let (yellow_at, next_year) = (instant("2026-12-31T01:00:00Z"), instant("2027-01-04T16:00:00Z"));
+    let unsettled = ClockFacts {
+        from: Some(instant("2026-12-21T02:00:00Z")),
+        due_at: Some(next_year),
+        provisional: true,
+        remaining: Some(300),
+        pauses: Vec::new(),
+        extensions: Vec::new(),
+        sum: Vec::new(),
+        ..yellow().clock.expect("a clock")
     };
-    let due_at = "2026-03-20T16:00:00Z".parse().expect("instant");
-    let wrong = CardFacts { change: Change::Revoke, reason: Reason::Corrected { due_at: Some(due_at) }, ..red() };
-    let mut provisional = yellow();
-    let clock = provisional.clock.as_mut().expect("a clock");
-    (clock.provisional, clock.due_at) = (true, Some("2027-01-04T16:00:00Z".parse().expect("instant")));
+    let provisional = CardFacts {
+        reason: Reason::SoonDue { yellow_at, due_at: next_year },
+        at: yellow_at,
+        clock: Some(unsettled),
+        told: Vec::new(),
+        data_as_of: Some(yellow_at),
+        ..yellow()
+    };
     let hostile = CardFacts {
         title: format!(
             "许可\r\nBcc: all@office.example\n\n\u{202e}<script>alert(1)</script>\"'&{{{{ to }}}}\0{}",
@@ -54,8 +79,8 @@ fn cases() -> Vec<(&'static str, Facts)> {
         sign_url: Some("javascript:alert(1)".into()),
         ..red()
     };
-    let five = [(1, red()), (2, red()), (3, yellow()), (4, yellow()), (5, bare())];
-    let mixed = five.map(|(at, card)| member(NoticeKind::Raise, number(at, card)));
+    let four = [(1, red()), (2, red()), (3, yellow()), (4, yellow())].map(|(at, card)| number(at, card));
+    let mixed: Vec<_> = four.into_iter().chain([bare()]).map(|card| member(NoticeKind::Raise, card)).collect();
     let many = (0..10_000).map(|at| {
         let card = if at < 2_500 { red() } else { yellow() };
         let unit = Some(format!("示范区第{}局", at % 25 + 1));
@@ -65,7 +90,7 @@ fn cases() -> Vec<(&'static str, Facts)> {
         ("one-red", one(NoticeKind::Raise, red())),
         ("one-red-without-links", Facts { base_url: None, ..one(NoticeKind::Raise, red()) }),
         ("one-yellow", one(NoticeKind::Raise, yellow())),
-        ("mixed-five", delivery(mixed.to_vec())),
+        ("mixed-five", delivery(mixed)),
         ("clear", one(NoticeKind::Clear, finished)),
         ("recall", one(NoticeKind::Revoke, wrong)),
         ("reminder", one(NoticeKind::Reminder, red())),
@@ -74,7 +99,7 @@ fn cases() -> Vec<(&'static str, Facts)> {
         ("digest-of-cards", delivery(many.collect())),
         ("system", delivery(vec![notice(NoticeKind::System, 2)])),
         ("rehearsal", Facts { rehearsal_for: Some("王五".into()), ..one(NoticeKind::Raise, red()) }),
-        ("provisional", one(NoticeKind::Raise, provisional)),
+        ("provisional", Facts { sealed_at: yellow_at, ..one(NoticeKind::Raise, provisional) }),
         ("hostile", one(NoticeKind::Raise, hostile)),
     ]
 }
@@ -103,9 +128,9 @@ fn messages_read_as_the_golden_files_say() {
             compare(&format!("{folder}/{name}.txt"), &text, &mut different);
             compare(&format!("{folder}/{name}.html"), &mail.html.expect("a mail has HTML"), &mut different);
             let said = render(&facts, language, Medium::Sms).text;
-            short += &format!("{} {name}: {said}\n", language.tag());
+            writeln!(short, "{} {name}: {said}", language.tag()).expect("a String takes all");
             let said = render(&facts, language, Medium::Im).text;
-            robot += &format!("--- {} {name}\n{said}", language.tag());
+            write!(robot, "--- {} {name}\n{said}", language.tag()).expect("a String takes all");
         }
     }
     compare("sms.txt", &short, &mut different);
@@ -232,8 +257,26 @@ fn assert_well_behaved(facts: &Facts, language: Language) {
 #[test]
 fn every_sample_is_well_behaved() {
     for facts in every_kind() {
-        LANGUAGES.iter().for_each(|language| assert_well_behaved(&facts, *language));
+        for language in LANGUAGES {
+            assert_well_behaved(&facts, language);
+        }
     }
+}
+
+#[test]
+fn a_full_list_of_the_longest_texts_still_fits_its_template() {
+    let longest = "<😀>".repeat(3_000);
+    let card = CardFacts {
+        code: longest.clone(),
+        title: longest.clone(),
+        unit: Some(longest.clone()),
+        handler: Some(longest.clone()),
+        reason: Reason::Found { text: longest.into() },
+        sign_url: Some(format!("https://board.example/{}", "&".repeat(450))),
+        ..red()
+    };
+    let facts = delivery(vec![member(NoticeKind::Raise, card); super::page::LONGEST_LIST]);
+    assert_well_behaved(&facts, Language::Chinese);
 }
 
 #[test]
@@ -241,6 +284,38 @@ fn a_forged_line_stays_inside_the_line_that_holds_it() {
     let card = CardFacts { title: "a\nBcc: b\r\n\r\n签收：c".into(), ..red() };
     let mail = render(&delivery(vec![member(NoticeKind::Raise, card)]), Language::Chinese, Medium::Mail);
     assert!(!mail.text.lines().any(|line| line.starts_with("Bcc") || line.starts_with("签收：c")), "{}", mail.text);
+}
+
+#[test]
+fn a_short_message_about_many_keeps_the_counts_and_the_worst_code() {
+    let code = "SQ-2026-0316-000136";
+    let worst = CardFacts { code: code.into(), ..red() };
+    let kinds = [NoticeKind::Raise, NoticeKind::Clear, NoticeKind::Revoke];
+    let others = kinds.into_iter().flat_map(|kind| vec![member(kind, yellow()); 120]);
+    let members = std::iter::once(member(NoticeKind::Raise, worst)).chain(others).chain([notice(NoticeKind::Order, 1)]);
+    let facts = delivery(members.collect());
+    for (language, counts) in [
+        (Language::Chinese, "红牌1 黄牌120 撤牌120 销牌120 督办单1，"),
+        (Language::English, "1 red, 120 yellow, 120 recalled…;"),
+    ] {
+        let said = render(&facts, language, Medium::Sms).text;
+        assert!(said.contains(counts) && said.contains(code), "{said}");
+    }
+}
+
+#[test]
+fn the_shipped_description_names_everything_that_a_template_sees() {
+    let readme = include_str!("../../../config/templates/README.md");
+    let facts = delivery(vec![member(NoticeKind::Raise, red())]);
+    let page = serde_json::to_value(Page::new(&facts, Language::Chinese)).expect("JSON");
+    let many = delivery(vec![member(NoticeKind::Raise, red()); 101]);
+    let counts = serde_json::to_value(Page::new(&many, Language::Chinese)).expect("JSON");
+    for part in ["", "/colours", "/members/0", "/members/0/rows/0"] {
+        let names = page.pointer(part).and_then(|value| value.as_object()).expect(part).keys();
+        names.for_each(|name| assert!(readme.contains(&format!("`{name}`")), "{part}/{name}"));
+    }
+    let names = counts.pointer("/units/0").and_then(|value| value.as_object()).expect("a unit").keys();
+    names.for_each(|name| assert!(readme.contains(&format!("`{name}`")), "units/{name}"));
 }
 
 /// Text as a hostile source may write it.
@@ -255,10 +330,10 @@ fn foreign() -> impl Strategy<Value = String> {
     ]
 }
 
-fn instants() -> impl Strategy<Value = crate::core::Instant> {
+fn instants() -> impl Strategy<Value = Instant> {
     prop_oneof![any::<i64>(), 0..4_000_000_000_i64].prop_map(|seconds| {
         let limit = chrono::DateTime::<chrono::Utc>::MAX_UTC.timestamp();
-        crate::core::Instant::from_timestamp(seconds % limit, 0).unwrap_or_default()
+        Instant::from_timestamp(seconds % limit, 0).unwrap_or_default()
     })
 }
 
