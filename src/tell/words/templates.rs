@@ -70,11 +70,12 @@ impl TemplateError {
 }
 
 impl Templates {
-    /// The built-in templates, some replaced. Each is checked with sample facts of every kind.
+    /// The built-in templates, some replaced. Each is checked with sample facts of every kind. What lies in no language's
+    /// folder, such as a README, is no template.
     pub fn new(overrides: impl Iterator<Item = (String, String)>) -> Result<Self, TemplateError> {
         let mut environment = environment();
         let built_in = BUILT_IN.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
-        for (name, text) in built_in.chain(overrides) {
+        for (name, text) in built_in.chain(overrides.filter(|(name, _)| name.contains('/'))) {
             if !BUILT_IN.iter().any(|(known, _)| *known == name) {
                 let known = BUILT_IN.map(|(known, _)| known).join(", ");
                 return Err(TemplateError::new(&name, format!("no such template; there are {known}")));

@@ -156,6 +156,11 @@ fn a_broken_template_is_refused_with_its_place() {
 }
 
 #[test]
+fn what_lies_beside_the_folders_is_no_template() {
+    assert!(replaced("README.md", "{{ no template").is_ok());
+}
+
+#[test]
 fn an_office_may_say_it_in_its_own_words() {
     let templates = replaced("zh-CN/sms.txt", "{{ signature }}您有{{ total }}件待办").expect("a template");
     let (rendered, error) =
