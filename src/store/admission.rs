@@ -8,6 +8,9 @@
 //! **Invariants:** an item is written with all of its new notices or not at all. No delivery is opened without a member.
 //! A rehearsal's notice never joins a delivery that goes out live, nor the reverse.
 
+#[cfg(test)]
+mod laws;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 

@@ -45,6 +45,25 @@ async fn a_store_that_is_dropped_without_closing_loses_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_sudden_end_leaves_on_the_disk_is_all_that_was_committed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(&folder.path().join("duban.db")).await;
+    for n in 0..50_u32 {
+        let id = n.to_string();
+        commit(&store, [tells(&id, [opens(&id, "li")])]).await;
+        if n % 10 == 9 {
+            // What a kill leaves: the file and its log as they are.
+            let left = tempfile::tempdir().expect("a folder");
+            for file in ["duban.db", "duban.db-wal"] {
+                std::fs::copy(folder.path().join(file), left.path().join(file)).expect("a copy");
+            }
+            let counts = open(&left.path().join("duban.db")).await.counts().await.expect("counts");
+            assert_eq!((counts.items, counts.waiting), (u64::from(n) + 1, u64::from(n) + 1));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_commit_that_is_abandoned_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("duban.db");

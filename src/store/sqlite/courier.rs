@@ -204,10 +204,11 @@ pub(super) const GIVE_BACK_ATTEMPTS: &str = "
     FROM (SELECT value->>'id' AS id, value->>'fence' AS fence FROM json_each($1)) AS r
     WHERE attempts.delivery = r.id AND attempts.fence = r.fence AND attempts.settled_at IS NULL";
 
+// Only what is being sent has a lease; asking for the state would lead to the index of states.
 pub(super) const GIVE_BACK: &str = "
     UPDATE deliveries SET state = 'available', tries = max(tries - 1, 0), lease_until = NULL
     FROM (SELECT value->>'id' AS id, value->>'fence' AS fence FROM json_each($1)) AS r
-    WHERE deliveries.id = r.id AND deliveries.state = 'sending' AND deliveries.fence = r.fence";
+    WHERE deliveries.id = r.id AND deliveries.lease_until IS NOT NULL AND deliveries.fence = r.fence";
 
 pub async fn retry_delivery(store: &SqliteStore, id: DeliveryId, now: Instant) -> Result<bool> {
     let mut tx = store.begin().await?;

@@ -7,7 +7,7 @@ use sqlx::{FromRow, Transaction};
 
 use super::{SqliteStore, limit as rows, look_up, values};
 use crate::core::card::CardId;
-use crate::core::delivery::DeliveryId;
+use crate::core::delivery::{DeliveryId, DeliveryState};
 use crate::core::notice::{Hold, Notice};
 use crate::store::sql::{AttemptRow, DeliveryRow, NoticeRow, OpenCardRow, id, instant, json, plain};
 use crate::store::{Attempt, Counts, DeliveryFilter, DeliveryRecord, OpenCard, OpenDelivery, Result, StoreError};
@@ -86,7 +86,7 @@ pub async fn deliveries(store: &SqliteStore, filter: &DeliveryFilter) -> Result<
         (None, None) => DELIVERIES_BY_TIME,
     };
     let found: Vec<DeliveryRow> = sqlx::query_as(statement)
-        .bind(filter.state.map(|state| state.word()))
+        .bind(filter.state.map(DeliveryState::word))
         .bind(filter.contact.as_deref().map(plain))
         .bind(rows(filter.limit))
         .fetch_all(&store.readers)

@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use super::SqliteStore;
 use crate::store::{Result, StoreError};
 
+// Compiled in: a new file in the folder is seen when this one is compiled again, which a test watches.
 static SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
 /// How long a verb waits for another program's lock on the file.
@@ -109,5 +110,17 @@ fn named(path: &Path, error: StoreError) -> StoreError {
         StoreError::Unreadable(text) => StoreError::Unreadable(format!("{path}: {text}")),
         StoreError::Refused(text) => StoreError::Refused(format!("{path}: {text}")),
         other @ StoreError::OtherPlaybook(_) => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SCHEMA;
+
+    #[test]
+    fn every_migration_is_compiled_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/migrations/sqlite");
+        let files = std::fs::read_dir(folder).expect("the folder of migrations").count();
+        assert_eq!(files, SCHEMA.iter().count(), "touch src/store/sqlite/opening.rs and build again");
     }
 }

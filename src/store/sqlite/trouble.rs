@@ -20,7 +20,7 @@ mod code {
     pub const FORMAT: u32 = 24;
     pub const NOTADB: u32 = 26;
     /// The extended codes of reads that find less, or something else, than was written.
-    pub const IOERR_OF_CONTENT: [u32; 3] = [10 | (2 << 8), 10 | (32 << 8), 10 | (33 << 8)];
+    pub const IOERR_OF_CONTENT: [u32; 3] = [522, 8_202, 8_458];
 }
 
 impl From<sqlx::Error> for StoreError {
