@@ -121,7 +121,8 @@ fn translate(command: Command, place: &str) -> Command {
 fn translate_argument(argument: Arg, text: &str) -> Arg {
     let heading = if argument.is_positional() { "参数" } else { "选项" };
     let mut notes = Vec::new();
-    if argument.get_action().takes_values() {
+    let takes_values = argument.get_action().takes_values();
+    if takes_values {
         let values: Vec<String> =
             argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
         if !values.is_empty() {
@@ -131,7 +132,8 @@ fn translate_argument(argument: Arg, text: &str) -> Arg {
         notes.extend(defaults.map(|default| format!("默认：{default}")));
     }
     let notes = if notes.is_empty() { String::new() } else { format!("〔{}〕", notes.join("；")) };
-    argument.help(format!("{text}{notes}")).help_heading(heading).hide_possible_values(true).hide_default_value(true)
+    let argument = argument.help(format!("{text}{notes}")).help_heading(heading);
+    if takes_values { argument.hide_possible_values(true).hide_default_value(true) } else { argument }
 }
 
 /// What clap stopped at: help and version are data; anything else is wrong usage.
