@@ -299,6 +299,7 @@ fn planned(n: usize, contact: &str, opens: bool) -> Planned {
         state: NoticeState::Planned,
         hold: None,
         delivery: Some(delivery),
+        change: None,
         body: None,
     };
     let placement = Placement { delivery, opens, not_before: now(), waits_for: None, rehearsal: false };

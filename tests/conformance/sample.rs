@@ -7,7 +7,7 @@ use duban::core::card::{CardId, Change, Transition, Watch};
 use duban::core::delivery::{DeliveryId, DeliveryState};
 use duban::core::digest::Digest;
 use duban::core::item::{Item, ItemKey};
-use duban::core::notice::{Hold, Notice, NoticeKind, NoticeState, Placement, Planned};
+use duban::core::notice::{CardChange, Hold, Notice, NoticeKind, NoticeState, Placement, Planned};
 use duban::core::reason::Reason;
 use duban::core::value::Value;
 use duban::core::window::{Level, Ruling};
@@ -131,6 +131,7 @@ pub fn notice(id: &str, contact: &str) -> Notice {
         state: NoticeState::Planned,
         hold: None,
         delivery: None,
+        change: Some(CardChange::of(&raise(id, Level::Red, "02:00:00"))),
         body: None,
     }
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod authority;
+pub mod command;
 pub mod exim;
 pub mod gateway;
 pub mod letter;

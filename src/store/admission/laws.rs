@@ -22,6 +22,7 @@ fn notice() -> impl Strategy<Value = Planned> {
             let contact: Arc<str> = contact.to_string().into();
             let delivery = DeliveryId::new(&contact, "mail", Digest::of([&[delivery][..]]));
             let notice = Notice {
+                change: None,
                 key: Digest::of([&[n][..], contact.as_bytes()]),
                 kind: NoticeKind::Raise,
                 card: None,
