@@ -105,12 +105,14 @@ pub fn gather(
         mapped,
         shown: gathering.shown,
     };
-    if !gathering.problems.is_empty() {
-        return Err(gathering.problems);
-    }
-    let mut files = gathering.files;
+    let (mut files, mut problems) = (gathering.files, gathering.problems);
     files.insert(SETTINGS.into(), serde_json::to_string(&settings).expect("settings have JSON"));
-    Ok(files)
+    if problems.is_empty() {
+        return Ok(files);
+    }
+    // What could be read is looked at all the same, so that all problems come at once.
+    problems.extend(Playbook::build(files, &[]).err().into_iter().flatten());
+    Err(problems)
 }
 
 struct Gathering<'a> {
@@ -289,6 +291,9 @@ impl Building<'_> {
         let mut all = Vec::new();
         for index in 0..self.settings.calendars.len() {
             let key = format!("calendars/{index}.toml");
+            if !self.files.contains_key(&key) {
+                continue;
+            }
             let mut days = |name: &str| {
                 self.files.get(&format!("calendars/{index}/{name}")).cloned().ok_or_else(|| "no such file".to_owned())
             };
@@ -309,10 +314,9 @@ impl Building<'_> {
             .settings
             .enabled
             .iter()
-            .map(|name| {
-                let key = format!("rules/{name}.rhai");
-                RuleFile { name: name.clone(), path: self.shown(&key), text: self.text(&key).into() }
-            })
+            .map(|name| (name, format!("rules/{name}.rhai")))
+            .filter(|(_, key)| self.files.contains_key(key))
+            .map(|(name, key)| RuleFile { name: name.clone(), path: self.shown(&key), text: self.text(&key).into() })
             .collect();
         let tables = match read_tables(self.files, &self.settings.shown) {
             Ok(tables) => tables,
@@ -321,6 +325,10 @@ impl Building<'_> {
                 return None;
             }
         };
+        // A rule cannot be blamed for a table that is not there.
+        if tables.named().keys().any(|name| !self.files.contains_key(&format!("rules/tables/{name}"))) {
+            return None;
+        }
         let stored: Vec<StoredRule> = versions.iter().rev().filter_map(stored_rule).collect();
         match Rulebook::compile_with(&files, &tables, &stored, zone) {
             Ok(rulebook) => {
@@ -385,7 +393,11 @@ impl Building<'_> {
 }
 
 fn rule_problem(error: &crate::rules::error::RuleError) -> ConfigProblem {
-    ConfigProblem { place: error.path.to_string(), problem: error.to_string() }
+    let place = error.place.as_ref().map(|at| format!("{}:{}:{}", error.path, at.line, at.column));
+    let place = place.unwrap_or_else(|| error.path.to_string());
+    let text = error.to_string();
+    let problem = text.strip_prefix(&format!("{place}: ")).unwrap_or(&text).to_owned();
+    ConfigProblem { place, problem }
 }
 
 /// The parameters and tables among a playbook's texts.

@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::io::{IsTerminal, Write, stderr};
 
+use chrono_tz::Tz;
 use clap::Args;
 
 use super::Caller;
@@ -48,7 +49,13 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
     let config = caller.site()?;
-    let playbook = config.playbook_alone().map_err(|problems| site::wrong(&problems))?;
+    let playbook = match config.playbook_alone() {
+        Ok(playbook) => playbook,
+        Err(mut problems) => {
+            problems.extend(config.sources_alone(Tz::UTC).err().into_iter().flatten());
+            return Err(site::wrong(&problems));
+        }
+    };
     let zone = playbook.calendar().zone();
     let at = arguments.at.as_deref().map(|text| given::instant(text, zone)).transpose();
     let at = at.map_err(|error| {

@@ -51,7 +51,7 @@ const CHINESE: &[(&str, &str)] = &[
     ("demo fast", "时间走得快六十倍"),
     ("demo seconds", "这么多秒后自行结束"),
     ("check", "运行之前查出一切可能出错之处"),
-    ("check online", "同时连接数据源和通道"),
+    ("check online", "同时把每个数据源读取一次"),
     ("check format", "输出格式"),
     ("test", "运行规则测试"),
     ("test path", "测试文件或文件夹；不给出则读 ./rules"),

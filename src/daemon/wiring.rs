@@ -48,6 +48,8 @@ pub struct Polled {
     pub name: Arc<str>,
     /// The source.
     pub source: Arc<dyn Source>,
+    /// The columns that it must have.
+    pub columns: Vec<String>,
     /// When it is polled.
     pub schedule: Schedule,
     /// When a poll is believed.
@@ -133,7 +135,7 @@ impl Site {
         gather(&self.config, &self.base, media, self.mapped())
     }
 
-    /// The fields that any source maps.
+    /// The fields that any source maps; unknown while a mapping is wrong, which is told in its own place.
     fn mapped(&self) -> Option<BTreeSet<String>> {
         if self.config.source.is_empty() {
             return None;
@@ -141,9 +143,8 @@ impl Site {
         let mut mapped: BTreeSet<String> = ALWAYS.iter().map(|name| (*name).to_owned()).collect();
         for (name, source) in &self.config.source {
             mapped.extend(source.attach.keys().cloned());
-            if let Ok(mapping) = Mapping::new(name, &source.mapping) {
-                mapped.extend(mapping.fields().into_iter().map(|field| field.name.to_string()));
-            }
+            let mapping = Mapping::new(name, &source.mapping).ok()?;
+            mapped.extend(mapping.fields().into_iter().map(|field| field.name.to_string()));
         }
         Some(mapped)
     }
@@ -233,6 +234,7 @@ impl Site {
             wrong.into_iter().map(|w| ConfigProblem::at(at(&format!(".{}", w.key)), w.problem)).collect::<Vec<_>>()
         })?;
         let mapping = Arc::new(mapping);
+        let columns = mapping.columns().to_vec();
         let line = config.every.as_deref().or(config.cron.as_deref()).unwrap_or_default();
         let schedule = Schedule::parse(line, zone).map_err(|e| vec![ConfigProblem::at(at(""), e)])?;
         let wants = if config.every.is_some() { "every" } else { "cron" };
@@ -248,7 +250,7 @@ impl Site {
             }
             _ => return Err(vec![ConfigProblem::at(at(""), "expected exactly one of csv and sqlite")]),
         };
-        Ok(Polled { name: name.into(), source, schedule, guard: config.guard.clone() })
+        Ok(Polled { name: name.into(), source, columns, schedule, guard: config.guard.clone() })
     }
 }
 

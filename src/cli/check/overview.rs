@@ -1,0 +1,39 @@
+//! What was looked at: rules, calendars, sources, channels.
+
+use super::Remark;
+use crate::cli::Caller;
+use crate::cli::words::check as say;
+use crate::daemon::wiring::Wiring;
+use crate::tell::time_words;
+
+/// A note for each part.
+pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
+    let (playbook, language, now) = (&wiring.playbook, caller.language, caller.now());
+    let rules = playbook.rules.values().map(|rule| {
+        let title = rule.meta.title.as_deref().unwrap_or_default();
+        Remark::note(rule.path.to_string(), say::rule(language, title, &rule.fields))
+    });
+    let calendars = playbook.clockwork.calendars.all().map(|calendar| {
+        let covered = calendar.covered();
+        let text = say::calendar(language, calendar.zone().name(), *covered.start(), *covered.end());
+        Remark::note(format!("calendar {}", calendar.name()), text)
+    });
+    let zone = playbook.calendar().zone();
+    let sources = wiring.sources.iter().map(|polled| {
+        let mut next = now;
+        let polls = std::iter::repeat_with(|| {
+            next = polled.schedule.next_after(Some(next), next);
+            time_words::instant(next, zone)
+        });
+        let polls: Vec<String> = polls.take(3).collect();
+        Remark::note(format!("source.{}", polled.name), say::source(language, &polled.columns, &polls))
+    });
+    let channels = playbook
+        .office
+        .channels
+        .iter()
+        .map(|(name, medium)| Remark::note(format!("channels.{name}"), say::channel(language, *medium)));
+    let contacts = playbook.office.directory.all().len();
+    let contacts = std::iter::once(Remark::note("contacts.csv", say::contacts(language, contacts)));
+    rules.chain(calendars).chain(sources).chain(channels).chain(contacts).collect()
+}

@@ -1,0 +1,156 @@
+//! What `check` says to people.
+
+use chrono::NaiveDate;
+
+use crate::cli::check::Weight;
+use crate::core::contact::Medium;
+use crate::core::window::Level;
+use crate::tell::language::Language::{self, Chinese, English};
+
+/// What stands before a remark.
+pub fn weight(language: Language, weight: Weight) -> &'static str {
+    match weight {
+        Weight::Problem => "",
+        Weight::Warning => language.pick("提醒：", "warning: "),
+        Weight::Note => language.pick("  ", "  "),
+    }
+}
+
+/// Nothing is wrong.
+pub fn fine(language: Language, warnings: usize) -> String {
+    match (language, warnings) {
+        (Chinese, 0) => "检查通过".to_owned(),
+        (Chinese, _) => format!("检查通过，另有 {warnings} 条提醒"),
+        (English, 0) => "all is well".to_owned(),
+        (English, 1) => "all is well, with 1 warning".to_owned(),
+        (English, _) => format!("all is well, with {warnings} warnings"),
+    }
+}
+
+/// Nobody is told yet.
+pub fn rehearsal(language: Language) -> &'static str {
+    language.pick(
+        "试运行：消息一律发往 notify.rehearsal_to，不发给任何收件人",
+        "REHEARSAL: all messages go to notify.rehearsal_to and none to the people they are for",
+    )
+}
+
+/// Live without a channel.
+pub fn no_channels(language: Language) -> &'static str {
+    language.pick("已正式运行，但没有任何通道，谁也收不到消息", "live, but without a channel nobody can be told")
+}
+
+/// No rule runs.
+pub fn no_rules(language: Language) -> &'static str {
+    language.pick("没有启用任何规则", "no rule is enabled")
+}
+
+/// Nobody can be told.
+pub fn no_contacts(language: Language) -> &'static str {
+    language.pick("没有联系人，谁也收不到消息", "there are no contacts, so nobody can be told")
+}
+
+/// A year that should be known by now.
+pub fn missing_year(language: Language, year: i32, level: Level) -> String {
+    let urgency = match level {
+        Level::Yellow => "",
+        Level::Red => language.pick("，请尽快补上", "; it is needed now"),
+    };
+    match language {
+        Chinese => format!("{year} 年的放假安排尚未列入{urgency}"),
+        English => format!("the days of {year} are not listed yet{urgency}"),
+    }
+}
+
+/// Mail without TLS.
+pub fn plain_mail(language: Language) -> &'static str {
+    language
+        .pick("security = \"none\"：邮件在网络上不加密", "security = \"none\": mails cross the network in the clear")
+}
+
+/// A password without TLS.
+pub fn plain_password(language: Language) -> &'static str {
+    language.pick(
+        "allow_plaintext_auth：口令可能在网络上不加密",
+        "allow_plaintext_auth: the password may cross the network in the clear",
+    )
+}
+
+/// A call without TLS.
+pub fn plain_call(language: Language) -> &'static str {
+    language.pick("http://：消息和密钥在网络上不加密", "http://: messages and secrets cross the network in the clear")
+}
+
+/// A ladder names a channel that is not there.
+pub fn unknown_channel(language: Language, channel: &str) -> String {
+    match language {
+        Chinese => format!("没有通道 {channel:?}，阶梯中的这一项不起作用"),
+        English => format!("there is no channel {channel:?}, so naming it does nothing"),
+    }
+}
+
+/// Nobody holds a role.
+pub fn vacant(language: Language, role: &str) -> String {
+    match language {
+        Chinese => format!("没有在岗的联系人担任 {role}"),
+        English => format!("no contact on duty holds the role {role}"),
+    }
+}
+
+/// A contact cannot be reached.
+pub fn no_address(language: Language, channel: &str, column: &str) -> String {
+    match language {
+        Chinese => format!("{column} 为空，通道 {channel} 无法送达"),
+        English => format!("{column} is empty, so the channel {channel} does not reach this contact"),
+    }
+}
+
+/// A rule and the fields that it reads.
+pub fn rule(language: Language, title: &str, fields: &[String]) -> String {
+    match language {
+        Chinese => format!("规则 {title}，读取 {}", fields.join("、")),
+        English => format!("rule {title}, reads {}", fields.join(", ")),
+    }
+}
+
+/// A calendar and what it knows.
+pub fn calendar(language: Language, zone: &str, from: NaiveDate, through: NaiveDate) -> String {
+    match language {
+        Chinese => format!("日历（{zone}），已知 {from} 至 {through}"),
+        English => format!("calendar ({zone}), known from {from} to {through}"),
+    }
+}
+
+/// A source, its columns and its next polls.
+pub fn source(language: Language, columns: &[String], polls: &[String]) -> String {
+    match language {
+        Chinese => format!("数据源，列 {}；接下来的读取 {}", columns.join("、"), polls.join("、")),
+        English => format!("source, columns {}; next polls {}", columns.join(", "), polls.join(", ")),
+    }
+}
+
+/// A channel.
+pub fn channel(language: Language, medium: Medium) -> &'static str {
+    match medium {
+        Medium::Mail => language.pick("通道（邮件）", "channel (mail)"),
+        Medium::Sms => language.pick("通道（短信）", "channel (short messages)"),
+        Medium::Im => language.pick("通道（即时消息）", "channel (messenger)"),
+    }
+}
+
+/// How many contacts there are.
+pub fn contacts(language: Language, count: usize) -> String {
+    match (language, count) {
+        (Chinese, _) => format!("{count} 位联系人"),
+        (English, 1) => "1 contact".to_owned(),
+        (English, _) => format!("{count} contacts"),
+    }
+}
+
+/// What a poll held.
+pub fn rows(language: Language, rows: u64, rejected: u64) -> String {
+    match language {
+        Chinese => format!("读到 {rows} 行，其中 {rejected} 行被拒绝"),
+        English => format!("{rows} rows read, {rejected} of them rejected"),
+    }
+}
