@@ -19,6 +19,8 @@ use crate::core::sum::DayKind;
 use crate::core::window::Level;
 use crate::tell::language::Language::{self, Chinese, English};
 
+pub mod test;
+
 /// The language for people, found before the arguments are read, since it also decides how their mistakes are told.
 pub fn language(environment: &Environment) -> Language {
     let said = environment.arguments.iter().enumerate().find_map(|(n, argument)| {
