@@ -161,10 +161,10 @@ impl Results {
                 let Difference { line, at, list, expected, got } = difference;
                 writeln!(out, "    {}", words::place(language, at, list, *line))?;
                 for line in expected {
-                    writeln!(out, "      - {} {line}", words::expected(language))?;
+                    writeln!(out, "      - {} {}", words::expected(language), indented(line))?;
                 }
                 for line in got {
-                    writeln!(out, "      + {} {line}", words::got(language))?;
+                    writeln!(out, "      + {} {}", words::got(language), indented(line))?;
                 }
             }
         }
@@ -202,6 +202,11 @@ impl Results {
         }
         table
     }
+}
+
+/// A line, which can be an error of several lines.
+fn indented(line: &trial::Line) -> String {
+    line.to_string().trim_end().replace('\n', "\n        ")
 }
 
 fn difference_json(difference: &Difference) -> Value {
