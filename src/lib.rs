@@ -25,6 +25,8 @@ pub mod playbook;
 
 pub mod pipeline;
 
+pub mod trial;
+
 pub mod courier;
 
 pub mod daemon;

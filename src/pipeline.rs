@@ -55,11 +55,15 @@ pub struct Pipeline {
 }
 
 /// An item as thinking leaves it, before it is known whom to tell.
-struct Thought {
-    item: Arc<Item>,
-    write: ItemWrite,
-    errors: Vec<RuleError>,
-    problems: Vec<Problem>,
+pub struct Thought {
+    /// The item.
+    pub item: Arc<Item>,
+    /// What is to be remembered, and what changed.
+    pub write: ItemWrite,
+    /// Rules that failed; what they said last stands.
+    pub errors: Vec<RuleError>,
+    /// Windows that cannot be read; what is remembered about them stands.
+    pub problems: Vec<Problem>,
 }
 
 impl Pipeline {
@@ -273,8 +277,8 @@ async fn think_all(playbook: Arc<Playbook>, entries: Vec<Entry>, now: Instant) -
     })
 }
 
-/// Judge and observe one item.
-fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought> {
+/// Judge and observe one item; `None` if there is neither a snapshot nor anything remembered.
+pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought> {
     let changed = entry.item.is_some();
     let item = entry.item.or_else(|| entry.record.as_ref().map(|r| Arc::new(r.item.clone())))?;
     let known = entry.record.is_some();

@@ -25,12 +25,17 @@
 //! at = "2026-02-14 12:30"
 //! windows = [{ name = "solved", due_at = "2026-03-05 24:00", yellow_at = "2026-03-04 09:00" }]
 //! cards = [{ name = "solved", level = "yellow" }]
-//! notices = [{ name = "solved", kind = "raise", to = "handler" }]
+//! notices = [{ name = "solved", kind = "raise", to = "handler", channel = "mail", goes_at = "2026-03-04 09:00" }]
 //! error = "has no field"                   # the rule fails, and says this
 //! ```
 //!
 //! Instants are `2026-02-13 10:00`, with seconds if need be, in the calendar's zone, or RFC 3339 with an offset;
-//! `24:00` is the end of a day. A field whose name ends in `_at` is an instant.
+//! `24:00` is the end of a day. A field whose name ends in `_at` is an instant. What a poll brings, or a change of the
+//! source does, comes before what is expected at the same instant.
+//!
+//! Notices are those planned since the expectation before, an entry for each contact and channel. Without a
+//! `contacts.csv` beside the rules, everybody whom a ladder names is there: a contact of the role's name, reached by
+//! every channel.
 //!
 //! **Invariant:** reading a file runs nothing; running belongs to the pipeline.
 
@@ -79,6 +84,9 @@ pub struct Case {
     /// What is expected when.
     #[serde(rename = "expect")]
     pub expectations: Vec<Expectation>,
+    /// Where it stands: the file and the line.
+    #[serde(skip)]
+    pub place: String,
 }
 
 /// What is seen of an item from an instant on.
@@ -172,6 +180,9 @@ pub struct Expectation {
     pub notices: Option<Vec<ExpectedNotice>>,
     /// A part of the error that the rule gives.
     pub error: Option<String>,
+    /// The line of the file at which it stands.
+    #[serde(skip)]
+    pub line: usize,
 }
 
 /// A window; what is left out of it is not looked at.
@@ -214,8 +225,12 @@ pub struct ExpectedNotice {
     pub kind: String,
     /// The level that it tells.
     pub level: Option<Level>,
-    /// The role that is told.
+    /// The contact who is told.
     pub to: Option<String>,
+    /// By which channel.
+    pub channel: Option<String>,
+    /// The earliest instant at which it goes out.
+    pub goes_at: Option<When>,
 }
 
 /// An instant as a case writes it.
@@ -229,33 +244,42 @@ pub enum When {
 
 /// Why a file of rule tests cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CaseError {
-    /// It is not TOML, or not of this form; the message shows the line.
-    #[error("{path}: {message}")]
-    Form {
-        /// The file, as shown.
-        path: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// A case contradicts itself.
-    #[error("case {case:?}: {problem}")]
-    Case {
-        /// The case's name.
-        case: String,
-        /// What is wrong.
-        problem: String,
-    },
+#[error("{place}: {problem}")]
+pub struct CaseError {
+    /// The file, as shown, and the line.
+    pub place: String,
+    /// What was expected and what was got.
+    pub problem: String,
+}
+
+/// Where the parts of a file stand.
+#[derive(Deserialize)]
+struct Places {
+    #[serde(rename = "case", default)]
+    cases: Vec<toml::Spanned<CasePlaces>>,
+}
+
+#[derive(Deserialize)]
+struct CasePlaces {
+    #[serde(default)]
+    expect: Vec<toml::Spanned<serde::de::IgnoredAny>>,
 }
 
 impl CaseFile {
     /// Reads a file of rule tests.
     pub fn read(path: &str, text: &str) -> Result<Self, CaseError> {
-        let file: Self = toml::from_str(text).map_err(|error| {
-            let message = error.to_string();
-            CaseError::Form { path: path.to_owned(), message: message.trim_end().to_owned() }
-        })?;
-        for case in &file.cases {
+        let line = |at: usize| 1 + text.get(..at).unwrap_or_default().matches('\n').count();
+        let wrong = |error: toml::de::Error| {
+            let place = error.span().map_or_else(|| path.to_owned(), |span| format!("{path}:{}", line(span.start)));
+            CaseError { place, problem: error.message().trim_end().to_owned() }
+        };
+        let mut file: Self = toml::from_str(text).map_err(wrong)?;
+        let places: Places = toml::from_str(text).map_err(wrong)?;
+        for (case, place) in file.cases.iter_mut().zip(places.cases) {
+            case.place = format!("{path}:{}", line(place.span().start));
+            for (expected, place) in case.expectations.iter_mut().zip(place.into_inner().expect) {
+                expected.line = line(place.span().start);
+            }
             case.check()?;
         }
         Ok(file)
@@ -264,7 +288,7 @@ impl CaseFile {
 
 impl Case {
     fn check(&self) -> Result<(), CaseError> {
-        let fail = |problem: &str| Err(CaseError::Case { case: self.name.clone(), problem: problem.to_owned() });
+        let fail = |problem: &str| Err(self.wrong(problem.to_owned()));
         let Some(first) = self.items.first() else { return fail("it has no item") };
         if first.kind.is_none() {
             return fail("its first item has no kind");
@@ -281,9 +305,13 @@ impl Case {
         Ok(())
     }
 
+    fn wrong(&self, problem: String) -> CaseError {
+        CaseError { place: self.place.clone(), problem: format!("case {:?}: {problem}", self.name) }
+    }
+
     /// The item's history in a zone: when it was seen, and how it was then; in order of time.
     pub fn history(&self, zone: Tz) -> Result<Vec<(Instant, Item)>, CaseError> {
-        let fail = |problem: String| CaseError::Case { case: self.name.clone(), problem };
+        let fail = |problem: String| self.wrong(problem);
         let mut history: Vec<(Instant, Item)> = Vec::with_capacity(self.items.len());
         for snapshot in &self.items {
             let at = snapshot.at.instant(zone);
@@ -459,6 +487,13 @@ mod tests {
     }
 
     #[test]
+    fn the_parts_of_a_file_know_their_lines() {
+        let file = CaseFile::read("r.toml", CASE.trim_start()).expect("a file");
+        let case = &file.cases[0];
+        assert_eq!((case.place.as_str(), case.expectations[0].line), ("r.toml:2", 15));
+    }
+
+    #[test]
     fn what_is_wrong_with_a_file_is_said() {
         for (from, to, says) in [
             ("cards = []", "card = []", "unknown field `card`"),
@@ -474,6 +509,7 @@ mod tests {
                 .and_then(|file| file.cases[0].history(chrono_tz::Asia::Shanghai).map(|_| ()))
                 .expect_err(says);
             assert!(found.to_string().contains(says), "{found}");
+            assert!(found.to_string().starts_with("f:"), "{found}");
         }
     }
 }
