@@ -97,18 +97,25 @@ async fn insert(pool: &SqlitePool, items: &[ItemWrite]) -> Duration {
     let notices: Vec<_> = items.iter().flat_map(|i| &i.notices).map(|p| NoticeRow::from(&p.notice)).collect();
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.expect("a transaction");
     for batch in batches(&transitions) {
-        sqlx::query("INSERT INTO transitions SELECT value->>'card', value->>'number', value->>'source', value->>'item',
-            value->>'rule', value->>'name', value->>'episode', value->>'change', value->>'from_level', value->>'to_level',
-            value->>'at', value->>'noticed_at', value->>'reason', value->>'verdict', value->>'rule_version',
-            value->>'calendar_version', value->>'ladder' FROM json_each($1)")
-            .bind(batch).execute(&mut *tx).await.expect("an insert");
+        sqlx::query(
+            "WITH rows (v) AS MATERIALIZED (SELECT value FROM json_each($1))
+            INSERT INTO transitions SELECT v->>'card', v->>'number', v->>'source', v->>'item',
+            v->>'rule', v->>'name', v->>'episode', v->>'change', v->>'from_level', v->>'to_level',
+            v->>'at', v->>'noticed_at', v->>'reason', v->>'verdict', v->>'rule_version',
+            v->>'calendar_version', v->>'ladder' FROM rows",
+        )
+        .bind(batch)
+        .execute(&mut *tx)
+        .await
+        .expect("an insert");
     }
     for batch in batches(&notices) {
         sqlx::query(
-            "INSERT INTO notices SELECT value->>'key', value->>'kind', value->>'card', value->>'source',
-            value->>'item', value->>'episode', value->>'number', value->>'level', value->>'step', value->>'ordinal',
-            value->>'contact', value->>'channel', value->>'planned_at', value->>'state', value->>'hold',
-            value->>'delivery', value->>'body' FROM json_each($1)",
+            "WITH rows (v) AS MATERIALIZED (SELECT value FROM json_each($1))
+            INSERT INTO notices SELECT v->>'key', v->>'kind', v->>'card', v->>'source',
+            v->>'item', v->>'episode', v->>'number', v->>'level', v->>'step', v->>'ordinal',
+            v->>'contact', v->>'channel', v->>'planned_at', v->>'state', v->>'hold',
+            v->>'delivery', v->>'body' FROM rows",
         )
         .bind(batch)
         .execute(&mut *tx)

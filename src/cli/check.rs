@@ -93,7 +93,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
     let count = |weight| remarks.iter().filter(|remark| remark.weight == weight).count();
     match count(Weight::Problem) {
         0 => {
-            caller.say(&words::check::fine(caller.language, count(Weight::Warning)));
+            crate::cli::say(&words::check::fine(caller.language, count(Weight::Warning)));
             Ok(Exit::Fine)
         }
         problems => Err(Failure::no(words::problems(caller.language, problems))),

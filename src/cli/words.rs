@@ -19,13 +19,11 @@ use crate::core::sum::DayKind;
 use crate::core::window::Level;
 use crate::tell::language::Language::{self, Chinese, English};
 
-<<<<<<< HEAD
 pub mod check;
 
 pub mod evaluate;
-=======
+
 pub mod test;
->>>>>>> 906dd6c5f36a1010814957e2715e4abe7362e620
 
 /// The language for people, found before the arguments are read, since it also decides how their mistakes are told.
 pub fn language(environment: &Environment) -> Language {

@@ -127,14 +127,16 @@ fn cards(item: &ItemWrite) -> Vec<CardRow> {
     item.record.watches.iter().filter_map(|watch| CardRow::of_watch(key, watch)).chain(gone).collect()
 }
 
+// In this and the like below: without MATERIALIZED, SQLite writes a row out as JSON again for each of its columns.
 const PUT_ITEMS: &str = "
+    WITH rows (v) AS MATERIALIZED (SELECT value FROM json_each($1))
     INSERT INTO items (source, id, digest, judged_under, version, first_seen_at, seen_at, noticed_at, next_look_at,
                        missing_polls, title, unit, item, rulings, watches)
-    SELECT value->>'source', value->>'id', value->>'digest', value->>'judged_under', value->>'version',
-           value->>'first_seen_at', value->>'seen_at', value->>'noticed_at', value->>'next_look_at',
-           value->>'missing_polls', value->>'title', value->>'unit', value->>'item', value->>'rulings',
-           value->>'watches'
-    FROM json_each($1) WHERE true
+    SELECT v->>'source', v->>'id', v->>'digest', v->>'judged_under', v->>'version',
+           v->>'first_seen_at', v->>'seen_at', v->>'noticed_at', v->>'next_look_at',
+           v->>'missing_polls', v->>'title', v->>'unit', v->>'item', v->>'rulings',
+           v->>'watches'
+    FROM rows WHERE true
     ON CONFLICT (source, id) DO UPDATE SET
         digest = excluded.digest, judged_under = excluded.judged_under, version = excluded.version,
         first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at, noticed_at = excluded.noticed_at,
@@ -142,25 +144,28 @@ const PUT_ITEMS: &str = "
         unit = excluded.unit, item = excluded.item, rulings = excluded.rulings, watches = excluded.watches";
 
 const PUT_SNAPSHOTS: &str = "
+    WITH rows (v) AS MATERIALIZED (SELECT value FROM json_each($1))
     INSERT INTO snapshots (source, item, seen_at, digest, content)
-    SELECT value->>'source', value->>'item', value->>'seen_at', value->>'digest', value->>'content'
-    FROM json_each($1)";
+    SELECT v->>'source', v->>'item', v->>'seen_at', v->>'digest', v->>'content'
+    FROM rows";
 
 const PUT_TRANSITIONS: &str = "
+    WITH rows (v) AS MATERIALIZED (SELECT value FROM json_each($1))
     INSERT INTO transitions (card, number, source, item, rule, name, episode, change, from_level, to_level, at,
                              noticed_at, reason, verdict, rule_version, calendar_version, ladder)
-    SELECT value->>'card', value->>'number', value->>'source', value->>'item', value->>'rule', value->>'name',
-           value->>'episode', value->>'change', value->>'from_level', value->>'to_level', value->>'at',
-           value->>'noticed_at', value->>'reason', value->>'verdict', value->>'rule_version',
-           value->>'calendar_version', value->>'ladder'
-    FROM json_each($1)";
+    SELECT v->>'card', v->>'number', v->>'source', v->>'item', v->>'rule', v->>'name',
+           v->>'episode', v->>'change', v->>'from_level', v->>'to_level', v->>'at',
+           v->>'noticed_at', v->>'reason', v->>'verdict', v->>'rule_version',
+           v->>'calendar_version', v->>'ladder'
+    FROM rows";
 
 // Most watches did not change; their cards are not written again.
 const PUT_CARDS: &str = "
+    WITH rows (v) AS MATERIALIZED (SELECT value FROM json_each($1))
     INSERT INTO cards (card, source, item, rule, name, level, at, episode, number)
-    SELECT value->>'card', value->>'source', value->>'item', value->>'rule', value->>'name', value->>'level',
-           value->>'at', value->>'episode', value->>'number'
-    FROM json_each($1) WHERE true
+    SELECT v->>'card', v->>'source', v->>'item', v->>'rule', v->>'name', v->>'level',
+           v->>'at', v->>'episode', v->>'number'
+    FROM rows WHERE true
     ON CONFLICT (card) DO UPDATE SET name = excluded.name, level = excluded.level, at = excluded.at,
         episode = excluded.episode, number = excluded.number
     WHERE (cards.name, cards.level, cards.at, cards.episode, cards.number)
@@ -196,10 +201,11 @@ fn row(opening: &Opening) -> DeliveryRow {
 
 // A stored one is joined or, if it was cancelled, reopened: its fence goes on from where it was.
 const PUT_DELIVERIES: &str = "
+    WITH rows (v) AS MATERIALIZED (SELECT value FROM json_each($1))
     INSERT INTO deliveries (id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, fence)
-    SELECT value->>'id', value->>'contact', value->>'channel', value->>'state', value->>'not_before',
-           value->>'waits_for', value->>'opened_at', 0, value->>'rehearsal', 0
-    FROM json_each($1) WHERE true
+    SELECT v->>'id', v->>'contact', v->>'channel', v->>'state', v->>'not_before',
+           v->>'waits_for', v->>'opened_at', 0, v->>'rehearsal', 0
+    FROM rows WHERE true
     ON CONFLICT (id) DO UPDATE SET
         tries = CASE deliveries.state WHEN 'cancelled' THEN 0 ELSE deliveries.tries END,
         reason = CASE deliveries.state WHEN 'cancelled' THEN NULL ELSE deliveries.reason END,
@@ -207,12 +213,12 @@ const PUT_DELIVERIES: &str = "
         opened_at = excluded.opened_at, rehearsal = excluded.rehearsal, settled_at = NULL";
 
 const PUT_NOTICES: &str = r#"
+    WITH rows (v) AS MATERIALIZED (SELECT value FROM json_each($1))
     INSERT INTO notices ("key", kind, card, source, item, episode, number, level, step, ordinal, contact, channel,
                          planned_at, state, hold, delivery, change, body)
-    SELECT value->>'key', value->>'kind', value->>'card', value->>'source', value->>'item', value->>'episode',
-           value->>'number', value->>'level', value->>'step', value->>'ordinal', value->>'contact', value->>'channel',
-           value->>'planned_at', value->>'state', value->>'hold', value->>'delivery', value->>'change',
-           value->>'body'
-    FROM json_each($1) WHERE true
+    SELECT v->>'key', v->>'kind', v->>'card', v->>'source', v->>'item', v->>'episode',
+           v->>'number', v->>'level', v->>'step', v->>'ordinal', v->>'contact', v->>'channel',
+           v->>'planned_at', v->>'state', v->>'hold', v->>'delivery', v->>'change', v->>'body'
+    FROM rows WHERE true
     ON CONFLICT ("key") DO UPDATE SET planned_at = excluded.planned_at, state = excluded.state, hold = excluded.hold,
         delivery = excluded.delivery, change = excluded.change, body = excluded.body"#;
