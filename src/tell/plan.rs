@@ -135,6 +135,18 @@ pub fn plan_system(
     planned
 }
 
+/// Plans held notices again: the same notices, now with a place to go to. Quiet hours hold.
+pub fn plan_again(held: Vec<Notice>, office: &Office, joinable: &mut Joinable, now: Instant) -> Vec<Planned> {
+    let again = |mut notice: Notice| {
+        (notice.state, notice.hold, notice.planned_at) = (NoticeState::Planned, None, now);
+        let wait = if is_operator(&notice, office) { None } else { until_opening(office, now) };
+        let placement = joinable.place(&notice, wait, office.rehearsal, now);
+        notice.delivery = Some(placement.delivery);
+        Planned { notice, placement: Some(placement) }
+    };
+    held.into_iter().map(again).collect()
+}
+
 /// The contacts whom a plan could reach: those whose open deliveries matter.
 pub fn contacts(office: &Office) -> Vec<Arc<str>> {
     office.directory.all().iter().map(|c| c.id.clone()).collect()
@@ -258,11 +270,15 @@ fn quiet(
     office: &Office,
     now: Instant,
 ) -> Option<(Instant, Wait)> {
-    let is_operator = office.directory.get(&notice.contact).is_some_and(|c| c.holds(OPERATOR));
     let passes = transition.to == Some(Level::Red) && family(happening.rulings, transition) == Some(Family::Time);
-    if is_operator || passes {
-        return None;
-    }
+    if passes || is_operator(notice, office) { None } else { until_opening(office, now) }
+}
+
+fn is_operator(notice: &Notice, office: &Office) -> bool {
+    office.directory.get(&notice.contact).is_some_and(|contact| contact.holds(OPERATOR))
+}
+
+fn until_opening(office: &Office, now: Instant) -> Option<(Instant, Wait)> {
     let opening = office.quiet.opening(now.timestamp()).ok().and_then(|at| Instant::from_timestamp(at, 0))?;
     // Within the second of an opening there is nothing to wait for.
     (opening > now).then_some((opening, Wait::QuietHours))

@@ -37,6 +37,25 @@ pub async fn open(path: &Path) -> Result<SqliteStore> {
     Ok(SqliteStore { writer, readers, _lock: Some(lock) })
 }
 
+/// Opens a store that exists, beside the process that owns it: without its lock, and without touching its schema.
+pub async fn visit(path: &Path) -> Result<SqliteStore> {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY_TIMEOUT);
+    let writer = options.clone().foreign_keys(true).synchronous(SqliteSynchronous::Full);
+    let writer = pool(1).connect_with(writer).await.map_err(|error| named(path, error.into()))?;
+    let readers = pool(1).connect_with(options.pragma("query_only", "ON")).await?;
+    let known: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(&readers)
+        .await
+        .map_err(|error| named(path, error.into()))?;
+    let wanted = SCHEMA.iter().map(|migration| migration.version).max();
+    if known != wanted {
+        let text =
+            format!("its schema is {known:?} and this duban's is {wanted:?}; start the daemon of one version once");
+        return Err(named(path, StoreError::Unreadable(text)));
+    }
+    Ok(SqliteStore { writer, readers, _lock: None })
+}
+
 pub async fn open_in_memory() -> Result<SqliteStore> {
     let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
     let writer = pool(1).connect_with(options).await?;
