@@ -45,7 +45,7 @@ pub fn state(kind: NoticeKind, card: &CardFacts, voice: Voice) -> String {
         !matches!(card.reason, Reason::Found { .. } | Reason::StartMissing { .. } | Reason::PausedTooLong { .. });
     match clock.filter(|_| is_clock) {
         Some(clock) => match clock.remaining {
-            Some(left) => voice.remaining(left, clock.limit.parse::<Limit>().ok().map(Limit::unit)),
+            Some(left) => voice.remaining(left, clock.limit.parse::<Limit>().ok().map(Limit::unit), card.level),
             None => match card.level {
                 Level::Yellow => voice.say("即将到期", "about to fall due").to_owned(),
                 Level::Red => voice.say("已超时", "overdue").to_owned(),

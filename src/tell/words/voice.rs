@@ -7,6 +7,7 @@ use super::super::language::Language;
 use super::super::time_words::{amount, day_ended_by, limit};
 use crate::core::Instant;
 use crate::core::limit::{Limit, Unit};
+use crate::core::window::Level;
 
 /// In which language, on whose clock and in which year something is said.
 #[derive(Debug, Clone, Copy)]
@@ -61,9 +62,10 @@ impl Voice {
         written.parse::<Limit>().map_or_else(|_| written.to_owned(), |parsed| limit(parsed, self.language))
     }
 
-    /// What remains, in hundredths of a unit, rounded down: `还剩1.5个工作日`, `已超1个工作日`.
-    pub fn remaining(self, hundredths: i64, unit: Option<Unit>) -> String {
-        let is_over = hundredths < 0;
+    /// What remains on a card of a level, in hundredths of a unit, rounded down: `还剩1.5个工作日`, `已超1个工作日`. Of a
+    /// red card nothing remains, also at the very instant at which it is due.
+    pub fn remaining(self, hundredths: i64, unit: Option<Unit>, level: Level) -> String {
+        let is_over = hundredths < 0 || (hundredths == 0 && level == Level::Red);
         let size = hundredths.unsigned_abs();
         match (unit.and_then(|unit| self.size(size, unit)), is_over) {
             (Some(size), true) => format!("{}{size}", self.say("已超", "overdue by ")),
@@ -76,6 +78,9 @@ impl Voice {
     /// `None` where rounding down leaves nothing.
     fn size(self, hundredths: u64, unit: Unit) -> Option<String> {
         let (hundredths, unit) = match unit {
+            // People say minutes below two hours, and hours above.
+            Unit::Hour if hundredths < 200 => (hundredths * 60, Unit::Minute),
+            Unit::WorkingHour if hundredths < 200 => (hundredths * 60, Unit::WorkingMinute),
             Unit::Minute if hundredths >= 12_000 => (hundredths / 60, Unit::Hour),
             Unit::WorkingMinute if hundredths >= 12_000 => (hundredths / 60, Unit::WorkingHour),
             unit => (hundredths, unit),
@@ -138,9 +143,13 @@ mod tests {
             (-18_000, Some(Unit::Minute), "已超3小时", "overdue by 3 hours"),
             (-250, Some(Unit::WorkingHour), "已超2.5个工作小时", "overdue by 2.5 working hours"),
             (-250, None, "已超时", "overdue"),
+            (50, Some(Unit::Hour), "还剩30分钟", "30 minutes left"),
         ] {
-            assert_eq!(voices(None).map(|voice| voice.remaining(hundredths, unit)), [chinese, english], "{hundredths}");
+            let words = voices(None).map(|voice| voice.remaining(hundredths, unit, Level::Yellow));
+            assert_eq!(words, [chinese, english], "{hundredths}");
         }
+        let at_due = voices(None).map(|voice| voice.remaining(0, Some(Unit::Hour), Level::Red));
+        assert_eq!(at_due, ["已超时", "overdue"]);
         assert_eq!(voices(None).map(|voice| voice.limit("10wd")), ["10个工作日", "10 working days"]);
         assert_eq!(voices(None)[0].limit("一会儿"), "一会儿");
     }
