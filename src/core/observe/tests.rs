@@ -471,9 +471,9 @@ fn the_next_look_is_exact() {
     story.seen("03-17 09:00", extended("5wd", "03-18 10:00"), &[]);
     assert_eq!(story.next_look_at, Some(at("03-18 10:00")));
     story.look("03-18 10:00", &["clear green 03-18 10:00 #1"]);
-    assert_eq!(story.next_look_at, Some(at("03-20 09:00")));
-    story.seen("03-18 11:00", paused("03-19 09:00", Some("03-19 15:00")), &[]);
     assert_eq!(story.next_look_at, Some(at("03-19 09:00")));
+    story.seen("03-18 11:00", paused("03-18 16:00", Some("03-19 08:00")), &[]);
+    assert_eq!(story.next_look_at, Some(at("03-18 16:00")));
 }
 
 /// What a poll brings in a random history: minutes after the start, on a grid of ten minutes.
@@ -486,7 +486,7 @@ struct News {
     approved: Option<i64>,
 }
 
-const HORIZON: i64 = 4 * 144;
+const HORIZON: i64 = 3 * 144;
 
 fn news() -> impl Strategy<Value = News> {
     let grid = 0..HORIZON;
@@ -526,7 +526,7 @@ impl News {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     /// Sleeping until the next look misses nothing that looking every minute finds.
     #[test]
@@ -554,7 +554,7 @@ proptest! {
         let (mut minute, end) = (tick(0), tick(HORIZON));
         let mut ahead = history.iter().peekable();
         while minute <= end {
-            let mut is_worth_it = lazy.next_look_at.is_none_or(|next| next <= minute) && minute == tick(0);
+            let mut is_worth_it = minute == tick(0);
             while let Some(news) = ahead.next_if(|news| tick(news.at) <= minute) {
                 news.enter(&mut lazy.rulings[0].windows[0]);
                 news.enter(&mut eager.rulings[0].windows[0]);
