@@ -7,7 +7,6 @@ use super::super::language::Language;
 use super::super::time_words::{amount, day_ended_by, limit};
 use crate::core::Instant;
 use crate::core::limit::{Limit, Unit};
-use crate::core::window::Level;
 
 /// In which language, on whose clock and in which year something is said.
 #[derive(Debug, Clone, Copy)]
@@ -62,10 +61,9 @@ impl Voice {
         written.parse::<Limit>().map_or_else(|_| written.to_owned(), |parsed| limit(parsed, self.language))
     }
 
-    /// What remains on a card of a level, in hundredths of a unit, rounded down: `还剩1.5个工作日`, `已超1个工作日`. Of a
-    /// red card nothing remains, also at the very instant at which it is due.
-    pub fn remaining(self, hundredths: i64, unit: Option<Unit>, level: Level) -> String {
-        let is_over = hundredths < 0 || (hundredths == 0 && level == Level::Red);
+    /// What remains, in hundredths of a unit, rounded down: `还剩1.5个工作日`, `已超1个工作日`.
+    pub fn remaining(self, hundredths: i64, unit: Option<Unit>) -> String {
+        let is_over = hundredths < 0;
         let size = hundredths.unsigned_abs();
         match (unit.and_then(|unit| self.size(size, unit)), is_over) {
             (Some(size), true) => format!("{}{size}", self.say("已超", "overdue by ")),
@@ -145,11 +143,9 @@ mod tests {
             (-250, None, "已超时", "overdue"),
             (50, Some(Unit::Hour), "还剩30分钟", "30 minutes left"),
         ] {
-            let words = voices(None).map(|voice| voice.remaining(hundredths, unit, Level::Yellow));
+            let words = voices(None).map(|voice| voice.remaining(hundredths, unit));
             assert_eq!(words, [chinese, english], "{hundredths}");
         }
-        let at_due = voices(None).map(|voice| voice.remaining(0, Some(Unit::Hour), Level::Red));
-        assert_eq!(at_due, ["已超时", "overdue"]);
         assert_eq!(voices(None).map(|voice| voice.limit("10wd")), ["10个工作日", "10 working days"]);
         assert_eq!(voices(None)[0].limit("一会儿"), "一会儿");
     }
