@@ -56,7 +56,7 @@ fn tell(
         writeln!(out, "{:indent$}{}  {}", "", words::label(label, language), plain(text))
     };
     line(0, Label::Delivery, &format!("{id}  {contact} {channel}  {state}"))?;
-    line(2, Label::From, &instant(delivery.opened_at))?;
+    line(2, Label::Opened, &instant(delivery.opened_at))?;
     if let Some(reason) = &delivery.reason {
         line(
             2,

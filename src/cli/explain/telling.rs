@@ -87,6 +87,7 @@ impl Teller<'_> {
         for (name, value) in item.fields.iter() {
             let text = match value.as_instant() {
                 Some(at) => self.instant(at),
+                None if value.is_missing() => self.label(Label::Missing).to_owned(),
                 None => shown(&serde_json::to_value(value).unwrap_or_default()),
             };
             writeln!(self.out, "    {} = {}", plain(name), plain(&text))?;
@@ -137,7 +138,7 @@ impl Teller<'_> {
     fn window(&mut self, account: &WindowAccount) -> io::Result<()> {
         let WindowAccount { window, calendar, reading } = account;
         let limit = time_words::limit(window.limit, self.language);
-        self.line(2, Label::Window, &format!("{}  {}（{limit}）  {calendar}", window.name, window.limit))?;
+        self.line(2, Label::Window, &format!("{}  {}  {limit}  {calendar}", window.name, window.limit))?;
         let (reading, sum) = match reading {
             Ok(read) => read,
             Err(problem) => return self.line(4, Label::Problem, &problem.to_string()),

@@ -24,8 +24,10 @@ pub enum Label {
     Finding,
     /// A card.
     Card,
-    /// Where a clock starts.
-    From,
+    /// A field without a value.
+    Missing,
+    /// When a delivery was opened.
+    Opened,
     /// When it was done.
     Done,
     /// When it falls due.
@@ -68,7 +70,8 @@ pub const fn label(label: Label, language: Language) -> &'static str {
         Label::Window => language.pick("窗口", "window"),
         Label::Finding => language.pick("研判", "finding"),
         Label::Card => language.pick("红黄牌", "card"),
-        Label::From => language.pick("起点", "start"),
+        Label::Missing => language.pick("（无）", "(none)"),
+        Label::Opened => language.pick("建立", "opened"),
         Label::Done => language.pick("办结", "done"),
         Label::Due => language.pick("到期", "due"),
         Label::Yellow => language.pick("黄牌", "yellow"),
