@@ -3,7 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod kills;
 mod mail;
+mod signals;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
