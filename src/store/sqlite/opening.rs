@@ -19,6 +19,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many reads go on beside the writer.
 const READERS: u32 = 4;
 
+/// Pages kept in memory, in KiB with a minus: a turn's pages should not be written out before it commits.
+const WRITER_CACHE: &str = "-65536";
+const READER_CACHE: &str = "-8192";
+
 pub async fn open(path: &Path) -> Result<SqliteStore> {
     check_folder(path)?;
     let lock = lock(path)?;
@@ -29,11 +33,14 @@ pub async fn open(path: &Path) -> Result<SqliteStore> {
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", WRITER_CACHE)
+        .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864");
     let writer = pool(1).connect_with(writer).await.map_err(|error| named(path, error.into()))?;
     check(&writer).await.map_err(|error| named(path, error))?;
     SCHEMA.run(&writer).await.map_err(|error| named(path, error.into()))?;
-    let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await?;
+    let readers =
+        pool(READERS).connect_with(options.pragma("query_only", "ON").pragma("cache_size", READER_CACHE)).await?;
     Ok(SqliteStore { writer, readers, _lock: Some(lock) })
 }
 
