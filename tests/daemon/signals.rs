@@ -67,8 +67,7 @@ fn a_reload_puts_a_changed_rule_in_force_and_a_broken_one_is_refused() {
 
     site.put("rules/visit.rhai", BROKEN);
     daemon.signal("HUP");
-    daemon.says_within(20, "reload refused, what runs goes on: rules/visit.rhai: ");
-    daemon.says_within(1, "rules/visit.rhai:2:");
+    daemon.says_within(20, "reload refused, what runs goes on: rules/visit.rhai:2:");
     daemon.polls_again(2);
     turns_red(&["T1", "T2"]);
 
@@ -105,7 +104,7 @@ fn a_start_with_a_broken_rule_runs_by_the_last_good_one_and_says_so() {
     let port = free_port();
     site.configure_rules("visit", "", &format!("[web]\nlisten = \"127.0.0.1:{port}\"\n"));
     let daemon = Daemon::start(&site);
-    daemon.says_within(20, "the last good one runs: rules/visit.rhai: ");
+    daemon.says_within(20, "the last good one runs: rules/visit.rhai:2:");
     daemon.polls_again(1);
     site.tickets(&[Ticket::due_at("T1", ahead(0)), Ticket::due_at("T2", ahead(-60))]);
     let memory = Memory::of(&site);
