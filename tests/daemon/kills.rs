@@ -64,7 +64,7 @@ fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sen
     let _alone = machine();
     let (kills, count) = if is_long() { (200, 4_000) } else { (20, 300) };
     let (sink, site) = (Sink::start(PAUSE), Site::new());
-    site.configure("", &format!("{LIVE}{}", plain_mail_to(sink.port)));
+    site.configure(&format!("{LIVE}{}", plain_mail_to(sink.port)));
     let ids = || (0..count).map(|n| format!("h{n:04}"));
     site.contacts(ids());
     // One handler for each ticket, so that each card has a message of its own. The later half is not in the first table.

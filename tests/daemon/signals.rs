@@ -24,7 +24,7 @@ const BROKEN: &str = "fn windows(item) {\n    [window(\"on_site\", \"2h\", #{ fr
 fn site() -> Site {
     let site = Site::new();
     site.put("rules/visit.rhai", &visit(2));
-    site.configure_rules("visit", "", "");
+    site.configure_rule("visit", "");
     site
 }
 
@@ -33,7 +33,7 @@ const RED: &str = "SELECT item FROM cards WHERE level = 'red' ORDER BY item";
 #[test]
 fn a_stop_finishes_what_is_being_sent() {
     let (sink, site) = (Sink::start(Duration::from_millis(400)), Site::new());
-    site.configure("", &format!("{LIVE}{}", plain_mail_to(sink.port)));
+    site.configure(&format!("{LIVE}{}", plain_mail_to(sink.port)));
     let ids = || (0..20).map(|n| format!("h{n}"));
     site.contacts(ids());
     let due_at = ahead(4);
@@ -96,13 +96,13 @@ fn a_broken_configuration_is_refused_at_a_reload_too() {
 fn a_start_with_a_broken_rule_runs_by_the_last_good_one_and_says_so() {
     let site = site();
     let web = || format!("[web]\nlisten = \"127.0.0.1:{}\"\n", free_port());
-    site.configure_rules("visit", "", &web());
+    site.configure_rule("visit", &web());
     site.tickets(&[Ticket::due_at("T1", ahead(0))]);
     assert_eq!(Daemon::polled(&site).stop(), 0);
 
     site.put("rules/visit.rhai", BROKEN);
     let port = free_port();
-    site.configure_rules("visit", "", &format!("[web]\nlisten = \"127.0.0.1:{port}\"\n"));
+    site.configure_rule("visit", &format!("[web]\nlisten = \"127.0.0.1:{port}\"\n"));
     let daemon = Daemon::start(&site);
     daemon.says_within(20, "the last good one runs: rules/visit.rhai:2:");
     daemon.polls_again(1);
