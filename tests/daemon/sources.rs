@@ -10,10 +10,10 @@ use crate::support::site::{Site, Ticket};
 
 const RED: &str = "SELECT item FROM cards WHERE level = 'red' ORDER BY item";
 
-/// The operators' mails of a site in rehearsal whose subject contains a text.
+/// The mails of a site in rehearsal that contain a text.
 fn told(site: &Site, text: &str) -> Vec<Letter> {
     let mut letters = site.mails("rehearsal");
-    letters.retain(|letter| letter.get("Subject").is_some_and(|subject| subject.contains(text)));
+    letters.retain(|letter| letter.parts[0].body.contains(text));
     letters
 }
 
