@@ -3,7 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod board;
+mod kills;
 mod mail;
+mod readiness;
+mod signals;
+mod sources;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
