@@ -4,14 +4,14 @@
 //! **Invariant:** thinking holds no transaction, and a transaction waits for nothing but the disk. A turn commits only
 //! under the playbook that it was planned with. One bad item or rule spoils nothing else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::core::Instant;
 use crate::core::card::{CardId, Transition};
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
-use crate::core::notice::{Body, Notice, NoticeKind, Planned};
+use crate::core::notice::{Body, Hold, Notice, NoticeKind, Planned};
 use crate::core::observe::{Problem, Subject, earliest, observe};
 use crate::core::reason::Cause;
 use crate::core::window::{Level, Ruling};
@@ -19,10 +19,13 @@ use crate::playbook::Playbook;
 use crate::rules::error::RuleError;
 use crate::rules::version::Recheck;
 use crate::store::{ItemRecord, ItemWrite, Result, Store, Turn};
-use crate::tell::plan::{Happening, Joinable, contacts, plan, plan_system};
+use crate::tell::plan::{Happening, Joinable, contacts, plan, plan_again, plan_system};
 
 /// Items in one turn.
 pub const BATCH: usize = 500;
+
+/// Held notices that are looked at for one release.
+const HELD: usize = 100_000;
 
 /// How often a turn whose guards were lost is tried with what stands now.
 const TRIES: usize = 5;
@@ -215,6 +218,29 @@ impl Pipeline {
         self.store.commit(&Turn { playbook: None, items: Vec::new(), notices }).await.map(|_| ())
     }
 
+    /// What a baseline holds back and is still so, by contact.
+    pub async fn held(&self) -> Result<Vec<Notice>> {
+        let held = self.store.held_notices(&Hold::Baseline, HELD).await?;
+        let items: HashSet<ItemKey> = held.iter().filter_map(|n| n.item.clone()).collect();
+        let mut open: HashMap<CardId, (u32, Option<Level>)> = HashMap::new();
+        for keys in items.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+            for record in self.store.load(keys).await? {
+                open.extend(record.watches.iter().map(|w| (w.card, (w.episode, w.level))));
+            }
+        }
+        let still = |n: &Notice| n.card.and_then(|card| open.get(&card)) == Some(&(n.episode, n.level));
+        Ok(held.into_iter().filter(still).collect())
+    }
+
+    /// Releases what a baseline held back.
+    pub async fn release(&self, playbook: &Playbook, held: Vec<Notice>, now: Instant) -> Result<usize> {
+        let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
+        let notices = plan_again(held, &playbook.office, &mut joinable, now);
+        let count = notices.len();
+        self.store.commit(&Turn { playbook: None, items: Vec::new(), notices }).await?;
+        Ok(count)
+    }
+
     /// Looks at everything that is worth looking at by `now`.
     pub async fn recheck(&self, playbook: &Arc<Playbook>, now: Instant) -> Result<Done> {
         let mut all = Done::default();
@@ -381,12 +407,4 @@ fn next_recheck(playbook: &Playbook, rulings: &[Ruling], now: Instant) -> Option
     };
     let rechecks = rulings.iter().filter_map(|ruling| recheck_of(playbook, &ruling.rule));
     rechecks.filter_map(|recheck| next(recheck).ok()).filter_map(|at| Instant::from_timestamp(at, 0)).min()
-}
-
-/// The level of a card in words that programs read.
-pub const fn level_word(level: Option<Level>) -> &'static str {
-    match level {
-        None => "",
-        Some(level) => level.word(),
-    }
 }

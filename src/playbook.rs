@@ -233,6 +233,7 @@ impl Playbook {
                 calendars,
                 yellow: settings.windows.yellow,
                 pause_limit: Some(settings.windows.pause_limit),
+                rules: rulebook.rules().map(|info| info.name).collect(),
             },
             rules: rulebook.rules().map(|info| (info.name.clone(), info)).collect(),
             rulebook,

@@ -1,12 +1,22 @@
 //! `duban deliveries`: what was sent, what waits, what failed, and what to do about it.
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::Subcommand;
+use serde_json::{Value, json};
 
-use super::Caller;
 use super::exit::{Exit, Failure};
-use super::table::Format;
+use super::run::runtime;
+use super::table::{Format, Table, write_json};
+use super::words::deliveries as words;
+use super::{Caller, site::wrong};
+use crate::core::delivery::DeliveryState;
+use crate::core::notice::Notice;
+use crate::pipeline::Pipeline;
+use crate::store::{DeliveryFilter, DeliveryRecord, Store};
+use crate::tell::time_words;
 
 /// What can be done with deliveries.
 #[derive(Subcommand)]
@@ -53,6 +63,171 @@ pub enum Command {
 }
 
 /// Runs the command.
-pub fn run(_command: &Command, _caller: &Caller<'_>, _out: &mut dyn Write) -> Result<Exit, Failure> {
-    Err(Failure::internal("being built"))
+pub fn run(command: &Command, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
+    runtime()?.block_on(async {
+        let desk = Desk { caller, store: caller.visit_store().await? };
+        match command {
+            Command::List { state, contact, limit, format } => {
+                desk.list(state.as_deref(), contact.clone(), *limit, *format, out).await
+            }
+            Command::Show { id, format } => desk.show(id, *format, out).await,
+            Command::Retry { id } => desk.retry(id).await,
+            Command::Cancel { id } => desk.cancel(id).await,
+            Command::Release { yes } => desk.release(*yes, out).await,
+        }
+    })
+}
+
+struct Desk<'a> {
+    caller: &'a Caller<'a>,
+    store: Arc<dyn Store>,
+}
+
+impl Desk<'_> {
+    async fn list(
+        &self,
+        state: Option<&str>,
+        contact: Option<String>,
+        limit: usize,
+        format: Format,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        let known = |word: &str| {
+            DeliveryState::from_word(word).ok_or_else(|| Failure::usage(words::no_state(self.caller.language, word)))
+        };
+        let state = state.map(known).transpose()?;
+        let found = self.store.deliveries(&DeliveryFilter { state, contact, limit }).await;
+        let found = found.map_err(|e| self.failed(&e))?;
+        let columns = ["id", "state", "contact", "channel", "opened_at", "not_before", "tries", "reason"];
+        let mut table = Table::new(&columns);
+        let zone = self.caller.site()?.playbook_alone().map_err(|p| wrong(&p))?.calendar().zone();
+        for delivery in found {
+            let instant = |at| match format {
+                Format::Table => json!(time_words::instant(at, zone)),
+                _ => json!(at),
+            };
+            let id = delivery.id.to_string();
+            table.add(vec![
+                json!(if format == Format::Table { &id[..12] } else { &*id }),
+                json!(if format == Format::Table {
+                    words::state(delivery.state, self.caller.language)
+                } else {
+                    delivery.state.word()
+                }),
+                json!(delivery.contact),
+                json!(delivery.channel),
+                instant(delivery.opened_at),
+                instant(delivery.not_before),
+                json!(delivery.tries),
+                json!(delivery.reason.unwrap_or_default()),
+            ]);
+        }
+        table.write(format, &words::titles(self.caller.language), out)?;
+        Ok(Exit::Fine)
+    }
+
+    async fn show(&self, id: &str, format: Format, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let (delivery, notices) = self.find(id).await?;
+        let attempts = self.store.attempts(delivery.id).await.map_err(|e| self.failed(&e))?;
+        let all = json!({ "delivery": delivery, "attempts": attempts, "notices": notices });
+        match format {
+            Format::Table => write_lines(&all, "", out)?,
+            _ => write_json(&all, out)?,
+        }
+        Ok(Exit::Fine)
+    }
+
+    async fn retry(&self, id: &str) -> Result<Exit, Failure> {
+        let (delivery, _) = self.find(id).await?;
+        let done = self.store.retry_delivery(delivery.id, self.caller.clock.now()).await;
+        let language = self.caller.language;
+        self.said(done.map_err(|e| self.failed(&e))?, words::retried(language), words::not_retried(language))
+    }
+
+    async fn cancel(&self, id: &str) -> Result<Exit, Failure> {
+        let (delivery, _) = self.find(id).await?;
+        let done = self.store.cancel_delivery(delivery.id, self.caller.clock.now()).await;
+        let language = self.caller.language;
+        self.said(done.map_err(|e| self.failed(&e))?, words::cancelled(language), words::not_cancelled(language))
+    }
+
+    /// Shows what each person would get; with `yes`, lets it go.
+    async fn release(&self, yes: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let playbook = self.caller.site()?.playbook_alone().map_err(|problems| wrong(&problems))?;
+        let pipeline = Pipeline::new(self.store.clone());
+        let held = pipeline.held().await.map_err(|e| self.failed(&e))?;
+        let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for notice in &held {
+            *counts.entry((notice.contact.to_string(), notice.channel.to_string())).or_default() += 1;
+        }
+        let mut table = Table::new(&["contact", "channel", "notices"]);
+        counts.into_iter().for_each(|((contact, channel), count)| {
+            table.add(vec![json!(contact), json!(channel), json!(count)]);
+        });
+        table.write(Format::Table, &words::release_titles(self.caller.language), out)?;
+        if yes {
+            let released = pipeline.release(&playbook, held, self.caller.clock.now()).await;
+            let released = released.map_err(|e| self.failed(&e))?;
+            super::say(&words::released(self.caller.language, released));
+        } else {
+            super::say(words::would_release(self.caller.language));
+        }
+        Ok(Exit::Fine)
+    }
+
+    /// The one delivery whose id begins so.
+    async fn find(&self, id: &str) -> Result<(DeliveryRecord, Vec<Notice>), Failure> {
+        let mut found = self.store.delivery(id).await.map_err(|e| self.failed(&e))?;
+        match (found.pop(), found.is_empty()) {
+            (Some(one), true) => Ok(one),
+            (None, _) => Err(Failure::no(words::none(self.caller.language, id))),
+            (Some(_), false) => Err(Failure::usage(words::several(self.caller.language, id))),
+        }
+    }
+
+    fn said(&self, done: bool, yes: &str, no: &str) -> Result<Exit, Failure> {
+        if !done {
+            return Err(Failure::no(no));
+        }
+        super::say(yes);
+        Ok(Exit::Fine)
+    }
+
+    fn failed(&self, error: &crate::store::StoreError) -> Failure {
+        self.caller.store_failed("store", error)
+    }
+}
+
+/// A nested value as indented lines.
+fn write_lines(value: &Value, indent: &str, out: &mut dyn Write) -> Result<(), Failure> {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map.iter().filter(|(_, value)| !value.is_null()) {
+                if value.is_object() || value.as_array().is_some_and(|list| !list.is_empty()) {
+                    writeln!(out, "{indent}{name}:")?;
+                    write_lines(value, &format!("{indent}  "), out)?;
+                } else {
+                    writeln!(out, "{indent}{name}: {}", plain(value))?;
+                }
+            }
+        }
+        Value::Array(list) => {
+            for value in list {
+                if value.is_object() || value.is_array() {
+                    writeln!(out, "{indent}-")?;
+                    write_lines(value, &format!("{indent}  "), out)?;
+                } else {
+                    writeln!(out, "{indent}- {}", plain(value))?;
+                }
+            }
+        }
+        other => writeln!(out, "{indent}{}", plain(other))?,
+    }
+    Ok(())
+}
+
+/// A scalar on one line, whoever wrote it.
+fn plain(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

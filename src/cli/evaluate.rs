@@ -128,7 +128,9 @@ impl Evaluation<'_, '_> {
             |chunk| fetched.map(chunk).rejected,
             |rejections| {
                 rejected += rejections.len() as u64;
-                rejections.iter().for_each(|rejection| crate::cli::say(&rejection.to_string()));
+                for rejection in &rejections {
+                    crate::cli::say(&rejection.to_string());
+                }
                 Ok(())
             },
         );

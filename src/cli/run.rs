@@ -85,6 +85,14 @@ impl Caller<'_> {
         Ok(Arc::new(store))
     }
 
+    /// Opens the configured store beside the daemon that may be running.
+    pub(super) async fn visit_store(&self) -> Result<Arc<dyn Store>, Failure> {
+        let path = self.site()?.store_path(&|name| self.environment.get(name).map(str::to_owned));
+        let store = SqliteStore::visit(&path).await;
+        let store = store.map_err(|e| self.store_failed(&path.display().to_string(), &e))?;
+        Ok(Arc::new(store))
+    }
+
     /// What a store's trouble means for a command.
     pub(super) fn store_failed(&self, place: &str, error: &StoreError) -> Failure {
         Failure::internal(words::about(self.language, place, &error.to_string()))

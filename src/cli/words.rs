@@ -7,6 +7,8 @@
 use std::io;
 use std::path::Path;
 
+pub mod deliveries;
+
 pub mod demo;
 
 use chrono::NaiveDate;

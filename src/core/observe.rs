@@ -5,8 +5,10 @@
 //! seen late is one transition to the level now, at that level's own instant.
 //!
 //! A card that closes is **cleared** if what closed it lies at or after the card's instant, and **revoked** if, by what is
-//! now known about the past, it would not have stood at its instant.
+//! now known about the past, it would not have stood: neither at the instant at which it was raised, nor at the one at
+//! which it should have been.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Instant;
@@ -14,7 +16,7 @@ use super::calendar::{Beyond, Calendar, Calendars};
 use super::card::{CardId, Change, Stop, Transition, Watch};
 use super::course::Course;
 use super::digest::Digest;
-use super::item::ItemKey;
+use super::item::{ItemKey, Pause};
 use super::limit::{Limit, YellowDefault};
 use super::reading::{Reading, State, instant, read};
 use super::reason::{Cause, Reason};
@@ -29,6 +31,8 @@ pub struct Clockwork {
     pub yellow: YellowDefault,
     /// How long a pause may last before operators are told.
     pub pause_limit: Option<Limit>,
+    /// The rules in force; what any other one said is withdrawn, since the rule was removed.
+    pub rules: BTreeSet<Arc<str>>,
 }
 
 /// One item as it stands before a look.
@@ -46,7 +50,7 @@ pub struct Subject<'a> {
     pub rulings: &'a [Ruling],
     /// What is remembered.
     pub watches: &'a [Watch],
-    /// Why something that is remembered may not be named any more.
+    /// Why a rule in force may no longer name what is remembered.
     pub cause: Cause,
 }
 
@@ -90,7 +94,7 @@ struct Claim<'a> {
     rule: &'a Arc<str>,
     version: Digest,
     name: Arc<str>,
-    was: Option<&'a Arc<str>>,
+    was: Option<Arc<str>>,
     ladder: Option<Arc<str>>,
     calendar_version: Digest,
     level: Option<(Level, Instant, Reason)>,
@@ -109,8 +113,13 @@ enum Origin<'a> {
     /// A start that was missing, now known or not.
     Start {
         from: Option<Instant>,
+        done: Option<Instant>,
+        /// When it will have been missing for too long.
+        due_at: Option<Instant>,
     },
-    Pause,
+    Pause {
+        done: Option<Instant>,
+    },
     Finding,
 }
 
@@ -155,10 +164,13 @@ impl<'a> Look<'a> {
 
     /// Leaves what is remembered about a window as it is.
     fn keep(&mut self, ruling: &Ruling, window: &Window, kept: &mut [bool]) {
+        let names = [Some(&window.name), window.was.as_ref()];
         for (watch, kept) in self.subject.watches.iter().zip(kept) {
-            let belongs =
-                watch.name.strip_prefix(&*window.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-            if watch.rule == ruling.rule && belongs {
+            let is_of = |name: &Arc<str>| {
+                let rest = watch.name.strip_prefix(&**name);
+                rest.is_some_and(|rest| ["", START, PAUSE].contains(&rest))
+            };
+            if watch.rule == ruling.rule && !*kept && names.into_iter().flatten().any(is_of) {
                 *kept = true;
                 self.found.watches.push(watch.clone());
             }
@@ -171,11 +183,11 @@ impl<'a> Look<'a> {
         let calendar = calendar.ok_or_else(|| ProblemKind::NoCalendar(name.unwrap_or_default().into()))?;
         let reading = read(window, calendar, &self.clockwork.yellow, self.now)?;
         let mut claims = Vec::with_capacity(1);
-        let base = |name: Arc<str>, source| Claim {
+        let base = |suffix: &str, source| Claim {
             rule: &ruling.rule,
             version: ruling.version,
-            name,
-            was: window.was.as_ref(),
+            name: joined(&window.name, suffix),
+            was: window.was.as_ref().map(|was| joined(was, suffix)),
             ladder: window.ladder.clone(),
             calendar_version: calendar.version(),
             level: None,
@@ -183,33 +195,30 @@ impl<'a> Look<'a> {
             next_look_at: None,
             source,
         };
+        let passes = |limit, since: Instant| -> Result<Option<Instant>, Beyond> {
+            Ok(Course::new(calendar, limit, 0, since.timestamp(), &[])?.due()?.map(instant))
+        };
         if let Some(waits) = window.waits {
-            let mut claim = base(format!("{}.start", window.name).into(), Origin::Start { from: window.from });
-            if window.from.is_none() && window.done.is_none() {
-                let since = self.subject.first_seen_at;
-                let due = Course::new(calendar, waits, 0, since.timestamp(), &[])?.due()?.map(instant);
-                self.after(&mut claim, due, Reason::StartMissing { since });
-            }
-            claim.was = None;
+            let since = self.subject.first_seen_at;
+            let is_missing = window.from.is_none() && window.done.is_none();
+            let due_at = if is_missing { passes(waits, since)? } else { None };
+            let mut claim = base(START, Origin::Start { from: window.from, done: window.done, due_at });
+            self.after(&mut claim, due_at, Reason::StartMissing { since });
             claims.push(claim);
         }
         if let (false, Some(limit)) = (window.pauses.is_empty(), self.clockwork.pause_limit) {
-            let mut claim = base(format!("{}.pause", window.name).into(), Origin::Pause);
+            let mut claim = base(PAUSE, Origin::Pause { done: reading.stopped_at });
             claim.ladder = Some("operators".into());
-            let open = window.pauses.iter().filter(|p| p.to.is_none() && p.from <= self.now).map(|p| p.from).min();
-            if let (Some(since), State::Paused) = (open, reading.state) {
-                let due = Course::new(calendar, limit, 0, since.timestamp(), &[])?.due()?.map(instant);
-                self.after(&mut claim, due, Reason::PausedTooLong { since });
+            let lasts = |p: &&Pause| p.from <= self.now && p.to.is_none_or(|to| self.now < to);
+            let since = window.pauses.iter().filter(lasts).map(|p| p.from).min();
+            if let (Some(since), State::Paused) = (since, reading.state) {
+                self.after(&mut claim, passes(limit, since)?, Reason::PausedTooLong { since });
             }
-            claim.was = None;
             claims.push(claim);
         }
-        let mut claim = base(window.name.clone(), Origin::Pause);
-        claim.level = level_of(&reading);
-        claim.stop = stop_of(&reading, self.now);
-        claim.next_look_at = reading.next_look_at;
-        claim.source = Origin::Clock { window, calendar, reading };
-        claims.push(claim);
+        let (level, stop, next_look_at) = (level_of(&reading), stop_of(&reading, self.now), reading.next_look_at);
+        let claim = base("", Origin::Clock { window, calendar, reading });
+        claims.push(Claim { level, stop, next_look_at, ..claim });
         Ok(claims)
     }
 
@@ -241,7 +250,7 @@ impl<'a> Look<'a> {
     fn compare(&mut self, claim: Claim<'a>, kept: &mut [bool]) {
         self.found.next_look_at = earliest(self.found.next_look_at, claim.next_look_at);
         let named = |name: &str| self.subject.watches.iter().position(|w| w.rule == *claim.rule && *w.name == *name);
-        let index = named(&claim.name).or_else(|| claim.was.and_then(|was| named(was)).filter(|i| !kept[*i]));
+        let index = named(&claim.name).or_else(|| claim.was.as_deref().and_then(named).filter(|i| !kept[*i]));
         let mut watch = match index {
             Some(index) => {
                 kept[index] = true;
@@ -275,12 +284,13 @@ impl<'a> Look<'a> {
             return Some(if taken_back {
                 Step { change: Change::Raise, at: at.max(self.now), reason: Reason::StopTakenBack }
             } else {
-                Step { change: Change::Raise, at, reason }
+                let ran_on = reopened_at(watch, claim, self.now).unwrap_or(at);
+                Step { change: Change::Raise, at: at.max(ran_on), reason }
             });
         }
         if to < watch.level {
             let change = if to.is_some() { Change::Lower } else { self.closing(watch, claim) };
-            let (at, reason) = self.cause(change, claim);
+            let (at, reason) = self.cause(change, watch, claim);
             return Some(Step { change, at, reason });
         }
         if watch.stopped == claim.stop || to.is_some() {
@@ -294,21 +304,46 @@ impl<'a> Look<'a> {
 
     /// Whether a card that closes is cleared or was wrong.
     fn closing(&self, watch: &Watch, claim: &Claim<'_>) -> Change {
-        let (Origin::Clock { window, calendar, .. }, Some(at)) = (&claim.source, watch.at) else {
+        let (Origin::Clock { reading, .. }, Some(at)) = (&claim.source, watch.at) else {
             return Change::Clear;
         };
-        let then = read(window, calendar, &self.clockwork.yellow, at);
-        if then.is_ok_and(|then| then.level >= watch.level) { Change::Clear } else { Change::Revoke }
+        // By what is now known, its level may have come at another instant and still have come.
+        let own = match watch.level {
+            Some(Level::Red) => reading.due_at,
+            _ => reading.yellow_at,
+        };
+        let mut instants = [Some(at), own].into_iter().flatten().filter(|at| *at <= self.now);
+        if instants.any(|at| self.level_at(claim, at) >= watch.level) { Change::Clear } else { Change::Revoke }
+    }
+
+    /// The level that, by what is now known, a window had at an instant.
+    fn level_at(&self, claim: &Claim<'_>, at: Instant) -> Option<Level> {
+        let Origin::Clock { window, calendar, .. } = &claim.source else { return None };
+        // A window that cannot be read then proves nothing against its card.
+        read(window, calendar, &self.clockwork.yellow, at).map_or(Some(Level::Red), |reading| reading.level)
+    }
+
+    /// The first instant since the card's own at which something in its data brought it down.
+    fn fell_at(&self, watch: &Watch, claim: &Claim<'_>) -> Option<Instant> {
+        let Origin::Clock { window, .. } = &claim.source else { return None };
+        let pauses = window.pauses.iter().flat_map(|pause| [Some(pause.from), pause.to]);
+        let approvals = window.extensions.iter().map(|extension| extension.approved_at);
+        let mut instants: Vec<Instant> = pauses.chain(approvals).flatten().collect();
+        instants.retain(|at| watch.at.is_none_or(|since| since <= *at) && *at <= self.now);
+        instants.sort_unstable();
+        instants.into_iter().find(|at| self.level_at(claim, *at) < watch.level)
     }
 
     /// When and why a card fell or closed.
-    fn cause(&self, change: Change, claim: &Claim<'_>) -> (Instant, Reason) {
+    fn cause(&self, change: Change, watch: &Watch, claim: &Claim<'_>) -> (Instant, Reason) {
+        let finished = |done_at: Option<Instant>| done_at.map(|done_at| Reason::Finished { done_at });
         let reading = match &claim.source {
             Origin::Clock { reading, .. } => reading,
-            Origin::Start { from } => {
-                return from.map_or((self.now, Reason::Resumed), |from| (self.now, Reason::Started { from }));
+            Origin::Start { from: Some(from), .. } => return (self.now, Reason::Started { from: *from }),
+            Origin::Start { done, due_at, .. } => {
+                return (self.now, finished(*done).unwrap_or(Reason::DueMoved { due_at: *due_at }));
             }
-            Origin::Pause => return (self.now, Reason::Resumed),
+            Origin::Pause { done } => return (self.now, finished(*done).unwrap_or(Reason::Resumed)),
             Origin::Finding => {
                 let reason = claim.level.clone().map(|(.., reason)| reason);
                 return (self.now, reason.unwrap_or(Reason::Unnamed { cause: self.subject.cause }));
@@ -324,7 +359,10 @@ impl<'a> Look<'a> {
                 let since = open_pause(&claim.source).unwrap_or(self.now);
                 (since, Reason::Paused { since })
             }
-            _ => (self.now, Reason::DueMoved { due_at: reading.due_at }),
+            _ => {
+                let at = self.fell_at(watch, claim).unwrap_or(self.now);
+                (at, Reason::DueMoved { due_at: reading.due_at })
+            }
         }
     }
 
@@ -367,6 +405,7 @@ impl<'a> Look<'a> {
         if watch.level.is_some() {
             watch.number += 1;
             let ruling = self.subject.rulings.iter().find(|r| r.rule == watch.rule);
+            let is_in_force = self.clockwork.rules.contains(&watch.rule);
             let office = self.clockwork.calendars.office().version();
             self.found.transitions.push(Transition {
                 card: watch.card,
@@ -379,9 +418,7 @@ impl<'a> Look<'a> {
                 to: None,
                 at: self.now,
                 noticed_at: self.now,
-                reason: Reason::Unnamed {
-                    cause: if ruling.is_none() { Cause::RuleRemoved } else { self.subject.cause },
-                },
+                reason: Reason::Unnamed { cause: if is_in_force { self.subject.cause } else { Cause::RuleRemoved } },
                 verdict: None,
                 rule_version: ruling.map_or(office, |r| r.version),
                 calendar_version: office,
@@ -393,6 +430,22 @@ impl<'a> Look<'a> {
             self.found.watches.push(watch);
         }
     }
+}
+
+/// What the names of the findings about a window's start and about its pauses end in.
+const START: &str = ".start";
+const PAUSE: &str = ".pause";
+
+fn joined(name: &Arc<str>, suffix: &str) -> Arc<str> {
+    if suffix.is_empty() { name.clone() } else { format!("{name}{suffix}").into() }
+}
+
+/// When a clock whose card closed earlier ran on after its last pause: a card that reopens is no older than that.
+fn reopened_at(watch: &Watch, claim: &Claim<'_>, now: Instant) -> Option<Instant> {
+    let Origin::Clock { window, .. } = &claim.source else { return None };
+    let is_closed = watch.level.is_none() && watch.episode > 0;
+    let ends = window.pauses.iter().filter_map(|pause| pause.to).filter(|to| *to <= now);
+    if is_closed { ends.max() } else { None }
 }
 
 /// A change to make, with when and why.
@@ -430,3 +483,6 @@ pub fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
         (a, b) => a.or(b),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -250,7 +250,7 @@ impl Site {
             }
             _ => return Err(vec![ConfigProblem::at(at(""), "expected exactly one of csv and sqlite")]),
         };
-        Ok(Polled { name: name.into(), source, columns, schedule, guard: config.guard.clone() })
+        Ok(Polled { name: name.into(), source, columns, schedule, guard: config.guard })
     }
 }
 

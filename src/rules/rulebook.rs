@@ -359,6 +359,10 @@ impl Edition {
         if let Some((kind, message)) = budget::refused() {
             (error.kind, error.message) = (kind, message);
         }
+        // An empty loop has no place of its own.
+        if error.place.is_none() {
+            error.place = self.source.error(error.kind, "", self.start_of(hook)).place;
+        }
         Err(error)
     }
 

@@ -135,6 +135,18 @@ pub fn plan_system(
     planned
 }
 
+/// Plans held notices again: the same notices, now with a place to go to. Quiet hours hold.
+pub fn plan_again(held: Vec<Notice>, office: &Office, joinable: &mut Joinable, now: Instant) -> Vec<Planned> {
+    let again = |mut notice: Notice| {
+        (notice.state, notice.hold, notice.planned_at) = (NoticeState::Planned, None, now);
+        let wait = if is_operator(&notice, office) { None } else { until_opening(office, now) };
+        let placement = joinable.place(&notice, wait, office.rehearsal, now);
+        notice.delivery = Some(placement.delivery);
+        Planned { notice, placement: Some(placement) }
+    };
+    held.into_iter().map(again).collect()
+}
+
 /// The contacts whom a plan could reach: those whose open deliveries matter.
 pub fn contacts(office: &Office) -> Vec<Arc<str>> {
     office.directory.all().iter().map(|c| c.id.clone()).collect()
@@ -157,42 +169,52 @@ fn raise(
     else {
         return Vec::new();
     };
+    let (found, vacant) = addressees(happening.item, step, office, now);
     let mut drafts = Vec::new();
-    for (contact, hold) in addressees(happening.item, step, office, now) {
+    let mut draft = |contact: &str, hold: Option<Hold>| {
         for channel in step.channels(level) {
-            let mut notice = about(happening, transition, NoticeKind::Raise, (&contact, channel), now);
-            let address = office.directory.get(&contact).is_some_and(|c| reaches(office, c, channel));
+            let mut notice = about(happening, transition, NoticeKind::Raise, (contact, channel), now);
+            let is_reached = || office.directory.get(contact).is_some_and(|c| reaches(office, c, channel));
             notice.hold = match &hold {
-                Some(hold) => Some(hold.clone()),
-                None if !address => Some(Hold::NoAddress),
+                None if !is_reached() => Some(Hold::NoAddress),
                 None => happening.baseline.then_some(Hold::Baseline),
+                hold => hold.clone(),
             };
             if notice.hold.is_some() {
                 notice.state = NoticeState::Held;
             }
             drafts.push(notice);
         }
+    };
+    found.iter().for_each(|contact| draft(&contact.id, None));
+    vacant.into_iter().for_each(|role| draft(role, Some(Hold::NoContact { role: role.clone() })));
+    // Where nobody of the step can be reached, the operators are told, so that no card is silent.
+    let can_hear = |c: &&Contact| step.channels(level).iter().any(|channel| reaches(office, c, channel));
+    if !found.iter().any(can_hear) {
+        let today = office.quiet.local(now).date_naive();
+        office.directory.operators(today).iter().for_each(|contact| draft(&contact.id, None));
     }
     let mut seen = BTreeSet::new();
     drafts.retain(|n| seen.insert(n.key));
     drafts
 }
 
-/// The people of a step; where a role finds nobody, the operators, and a held notice that says so.
-fn addressees(item: &Item, step: &Step, office: &Office, now: Instant) -> Vec<(Arc<str>, Option<Hold>)> {
+/// The people of a step, and its roles that find nobody.
+fn addressees<'a>(
+    item: &Item,
+    step: &'a Step,
+    office: &'a Office,
+    now: Instant,
+) -> (Vec<&'a Contact>, Vec<&'a String>) {
     let today = office.quiet.local(now).date_naive();
-    let mut found = Vec::new();
+    let (mut found, mut vacant) = (Vec::new(), Vec::new());
     for role in &step.roles {
         match office.directory.find(role, item, today) {
-            Ok(contacts) => found.extend(contacts.into_iter().map(|c| (c.id.clone(), None))),
-            Err(_) => found.push((Arc::from(role.as_str()), Some(Hold::NoContact { role: role.clone() }))),
+            Ok(contacts) => found.extend(contacts),
+            Err(_) => vacant.push(role),
         }
     }
-    if found.iter().all(|(_, hold)| hold.is_some()) {
-        let operators = office.directory.find(OPERATOR, item, today).unwrap_or_default();
-        found.extend(operators.into_iter().map(|c| (c.id.clone(), None)));
-    }
-    found
+    (found, vacant)
 }
 
 /// A card fell or closed: those who were told of this episode, or are about to be.
@@ -258,11 +280,15 @@ fn quiet(
     office: &Office,
     now: Instant,
 ) -> Option<(Instant, Wait)> {
-    let is_operator = office.directory.get(&notice.contact).is_some_and(|c| c.holds(OPERATOR));
     let passes = transition.to == Some(Level::Red) && family(happening.rulings, transition) == Some(Family::Time);
-    if is_operator || passes {
-        return None;
-    }
+    if passes || is_operator(notice, office) { None } else { until_opening(office, now) }
+}
+
+fn is_operator(notice: &Notice, office: &Office) -> bool {
+    office.directory.get(&notice.contact).is_some_and(|contact| contact.holds(OPERATOR))
+}
+
+fn until_opening(office: &Office, now: Instant) -> Option<(Instant, Wait)> {
     let opening = office.quiet.opening(now.timestamp()).ok().and_then(|at| Instant::from_timestamp(at, 0))?;
     // Within the second of an opening there is nothing to wait for.
     (opening > now).then_some((opening, Wait::QuietHours))
@@ -272,3 +298,6 @@ fn family(rulings: &[Ruling], transition: &Transition) -> Option<Family> {
     let ruling = rulings.iter().find(|r| r.rule == transition.rule)?;
     ruling.windows.iter().find(|w| w.name == transition.name).map(|w| w.limit.family())
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,12 +62,24 @@ fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
     match member.kind {
         NoticeKind::Raise | NoticeKind::Reminder | NoticeKind::Handover => level(member.level),
         NoticeKind::Lower => match told_before(member, members, standing) {
+            // What this very delivery was to tell is no longer so: then the lower level is the news.
+            Judged::Drops(_) if takes_over(member, members) => level(member.level),
             Judged::Holds => level(member.level),
             other => other,
         },
         NoticeKind::Clear | NoticeKind::Revoke => told_before(member, members, standing),
         NoticeKind::Order | NoticeKind::Digest | NoticeKind::System => Judged::Holds,
     }
+}
+
+/// Whether a delivery was to tell of a card at other levels only than the one to which it fell since.
+fn takes_over(member: &Notice, members: &[Notice]) -> bool {
+    let is_earlier = |m: &&Notice| {
+        let same_card = (m.card, m.episode) == (member.card, member.episode);
+        m.state == NoticeState::Planned && same_card && m.number < member.number
+    };
+    let mut earlier = members.iter().filter(is_earlier).peekable();
+    earlier.peek().is_some() && earlier.all(|m| m.level != member.level)
 }
 
 /// Whether the contact heard of the card in this episode by this channel.
@@ -93,3 +105,6 @@ fn told_before(member: &Notice, members: &[Notice], standing: &Standing) -> Judg
     }
     judged
 }
+
+#[cfg(test)]
+mod tests;

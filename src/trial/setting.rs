@@ -93,6 +93,7 @@ impl Setting {
                 calendars: Calendars::new(calendar.clone(), self.calendars.iter().cloned()),
                 yellow: windows.yellow,
                 pause_limit: Some(windows.pause_limit),
+                rules: rules.keys().cloned().collect(),
             },
             rulebook,
             rules,

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use duban::core::Instant;
 use tempfile::TempDir;
 
 use super::authority::Authority;
@@ -98,7 +99,12 @@ impl Exim {
 
     /// The mailbox, once it holds `count` mails.
     pub fn inbox(&self, count: usize) -> Vec<Letter> {
-        let full = (0..400).any(|_| {
+        self.arrivals(count).into_iter().map(|(_, letter)| letter).collect()
+    }
+
+    /// The mailbox, once it holds `count` mails, each with the instant at which it was written there.
+    pub fn arrivals(&self, count: usize) -> Vec<(Instant, Letter)> {
+        let full = (0..800).any(|_| {
             self.arrived() >= count || {
                 sleep(Duration::from_millis(25));
                 false
@@ -107,7 +113,8 @@ impl Exim {
         assert!(full, "{} of {count} mails arrived; {}", self.arrived(), self.log("main"));
         let new = self.folder.path().join("md/inbox/new");
         let files = fs::read_dir(new).into_iter().flatten().map(|entry| entry.expect("entry").path());
-        files.map(|path| Letter::parse(&fs::read(path).expect("mail"))).collect()
+        let written = |path: &PathBuf| fs::metadata(path).and_then(|about| about.modified()).expect("mail").into();
+        files.map(|path| (written(&path), Letter::parse(&fs::read(path).expect("mail")))).collect()
     }
 
     /// The only mail in the mailbox.

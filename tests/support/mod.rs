@@ -1,10 +1,15 @@
-//! What several tests need: real servers, and eyes for what they got.
+//! What several tests need: real servers, the program itself, and eyes for what they got.
 
 // Each test binary uses its part of this.
 #![allow(dead_code)]
 
 pub mod authority;
 pub mod command;
+pub mod daemon;
 pub mod exim;
 pub mod gateway;
 pub mod letter;
+pub mod memory;
+pub mod patience;
+pub mod sink;
+pub mod site;

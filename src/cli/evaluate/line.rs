@@ -181,6 +181,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::core::item::{ItemKey, Pause};
+    use crate::core::limit::YellowDefault;
+    use crate::core::reading::read;
 
     #[test]
     fn two_decimals_keep_their_sign() {
@@ -189,6 +192,80 @@ mod tests {
             hundredths(number, &mut text);
             assert_eq!(String::from_utf8_lossy(&text), expected);
         }
+    }
+
+    fn at(text: &str) -> Instant {
+        text.parse().expect("an instant")
+    }
+
+    /// A limit from Monday 10:00 on, as the line shows it at an instant.
+    fn line(limit: &str, change: impl Fn(&mut Window), now: &str) -> String {
+        let calendar = crate::calendars::find("cn", &[]).expect("a calendar");
+        let mut window = Window::new("w", limit.parse().expect("a limit"), Some(at("2026-03-02T10:00:00+08:00")));
+        change(&mut window);
+        let now = at(now);
+        let reading = read(&window, &calendar, &YellowDefault::default(), now).expect("a reading");
+        let clock = Clock { window: &window, calendar: &calendar, reading };
+        text(Ok(clock), now)
+    }
+
+    fn text(what: Result<Clock<'_>, Level>, at: Instant) -> String {
+        let item = Item::new(ItemKey::new("s", "1"), "ticket");
+        let mut text = Vec::new();
+        Line { item: &item, rule: &"r".into(), name: &"w".into(), what, at }.csv(&mut text);
+        String::from_utf8(text).expect("UTF-8")
+    }
+
+    #[test]
+    fn each_state_has_its_line() {
+        const FROM: &str = "s,1,r,w,2026-03-02T10:00:00+08:00";
+        let pause = |to: Option<&str>| Pause::new(at("2026-03-02T11:00:00+08:00"), to.map(at));
+        let same = |_: &mut Window| {};
+        for (line, expected) in [
+            (line("2h", same, "2026-03-02T09:59:59+08:00"), "2h,2026-03-02T12:00:00+08:00,false,,not_started,,open,"),
+            (line("2h", same, "2026-03-02T10:00:00+08:00"), "2h,2026-03-02T12:00:00+08:00,false,,running,,open,2.00"),
+            (
+                line("2h", same, "2026-03-02T11:59:59+08:00"),
+                "2h,2026-03-02T12:00:00+08:00,false,,running,yellow,open,0.00",
+            ),
+            (
+                line("2h", same, "2026-03-02T12:00:01+08:00"),
+                "2h,2026-03-02T12:00:00+08:00,false,,running,red,overdue,-0.01",
+            ),
+            (
+                line("2h", |w| w.done = Some(at("2026-03-02T11:00:00+08:00")), "2026-03-02T13:00:00+08:00"),
+                "2h,2026-03-02T12:00:00+08:00,false,2026-03-02T11:00:00+08:00,met,,on_time,",
+            ),
+            (
+                line("2h", |w| w.done = Some(at("2026-03-02T12:00:00+08:00")), "2026-03-02T13:00:00+08:00"),
+                "2h,2026-03-02T12:00:00+08:00,false,2026-03-02T12:00:00+08:00,late,,overdue,",
+            ),
+            (line("2h", |w| w.pauses = vec![pause(None)], "2026-03-02T13:00:00+08:00"), "2h,,false,,paused,,open,1.00"),
+            (
+                line("2h", |w| w.pauses = vec![pause(Some("2026-03-02T14:00:00+08:00"))], "2026-03-02T13:00:00+08:00"),
+                "2h,2026-03-02T15:00:00+08:00,false,,paused,,open,1.00",
+            ),
+            (
+                line("10wd", same, "2026-03-02T10:00:00+08:00"),
+                "10wd,2026-03-17T00:00:00+08:00,false,,running,,open,10.00",
+            ),
+        ] {
+            assert_eq!(line, format!("{FROM},{expected}\n"));
+        }
+    }
+
+    #[test]
+    fn a_window_without_a_start_has_neither_due_nor_verdict() {
+        let done = Some(at("2026-03-02T11:00:00+08:00"));
+        let met = line("2h", |w| (w.from, w.done) = (None, done), "2026-03-02T13:00:00+08:00");
+        assert_eq!(met, "s,1,r,w,,2h,,false,2026-03-02T11:00:00+08:00,met,,open,\n");
+        let not_started = line("2h", |w| w.from = None, "2026-03-02T13:00:00+08:00");
+        assert_eq!(not_started, "s,1,r,w,,2h,,false,,not_started,,open,\n");
+    }
+
+    #[test]
+    fn a_finding_has_a_level_and_no_clock() {
+        assert_eq!(text(Err(Level::Red), at("2026-03-02T00:00:00Z")), "s,1,r,w,,,,,,found,red,open,\n");
     }
 
     proptest! {

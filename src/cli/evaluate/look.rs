@@ -8,7 +8,7 @@ use crate::core::Instant;
 use crate::core::item::Item;
 use crate::core::observe::ProblemKind;
 use crate::core::reading::read;
-use crate::core::window::{Ruling, Window};
+use crate::core::window::{Level, Ruling, Window};
 use crate::pipeline::judge;
 use crate::playbook::Playbook;
 
@@ -47,7 +47,7 @@ impl Look<'_> {
         item: &'l Item,
         ruling: &'l Ruling,
         name: &'l Arc<str>,
-        what: Result<Clock<'l>, crate::core::window::Level>,
+        what: Result<Clock<'l>, Level>,
     ) -> Line<'l> {
         Line { item, rule: &ruling.rule, name, what, at: self.at }
     }

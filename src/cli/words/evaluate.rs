@@ -61,7 +61,7 @@ pub fn level(language: Language, level: Option<Level>) -> &'static str {
 }
 
 /// Where a clock stands.
-pub fn state<'a>(language: Language, state: &'a str) -> &'a str {
+pub fn state(language: Language, state: &str) -> &str {
     let chinese = match state {
         "not_started" => "未开始",
         "running" => "计时中",

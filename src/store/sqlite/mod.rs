@@ -51,6 +51,11 @@ impl SqliteStore {
         opening::open(path.as_ref()).await
     }
 
+    /// Opens a store that exists, for a command beside the daemon: it reads, and its few writes name the old state.
+    pub async fn visit(path: impl AsRef<Path>) -> Result<Self> {
+        opening::visit(path.as_ref()).await
+    }
+
     /// A store that is gone when it is closed.
     pub async fn open_in_memory() -> Result<Self> {
         opening::open_in_memory().await

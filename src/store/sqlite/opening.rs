@@ -19,6 +19,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many reads go on beside the writer.
 const READERS: u32 = 4;
 
+/// Pages kept in memory, in KiB with a minus: a turn's pages should not be written out before it commits.
+const WRITER_CACHE: &str = "-65536";
+const READER_CACHE: &str = "-8192";
+
 pub async fn open(path: &Path) -> Result<SqliteStore> {
     check_folder(path)?;
     let lock = lock(path)?;
@@ -29,12 +33,34 @@ pub async fn open(path: &Path) -> Result<SqliteStore> {
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", WRITER_CACHE)
+        .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864");
     let writer = pool(1).connect_with(writer).await.map_err(|error| named(path, error.into()))?;
     check(&writer).await.map_err(|error| named(path, error))?;
     SCHEMA.run(&writer).await.map_err(|error| named(path, error.into()))?;
-    let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await?;
+    let readers =
+        pool(READERS).connect_with(options.pragma("query_only", "ON").pragma("cache_size", READER_CACHE)).await?;
     Ok(SqliteStore { writer, readers, _lock: Some(lock) })
+}
+
+/// Opens a store that exists, beside the process that owns it: without its lock, and without touching its schema.
+pub async fn visit(path: &Path) -> Result<SqliteStore> {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY_TIMEOUT);
+    let writer = options.clone().foreign_keys(true).synchronous(SqliteSynchronous::Full);
+    let writer = pool(1).connect_with(writer).await.map_err(|error| named(path, error.into()))?;
+    let readers = pool(1).connect_with(options.pragma("query_only", "ON")).await?;
+    let known: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(&readers)
+        .await
+        .map_err(|error| named(path, error.into()))?;
+    let wanted = SCHEMA.iter().map(|migration| migration.version).max();
+    if known != wanted {
+        let text =
+            format!("its schema is {known:?} and this duban's is {wanted:?}; start the daemon of one version once");
+        return Err(named(path, StoreError::Unreadable(text)));
+    }
+    Ok(SqliteStore { writer, readers, _lock: None })
 }
 
 pub async fn open_in_memory() -> Result<SqliteStore> {

@@ -21,7 +21,7 @@ async fn hot_statements_use_their_index() {
         (items::NEXT_LOOK_AT, "items USING INDEX items_due"),
         (items::STALE_ITEMS, "items USING INDEX items_by_playbook (judged_under<?)"),
         (items::STALE_ITEMS, "items USING INDEX items_by_playbook (judged_under>?)"),
-        (items::DIGESTS, "items USING INDEX sqlite_autoindex_items_1 (source=? AND id>?)"),
+        (items::DIGESTS, "items USING INDEX items_compared (source=? AND id>?)"),
         (items::LOAD, "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
         (items::FIND_ITEMS, "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
         (items::TRANSITIONS, "transitions USING INDEX transitions_of_item (source=? AND item=?)"),

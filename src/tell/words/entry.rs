@@ -226,7 +226,7 @@ fn clock_rows(card: &CardFacts, clock: &ClockFacts, voice: Voice) -> Vec<(&'stat
         (voice.say("时限", "Limit"), Some(limit)),
         (voice.say("到期", "Due"), sentence::due(card, voice)),
         (voice.say("办结", "Done"), clock.stopped_at.map(|at| voice.instant(at))),
-        (voice.say("现状", "Now"), clock.remaining.map(|left| voice.remaining(left, unit))),
+        (voice.say("现状", "Now"), sentence::remaining(card, clock, voice)),
         (voice.say("停表与延期", "Pauses, extensions"), Some(stops.join(voice.say("；", "; ")))),
     ]
 }

@@ -1,6 +1,6 @@
 //! What a message says about one member: the label, the short state, the sentence, and what to do by when.
 
-use super::super::facts::{CardFacts, Member};
+use super::super::facts::{CardFacts, ClockFacts, Member};
 use super::super::language::Language;
 use super::entry::{LONGEST_CODE, LONGEST_TITLE};
 use super::level_label;
@@ -44,15 +44,22 @@ pub fn state(kind: NoticeKind, card: &CardFacts, voice: Voice) -> String {
     let is_clock =
         !matches!(card.reason, Reason::Found { .. } | Reason::StartMissing { .. } | Reason::PausedTooLong { .. });
     match clock.filter(|_| is_clock) {
-        Some(clock) => match clock.remaining {
-            Some(left) => voice.remaining(left, clock.limit.parse::<Limit>().ok().map(Limit::unit)),
-            None => match card.level {
-                Level::Yellow => voice.say("即将到期", "about to fall due").to_owned(),
-                Level::Red => voice.say("已超时", "overdue").to_owned(),
-            },
-        },
+        Some(clock) => remaining(card, clock, voice).unwrap_or_else(|| match card.level {
+            Level::Yellow => voice.say("即将到期", "about to fall due").to_owned(),
+            Level::Red => voice.say("已超时", "overdue").to_owned(),
+        }),
         None => words(&card.reason, voice),
     }
+}
+
+/// What is left on the clock, or how much it is over. A red card that is told at its very instant is over by nothing
+/// yet, and still over: due is the first instant that is too late.
+pub fn remaining(card: &CardFacts, clock: &ClockFacts, voice: Voice) -> Option<String> {
+    let left = clock.remaining?;
+    if left == 0 && card.level == Level::Red {
+        return Some(voice.say("已超时", "overdue").to_owned());
+    }
+    Some(voice.remaining(left, clock.limit.parse::<Limit>().ok().map(Limit::unit)))
 }
 
 /// When the matter is or was due, with the mark of a provisional date.
@@ -174,4 +181,25 @@ fn in_charge(card: &CardFacts, voice: Voice) -> String {
 fn ended(title: &str, voice: Voice) -> String {
     let has_end = title.trim_end().ends_with(['。', '.', '！', '!', '？', '?']);
     if has_end { title.to_owned() } else { format!("{title}{}", voice.say("。", ".")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Tz;
+
+    use super::super::sample::red;
+    use super::*;
+
+    #[test]
+    fn a_red_card_that_is_told_at_its_very_instant_is_overdue() {
+        for (left, chinese, english) in [(-100, "已超1个工作日", "overdue by 1 working day"), (0, "已超时", "overdue")]
+        {
+            let clock = red().clock.map(|clock| ClockFacts { remaining: Some(left), ..clock });
+            let card = CardFacts { clock, ..red() };
+            for (language, says) in [(Language::Chinese, chinese), (Language::English, english)] {
+                let voice = Voice { language, zone: Tz::Asia__Shanghai, year: None };
+                assert_eq!(state(NoticeKind::Raise, &card, voice), says);
+            }
+        }
+    }
 }

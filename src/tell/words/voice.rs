@@ -76,6 +76,9 @@ impl Voice {
     /// `None` where rounding down leaves nothing.
     fn size(self, hundredths: u64, unit: Unit) -> Option<String> {
         let (hundredths, unit) = match unit {
+            // People say minutes below two hours, and hours above.
+            Unit::Hour if hundredths < 200 => (hundredths * 60, Unit::Minute),
+            Unit::WorkingHour if hundredths < 200 => (hundredths * 60, Unit::WorkingMinute),
             Unit::Minute if hundredths >= 12_000 => (hundredths / 60, Unit::Hour),
             Unit::WorkingMinute if hundredths >= 12_000 => (hundredths / 60, Unit::WorkingHour),
             unit => (hundredths, unit),
@@ -138,8 +141,10 @@ mod tests {
             (-18_000, Some(Unit::Minute), "已超3小时", "overdue by 3 hours"),
             (-250, Some(Unit::WorkingHour), "已超2.5个工作小时", "overdue by 2.5 working hours"),
             (-250, None, "已超时", "overdue"),
+            (50, Some(Unit::Hour), "还剩30分钟", "30 minutes left"),
         ] {
-            assert_eq!(voices(None).map(|voice| voice.remaining(hundredths, unit)), [chinese, english], "{hundredths}");
+            let words = voices(None).map(|voice| voice.remaining(hundredths, unit));
+            assert_eq!(words, [chinese, english], "{hundredths}");
         }
         assert_eq!(voices(None).map(|voice| voice.limit("10wd")), ["10个工作日", "10 working days"]);
         assert_eq!(voices(None)[0].limit("一会儿"), "一会儿");

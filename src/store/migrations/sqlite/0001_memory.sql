@@ -73,6 +73,8 @@ CREATE TABLE items (
 
 CREATE INDEX items_due ON items (next_look_at, source, id) WHERE next_look_at IS NOT NULL;
 CREATE INDEX items_by_playbook ON items (judged_under);
+-- What a poll compares with, without the snapshots between.
+CREATE INDEX items_compared ON items (source, id, digest, judged_under);
 
 CREATE TABLE snapshots (
     -- Every snapshot of an item that differed from the one before.

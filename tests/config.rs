@@ -1,0 +1,88 @@
+//! The shipped configuration says what the defaults are, all of them, and what it shows as examples is true.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use duban::config::Config;
+use support::command::{duban, shipped};
+
+const SHIPPED: &str = include_str!("../config/duban.toml");
+
+fn read(text: &str) -> Config {
+    Config::read("duban.toml", text).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// The keys that a section takes, which a wrong one makes it say.
+fn keys(section: &str) -> BTreeSet<String> {
+    let text = if section.is_empty() { "zz = 1".to_owned() } else { format!("[{section}]\nzz = 1") };
+    let problems = Config::read("duban.toml", &text).expect_err("an unknown key");
+    let (_, expected) = problems[0].problem.rsplit_once("expected").unwrap_or_else(|| panic!("{problems:?}"));
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The examples as they are when somebody takes their # away.
+fn with_examples() -> String {
+    let lines = SHIPPED.lines().map(|line| match line.strip_prefix('#') {
+        Some(example) if !example.starts_with(' ') => example,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_value_is_the_default() {
+    assert_eq!(format!("{:?}", read(SHIPPED)), format!("{:?}", Config::default()));
+    assert_eq!(format!("{:?}", read("")), format!("{:?}", Config::default()));
+}
+
+#[test]
+fn every_key_is_there() {
+    let file: toml::Table = with_examples().parse().expect("TOML");
+    for section in ["", "rules", "windows", "store", "notify", "web"] {
+        let table = if section.is_empty() { Some(&file) } else { file.get(section).and_then(toml::Value::as_table) };
+        let written: BTreeSet<String> = table.expect(section).keys().cloned().collect();
+        assert_eq!(written, keys(section), "[{section}]");
+    }
+}
+
+#[test]
+fn every_key_has_a_comment_line() {
+    let mut before = "";
+    for line in SHIPPED.lines().filter(|line| line.contains(" = ") && !line.starts_with('#')) {
+        let key = line.split(' ').next().unwrap_or_default();
+        let at = SHIPPED.find(&format!("\n{line}")).expect("the line");
+        before = SHIPPED[..at].lines().last().unwrap_or(before);
+        assert!(before.starts_with("# "), "{key} follows {before:?}");
+    }
+}
+
+#[test]
+fn the_examples_can_be_used() {
+    let config = read(&with_examples());
+    assert_eq!(config.channels.keys().collect::<Vec<_>>(), ["mail", "sms"]);
+    assert_eq!(config.source.keys().collect::<Vec<_>>(), ["hotline"]);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in ["contacts.csv", "ladders.toml"] {
+        std::fs::copy(shipped(&format!("config/{file}")), folder.path().join(file)).expect("a copy");
+    }
+    let path = folder.path().join("duban.toml");
+    let rules = format!("{:?}", shipped("rules"));
+    let text = with_examples().replace("\"../rules\"", &rules).replace("{ env = ", "{ file = ");
+    std::fs::write(&path, text).expect("a configuration");
+    for secret in ["SMTP_PASSWORD", "SMS_TOKEN"] {
+        std::fs::write(folder.path().join(secret), "not a secret").expect("a secret");
+    }
+    let run = duban(&["check", "--config", &path.display().to_string()]);
+    assert_eq!(run.status, 0, "{run:?}");
+}
+
+#[test]
+fn what_is_shipped_passes_its_check_in_rehearsal() {
+    let run = duban(&["check", "--config", &shipped("config/duban.toml")]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stdout.contains("REHEARSAL"), "{run:?}");
+    assert!(run.stdout.contains("2110.rhai: rule 2110"), "{run:?}");
+    assert!(!run.stdout.contains("no contact on duty"), "{run:?}");
+}

@@ -1,0 +1,127 @@
+//! The program, running on a site: its signals, its end, and what it says.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use super::patience::holds_within;
+use super::site::Site;
+
+/// A running daemon; it is killed with this value.
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts one.
+    pub fn start(site: &Site) -> Self {
+        Self::start_with(site, &[])
+    }
+
+    /// Starts one in an environment that says this and no more.
+    pub fn start_with(site: &Site, environment: &[(&str, &str)]) -> Self {
+        let log = site.path("daemon.log");
+        // What earlier ones of the site said stays.
+        let file = OpenOptions::new().create(true).append(true).open(&log).expect("log");
+        let child = Command::new(env!("CARGO_BIN_EXE_duban"))
+            .args(["run", "--lang", "en", "--config"])
+            .arg(site.path("duban.toml"))
+            .env_clear()
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .expect("started");
+        Self { child, log }
+    }
+
+    /// Starts one and waits until it has polled its source.
+    pub fn polled(site: &Site) -> Self {
+        let daemon = Self::start(site);
+        daemon.says_within(20, "polled source=tickets");
+        daemon
+    }
+
+    /// All that was said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("log")
+    }
+
+    /// How often something was said.
+    pub fn times(&self, text: &str) -> usize {
+        self.log().matches(text).count()
+    }
+
+    #[track_caller]
+    pub fn says_within(&self, seconds: u64, text: &str) {
+        assert!(holds_within(seconds, || self.log().contains(text)), "it does not say {text:?}:\n{}", self.log());
+    }
+
+    /// Waits until the source was polled so many times more: a poll that begins now is over.
+    #[track_caller]
+    pub fn polls_again(&self, polls: usize) {
+        let before = self.times("polled source=tickets") + self.times("a poll is not believed");
+        let is_over = || self.times("polled source=tickets") + self.times("a poll is not believed") >= before + polls;
+        assert!(holds_within(30, is_over), "it does not poll:\n{}", self.log());
+    }
+
+    /// Waits until so many mails lie in a folder of the site.
+    #[track_caller]
+    pub fn mails_in(&self, site: &Site, folder: &str, count: usize) {
+        let is_there = || site.mails(folder).len() >= count;
+        assert!(holds_within(30, is_there), "{} mails in {folder}:\n{}", site.mails(folder).len(), self.log());
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("/bin/sh").args(["-c", &line]).status().expect("sh").success(), "{line}");
+    }
+
+    /// The exit status, which comes within so many seconds.
+    #[track_caller]
+    pub fn ends_within(&mut self, seconds: u64) -> i32 {
+        let mut ended = None;
+        holds_within(seconds, || {
+            ended = self.child.try_wait().expect("a child");
+            ended.is_some()
+        });
+        let Some(ended) = ended else { panic!("it does not end:\n{}", self.log()) };
+        ended.code().unwrap_or_else(|| panic!("it died of a signal:\n{}", self.log()))
+    }
+
+    /// Asks it to stop; its exit status.
+    #[track_caller]
+    pub fn stop(mut self) -> i32 {
+        self.signal("TERM");
+        self.ends_within(30)
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("a child");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a page's server answers to one request: head and body.
+pub fn ask(port: u16, method: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connected");
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        .expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+    (head.to_owned(), body.to_owned())
+}

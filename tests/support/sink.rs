@@ -1,0 +1,105 @@
+//! A mail server that only takes: it answers as RFC 5321 wants it, after a pause, and remembers every mail that it
+//! took, also when nobody waits for the answer any more.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use super::letter::Letter;
+
+/// A mail as it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The envelope's receiver.
+    pub to: String,
+    /// Head and body.
+    pub bytes: Vec<u8>,
+}
+
+impl Taken {
+    pub fn letter(&self) -> Letter {
+        Letter::parse(&self.bytes)
+    }
+}
+
+/// The server; it listens until the tests end.
+pub struct Sink {
+    pub port: u16,
+    taken: Arc<Mutex<Vec<Taken>>>,
+}
+
+impl Sink {
+    /// Starts one that needs so long for a mail.
+    pub fn start(pause: Duration) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("port");
+        let port = listener.local_addr().expect("address").port();
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let all = taken.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let taken = all.clone();
+                // A client that is killed breaks its session, which harms no other.
+                thread::spawn(move || drop(serve(&stream, pause, &taken)));
+            }
+        });
+        Self { port, taken }
+    }
+
+    /// What was taken so far, in its order.
+    pub fn taken(&self) -> Vec<Taken> {
+        self.taken.lock().expect("lock").clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.taken.lock().expect("lock").len()
+    }
+}
+
+fn serve(mut stream: &TcpStream, pause: Duration, taken: &Mutex<Vec<Taken>>) -> io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut to = String::new();
+    stream.write_all(b"220 sink.test ESMTP\r\n")?;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let answer = match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
+            "EHLO" => "250-sink.test\r\n250 8BITMIME\r\n",
+            "RCPT" => {
+                line.split(['<', '>']).nth(1).unwrap_or_default().clone_into(&mut to);
+                "250 OK\r\n"
+            }
+            "DATA" => {
+                stream.write_all(b"354 go on\r\n")?;
+                let bytes = mail(&mut reader)?;
+                taken.lock().expect("lock").push(Taken { to: to.clone(), bytes });
+                sleep(pause);
+                "250 taken\r\n"
+            }
+            "QUIT" => {
+                stream.write_all(b"221 bye\r\n")?;
+                return Ok(());
+            }
+            _ => "250 OK\r\n",
+        };
+        stream.write_all(answer.as_bytes())?;
+    }
+}
+
+/// Head and body up to the line with the dot; half a mail is none.
+fn mail(reader: &mut impl io::BufRead) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if line == b".\r\n" {
+            return Ok(bytes);
+        }
+        bytes.extend(line.strip_prefix(b".").unwrap_or(&line));
+    }
+}

@@ -1,0 +1,196 @@
+//! A site: a temporary folder with all that a daemon reads, and what it leaves there.
+//!
+//! Its office works around the clock, so that no test depends on the hour at which it runs. Its only source is
+//! `tickets.csv`, polled every second. As shipped it is in rehearsal, and has no way out of the house before one is given.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use chrono::TimeDelta;
+use chrono_tz::Asia::Shanghai;
+use duban::core::Instant;
+use tempfile::TempDir;
+
+use super::exim::{Exim, PASSWORD, USER};
+use super::letter::Letter;
+
+/// A ticket of an enterprise under the rule 2110.
+#[derive(Debug, Clone)]
+pub struct Ticket {
+    id: String,
+    title: String,
+    owner: String,
+    dispatched_at: Instant,
+    on_site_at: Option<Instant>,
+}
+
+impl Ticket {
+    /// One whose two hours to be on site are over at `due_at`; all its other windows are far from due.
+    pub fn due_at(id: &str, due_at: Instant) -> Self {
+        let dispatched_at = due_at - TimeDelta::hours(2);
+        Self {
+            id: id.to_owned(),
+            title: "厂区门口道路破损".to_owned(),
+            owner: "h1".to_owned(),
+            dispatched_at,
+            on_site_at: None,
+        }
+    }
+
+    /// The same with another title.
+    pub fn titled(self, title: &str) -> Self {
+        Self { title: title.to_owned(), ..self }
+    }
+
+    /// The same with another handler.
+    pub fn handled_by(self, owner: &str) -> Self {
+        Self { owner: owner.to_owned(), ..self }
+    }
+
+    /// The same, with somebody on site.
+    pub fn on_site(&self, at: Instant) -> Self {
+        Self { on_site_at: Some(at), ..self.clone() }
+    }
+
+    fn row(&self) -> String {
+        let clock = |at: Instant| at.with_timezone(&Shanghai).format("%Y-%m-%d %H:%M:%S").to_string();
+        let received = clock(self.dispatched_at - TimeDelta::minutes(5));
+        let on_site = self.on_site_at.map(clock).unwrap_or_default();
+        let dispatched = clock(self.dispatched_at);
+        format!(
+            "{},{},投诉,企业,示范区住建局,{},{received},{dispatched},{on_site},,,\n",
+            self.id, self.title, self.owner
+        )
+    }
+}
+
+const HEADER: &str = "编号,诉求,类型,主体,承办单位,承办人,受理时间,派单时间,到场时间,反馈企业,反馈平台,办结时间\n";
+
+const CALENDAR: &str = r#"
+name = "always"
+timezone = "Asia/Shanghai"
+weekdays = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
+covered_from = "2020-01-01"
+covered_through = "2190-12-31"
+[[hours]]
+spans = ["00:00-24:00"]
+"#;
+
+const SOURCE: &str = r#"
+[source.tickets]
+every = "1s"
+kind = "ticket"
+id = "编号"
+timezone = "Asia/Shanghai"
+[source.tickets.csv]
+path = "tickets.csv"
+[source.tickets.fields]
+title = "诉求"
+type = "类型"
+subject = { column = "主体", values = { "企业" = "enterprise" } }
+unit = "承办单位"
+owner = "承办人"
+received_at = "受理时间"
+dispatched_at = "派单时间"
+on_site_at = "到场时间"
+feedback_subject_at = "反馈企业"
+feedback_platform_at = "反馈平台"
+solved_at = "办结时间"
+"#;
+
+/// The folder; it goes with this value.
+pub struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    /// A site whose rule is the shipped 2110, with the handlers `h1` and `h2`, a contact of the unit and an operator.
+    pub fn new() -> Self {
+        let site = Self { folder: TempDir::with_prefix("site-").expect("folder") };
+        site.put("always.toml", CALENDAR);
+        site.put("rules/2110.rhai", include_str!("../../rules/2110.rhai"));
+        site.put("rules/params.toml", include_str!("../../rules/params.toml"));
+        site.contacts(["h1", "h2"].map(str::to_owned));
+        site.tickets(&[]);
+        site.configure("", "");
+        site
+    }
+
+    /// Writes `duban.toml`: keys of the top, and tables after them.
+    pub fn configure(&self, keys: &str, tables: &str) {
+        self.configure_rules("2110", keys, tables);
+    }
+
+    /// The same with another rule.
+    pub fn configure_rules(&self, rule: &str, keys: &str, tables: &str) {
+        let head = format!("calendar = \"always.toml\"\nlanguage = \"en\"\n{keys}\n[rules]\nenabled = [\"{rule}\"]\n");
+        self.put("duban.toml", &format!("{head}{tables}\n{SOURCE}"));
+    }
+
+    /// Writes `contacts.csv`: handlers, one contact of the unit, one operator.
+    pub fn contacts(&self, handlers: impl IntoIterator<Item = String>) {
+        let mut table = "id,name,unit,roles,email\n".to_owned();
+        for id in handlers {
+            table += &format!("{id},承办人{id},示范区住建局,,{id}@city.test\n");
+        }
+        table += "u1,联络员,示范区住建局,unit_contact,u1@city.test\nops,值班员,,operator,ops@city.test\n";
+        self.put("contacts.csv", &table);
+    }
+
+    /// Puts the source's table in place, in one step.
+    pub fn tickets(&self, tickets: &[Ticket]) {
+        let rows: String = tickets.iter().map(Ticket::row).collect();
+        self.put("tickets.csv", &format!("{HEADER}{rows}"));
+    }
+
+    /// Writes a file, in one step.
+    pub fn put(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("folder");
+        let fresh = path.with_extension("new");
+        fs::write(&fresh, text).expect(name);
+        fs::rename(fresh, path).expect(name);
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The table of a mail channel to a server that demands STARTTLS and a login, and has its own authority.
+    pub fn mail_by(&self, exim: &Exim) -> String {
+        self.put("password", PASSWORD);
+        fs::set_permissions(self.path("password"), fs::Permissions::from_mode(0o600)).expect("mode");
+        let (port, ca) = (exim.starttls, exim.ca_file());
+        format!(
+            "[channels.mail]\npassword = {{ file = \"password\" }}\n[channels.mail.smtp]\nhost = \"127.0.0.1\"\n\
+             port = {port}\nuser = \"{USER}\"\nfrom = \"督办 <duban@city.test>\"\nca_file = \"{}\"\n\
+             system_roots = false\nserver_name = \"mail.test\"\n",
+            ca.display()
+        )
+    }
+
+    /// The mails that lie in a folder of the site, in the order of their names.
+    pub fn mails(&self, folder: &str) -> Vec<Letter> {
+        let entries = fs::read_dir(self.path(folder)).into_iter().flatten();
+        let mut paths: Vec<_> = entries.map(|entry| entry.expect("entry").path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|ending| ending == "eml"));
+        paths.sort();
+        paths.iter().map(|path| Letter::parse(&fs::read(path).expect("mail"))).collect()
+    }
+}
+
+/// The table of a mail channel to a server that wants neither TLS nor a login.
+pub fn plain_mail_to(port: u16) -> String {
+    format!(
+        "[channels.mail.smtp]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n\
+         from = \"督办 <duban@city.test>\"\n"
+    )
+}
+
+/// The table that lets messages out.
+pub const LIVE: &str = "[notify]\nmode = \"live\"\n";
