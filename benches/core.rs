@@ -66,6 +66,7 @@ fn observe_an_item(bencher: Bencher) {
         calendars: Calendars::new(Arc::new(calendar()), []),
         yellow: YellowDefault::default(),
         pause_limit: None,
+        rules: std::iter::once("2110".into()).collect(),
     };
     let windows = ["a", "b", "c", "d"].map(|name| Window { name: name.into(), ..window() });
     let rulings = [Ruling { rule: "2110".into(), version: Digest::of([]), windows: windows.into(), findings: vec![] }];

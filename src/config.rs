@@ -242,6 +242,7 @@ pub struct ConfigProblem {
 
 impl ConfigProblem {
     /// A problem at a place.
+    #[expect(clippy::needless_pass_by_value, reason = "an error is handed over, and only its words are kept")]
     pub fn at(place: impl Into<String>, problem: impl ToString) -> Self {
         Self { place: place.into(), problem: problem.to_string() }
     }

@@ -29,7 +29,7 @@ use crate::wire::{Message, SharedChannel};
 const BATCH: usize = 100;
 
 /// How long a lease outlasts the longest try.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// When to look again at a member that takes back what may be under way.
 const UNSETTLED: chrono::TimeDelta = chrono::TimeDelta::seconds(15);
@@ -163,7 +163,7 @@ impl Courier {
     fn longest(&self) -> Duration {
         let all = self.ways.channels.values().chain([&self.ways.rehearsal.way]);
         // A claimed delivery may wait for its turn inside its channel.
-        all.map(|way| way.channel.longest() * 8).max().unwrap_or(GRACE).min(Duration::from_secs(900))
+        all.map(|way| way.channel.longest() * 8).max().unwrap_or(GRACE).min(Duration::from_mins(15))
     }
 
     /// Seals what is new, and starts to send.
@@ -182,7 +182,7 @@ impl Courier {
             return Ok(claimed);
         }
         let known = self.look_up(&claimed).await?;
-        let seals: Vec<Seal> = claimed.iter().map(|c| self.seal_one(playbook, c, &known, now)).collect();
+        let seals: Vec<Seal> = claimed.iter().map(|c| Self::seal_one(playbook, c, &known, now)).collect();
         let lost: HashSet<DeliveryId> = self.store.seal(now, &seals).await?.into_iter().collect();
         let mut ready = Vec::new();
         for (mut claimed, seal) in claimed.into_iter().zip(seals) {
@@ -219,7 +219,7 @@ impl Courier {
         Ok(known)
     }
 
-    fn seal_one(&self, playbook: &Playbook, claimed: &Claimed, known: &Known, now: Instant) -> Seal {
+    fn seal_one(playbook: &Playbook, claimed: &Claimed, known: &Known, now: Instant) -> Seal {
         let look = look_again(&claimed.members, &known.standing);
         let mut seal = Seal {
             id: claimed.delivery.id,
@@ -231,13 +231,13 @@ impl Courier {
         if look.unsettled {
             seal.postponed_to = Some(now + UNSETTLED);
         } else if !look.kept.is_empty() {
-            let sealed = self.facts(playbook, claimed, &look.kept, known, now);
+            let sealed = Self::facts(playbook, claimed, &look.kept, known, now);
             seal.sealed = Some(serde_json::to_value(sealed).expect("facts have JSON"));
         }
         seal
     }
 
-    fn facts(&self, playbook: &Playbook, claimed: &Claimed, kept: &[Notice], known: &Known, now: Instant) -> Sealed {
+    fn facts(playbook: &Playbook, claimed: &Claimed, kept: &[Notice], known: &Known, now: Instant) -> Sealed {
         let delivery = &claimed.delivery;
         let medium = playbook.office.channels.get(&delivery.channel).copied().unwrap_or(Medium::Mail);
         let contact = playbook.office.directory.get(&delivery.contact);
@@ -305,7 +305,9 @@ impl Courier {
         self.jitter = self.jitter.wrapping_add(1);
         if let Err(e) = self.store.settle(now, &settles).await {
             // Not written: they stay ours to settle.
-            over.into_iter().for_each(|sent| drop(self.results.0.send(sent)));
+            for sent in over {
+                let _ = self.results.0.send(sent);
+            }
             return Err(e);
         }
         for (sent, settle) in over.iter().zip(&settles) {
@@ -343,9 +345,10 @@ impl Courier {
     ) -> Result<()> {
         let channel = &sent.claimed.delivery.channel;
         let (id, state, reason) = (settle.id, settle.state, &settle.reason);
-        match state {
-            DeliveryState::Sent => tracing::info!(%id, %channel, "sent"),
-            _ => tracing::warn!(%id, %channel, state = state.word(), "not sent: {reason}"),
+        if state == DeliveryState::Sent {
+            tracing::info!(%id, %channel, "sent");
+        } else {
+            tracing::warn!(%id, %channel, state = state.word(), "not sent: {reason}");
         }
         if let Some(events) = &self.events {
             let _ = events.send(Event {

@@ -50,11 +50,14 @@ pub struct Done {
     pub lost: usize,
 }
 
+/// A rule, its version and the kind of its error.
+type Complaint = (Arc<str>, Digest, &'static str);
+
 /// The turn's means.
 pub struct Pipeline {
     store: Arc<dyn Store>,
     /// Errors that operators were told of: rule, version and kind, with a count.
-    told: Mutex<HashMap<(Arc<str>, Digest, &'static str), u64>>,
+    told: Mutex<HashMap<Complaint, u64>>,
 }
 
 /// An item as thinking leaves it, before it is known whom to tell.

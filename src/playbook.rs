@@ -253,7 +253,7 @@ impl Playbook {
 
     /// The versions of its rules, for the store.
     pub fn rule_records(&self, at: crate::core::Instant, by: &str) -> Vec<RuleRecord> {
-        let is_data = |key: &String| key.starts_with("rules/") && !key.ends_with(".rhai");
+        let is_data = |key: &String| key.starts_with("rules/") && key.strip_suffix(".rhai").is_none();
         let data = || self.files.iter().filter(|(key, _)| is_data(key));
         self.rules
             .values()

@@ -285,12 +285,10 @@ fn random_calendar() -> impl Strategy<Value = Calendar> {
             "name = \"t\"\ntimezone = \"{zone}\"\nweekdays = [{weekdays}]\ndays = \"d\"\n[[hours]]\nspans = [{spans}]\n"
         );
         let base = NaiveDate::from_ymd_opt(2024, 12, 1).expect("date");
-        let list: String = days
-            .iter()
-            .map(|(n, rest)| {
-                format!("{},{},x\n", base + chrono::Days::new(*n), if *rest { "holiday" } else { "workday" })
-            })
-            .collect();
+        let line = |(n, rest): &(u64, bool)| {
+            format!("{},{},x", base + chrono::Days::new(*n), if *rest { "holiday" } else { "workday" })
+        };
+        let list = days.iter().map(line).collect::<Vec<_>>().join("\n");
         read_calendar("t", &text, &mut |_| Ok(format!("date,kind,name\n{list}"))).expect("calendar")
     })
 }

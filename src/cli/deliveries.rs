@@ -141,14 +141,14 @@ impl Desk<'_> {
         let (delivery, _) = self.find(id).await?;
         let done = self.store.retry_delivery(delivery.id, self.caller.clock.now()).await;
         let language = self.caller.language;
-        self.said(done.map_err(|e| self.failed(&e))?, words::retried(language), words::not_retried(language))
+        said(done.map_err(|e| self.failed(&e))?, words::retried(language), words::not_retried(language))
     }
 
     async fn cancel(&self, id: &str) -> Result<Exit, Failure> {
         let (delivery, _) = self.find(id).await?;
         let done = self.store.cancel_delivery(delivery.id, self.caller.clock.now()).await;
         let language = self.caller.language;
-        self.said(done.map_err(|e| self.failed(&e))?, words::cancelled(language), words::not_cancelled(language))
+        said(done.map_err(|e| self.failed(&e))?, words::cancelled(language), words::not_cancelled(language))
     }
 
     /// Shows what each person would get; with `yes`, lets it go.
@@ -161,9 +161,9 @@ impl Desk<'_> {
             *counts.entry((notice.contact.to_string(), notice.channel.to_string())).or_default() += 1;
         }
         let mut table = Table::new(&["contact", "channel", "notices"]);
-        counts.into_iter().for_each(|((contact, channel), count)| {
+        for ((contact, channel), count) in counts {
             table.add(vec![json!(contact), json!(channel), json!(count)]);
-        });
+        }
         table.write(Format::Table, &words::release_titles(self.caller.language), out)?;
         if yes {
             let released = pipeline.release(&playbook, held, self.caller.clock.now()).await;
@@ -185,17 +185,17 @@ impl Desk<'_> {
         }
     }
 
-    fn said(&self, done: bool, yes: &str, no: &str) -> Result<Exit, Failure> {
-        if !done {
-            return Err(Failure::no(no));
-        }
-        super::say(yes);
-        Ok(Exit::Fine)
-    }
-
     fn failed(&self, error: &crate::store::StoreError) -> Failure {
         self.caller.store_failed("store", error)
     }
+}
+
+fn said(done: bool, yes: &str, no: &str) -> Result<Exit, Failure> {
+    if !done {
+        return Err(Failure::no(no));
+    }
+    super::say(yes);
+    Ok(Exit::Fine)
 }
 
 /// A nested value as indented lines.

@@ -108,7 +108,7 @@ impl Evaluation<'_, '_> {
     /// Prints the rows of a source, if its poll is believable; a void poll spoils no other source.
     fn source(&mut self, polled: &Polled, fetched: Result<Fetched, String>) -> Result<(), Failure> {
         let doubt = match fetched {
-            Ok(fetched) => match self.doubt(polled, &fetched) {
+            Ok(fetched) => match Self::doubt(polled, &fetched) {
                 None => return self.rows(polled, &fetched),
                 Some(doubt) => doubt,
             },
@@ -121,7 +121,7 @@ impl Evaluation<'_, '_> {
 
     /// Why a poll is void. Its rejected rows are known only when all rows were mapped, and no row may be printed before
     /// that, so they are mapped twice: to keep them would take more memory than the mapping takes time.
-    fn doubt(&self, polled: &Polled, fetched: &Fetched) -> Option<String> {
+    fn doubt(polled: &Polled, fetched: &Fetched) -> Option<String> {
         let mut rejected = 0;
         let Ok(()) = in_order::<_, Infallible>(
             fetched.chunks(),

@@ -85,6 +85,7 @@ struct CommandLine {
     /// The language for people; else DUBAN_LANG, else LANG, else zh-CN
     #[arg(long, global = true, display_order = 100, value_name = "LANG", value_parser = languages())]
     lang: Option<String>,
+    #[expect(clippy::doc_markdown)]
     /// The configuration; else DUBAN_CONFIG, else /etc/duban/duban.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,

@@ -119,8 +119,8 @@ struct Ran {
 impl Results {
     fn run(&mut self, test: &TestFile) {
         let path = test.path.display().to_string();
-        let text = read_text(&test.path).map_err(|error| format!("{path}: {error}"));
-        let read = text.and_then(|text| CaseFile::read(&path, &text).map_err(|error| error.to_string()));
+        let content = read_text(&test.path).map_err(|error| format!("{path}: {error}"));
+        let read = content.and_then(|text| CaseFile::read(&path, &text).map_err(|error| error.to_string()));
         let setting = Setting::read(&test.rules).map_err(|error| error.to_string());
         match (read, setting) {
             (Ok(file), Ok(setting)) => {

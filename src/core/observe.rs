@@ -134,7 +134,7 @@ pub fn observe(subject: Subject<'_>, clockwork: &Clockwork, now: Instant) -> Obs
         }
         for finding in &ruling.findings {
             let claim = look.finding(ruling, finding);
-            look.compare(claim, &mut kept);
+            look.compare(&claim, &mut kept);
         }
     }
     for (watch, _) in subject.watches.iter().zip(kept).filter(|(_, kept)| !kept) {
@@ -153,7 +153,7 @@ struct Look<'a> {
 impl<'a> Look<'a> {
     fn window(&mut self, ruling: &'a Ruling, window: &'a Window, kept: &mut [bool]) {
         match self.claims(ruling, window) {
-            Ok(claims) => claims.into_iter().for_each(|claim| self.compare(claim, kept)),
+            Ok(claims) => claims.iter().for_each(|claim| self.compare(claim, kept)),
             Err(kind) => {
                 self.keep(ruling, window, kept);
                 let (rule, name) = (ruling.rule.clone(), window.name.clone());
@@ -247,7 +247,7 @@ impl<'a> Look<'a> {
     }
 
     /// Compares a claim with what is remembered.
-    fn compare(&mut self, claim: Claim<'a>, kept: &mut [bool]) {
+    fn compare(&mut self, claim: &Claim<'a>, kept: &mut [bool]) {
         self.found.next_look_at = earliest(self.found.next_look_at, claim.next_look_at);
         let named = |name: &str| self.subject.watches.iter().position(|w| w.rule == *claim.rule && *w.name == *name);
         let index = named(&claim.name).or_else(|| claim.was.as_deref().and_then(named).filter(|i| !kept[*i]));
@@ -268,8 +268,8 @@ impl<'a> Look<'a> {
                 stopped: None,
             },
         };
-        if let Some(step) = self.step(&watch, &claim) {
-            let transition = self.take(&mut watch, step, &claim);
+        if let Some(step) = self.step(&watch, claim) {
+            let transition = self.take(&mut watch, step, claim);
             self.found.transitions.push(transition);
         }
         self.found.watches.push(watch);

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** [`Value::Missing`] is a value of its own. It is never turned into zero, false or an empty text.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
@@ -176,10 +176,10 @@ impl Fields {
 
     /// The fields in which two rows differ, with the old and the new value.
     pub fn changes<'a>(&'a self, newer: &'a Self) -> Vec<(&'a str, &'a Value, &'a Value)> {
-        let names: BTreeMap<&str, ()> = self.names().chain(newer.names()).map(|n| (&**n, ())).collect();
+        let names: BTreeSet<&str> = self.names().chain(newer.names()).map(|n| &**n).collect();
         let of = |fields: &'a Self, name: &str| fields.get(name).unwrap_or(&Value::Missing);
         names
-            .into_keys()
+            .into_iter()
             .map(|name| (name, of(self, name), of(newer, name)))
             .filter(|(_, old, new)| old != new)
             .collect()

@@ -215,7 +215,7 @@ impl Daemon<'_> {
         let (every, clock) = (self.watchdog, self.clock.clone());
         tokio::spawn(async move {
             let Some(every) = every else { return };
-            let limits = Limits::all(Duration::from_secs(600));
+            let limits = Limits::all(Duration::from_mins(10));
             loop {
                 if let Err(stalled) = systemd::feed_watchdog(&progress, clock.monotonic(), &limits) {
                     tracing::error!("a loop makes no progress: {stalled}");

@@ -288,7 +288,7 @@ impl CaseFile {
 
 impl Case {
     fn check(&self) -> Result<(), CaseError> {
-        let fail = |problem: &str| Err(self.wrong(problem.to_owned()));
+        let fail = |problem: &str| Err(self.wrong(problem));
         let Some(first) = self.items.first() else { return fail("it has no item") };
         if first.kind.is_none() {
             return fail("its first item has no kind");
@@ -305,13 +305,13 @@ impl Case {
         Ok(())
     }
 
-    fn wrong(&self, problem: String) -> CaseError {
+    fn wrong(&self, problem: &str) -> CaseError {
         CaseError { place: self.place.clone(), problem: format!("case {:?}: {problem}", self.name) }
     }
 
     /// The item's history in a zone: when it was seen, and how it was then; in order of time.
     pub fn history(&self, zone: Tz) -> Result<Vec<(Instant, Item)>, CaseError> {
-        let fail = |problem: String| self.wrong(problem);
+        let fail = |problem: String| self.wrong(&problem);
         let mut history: Vec<(Instant, Item)> = Vec::with_capacity(self.items.len());
         for snapshot in &self.items {
             let at = snapshot.at.instant(zone);

@@ -34,6 +34,9 @@ pub struct Matter {
     pub data_as_of: Option<Instant>,
 }
 
+/// What a rule says about itself.
+pub type TitleAndBasis = (Option<String>, Option<String>);
+
 /// What composing looks things up in.
 #[derive(Clone, Copy)]
 pub struct Desk<'a> {
@@ -42,7 +45,7 @@ pub struct Desk<'a> {
     /// What was said about each card.
     pub said: &'a HashMap<CardId, Vec<Notice>>,
     /// Titles and bases of the rules.
-    pub rules: &'a dyn Fn(&str) -> (Option<String>, Option<String>),
+    pub rules: &'a dyn Fn(&str) -> TitleAndBasis,
     /// The calendars.
     pub calendars: &'a Calendars,
     /// When windows turn yellow.

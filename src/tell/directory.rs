@@ -232,7 +232,9 @@ mod tests {
 
     fn item(fields: &[(&str, &str)]) -> Item {
         let mut item = Item::new(ItemKey::new("s", "1"), "ticket");
-        fields.iter().for_each(|(name, value)| item.fields.set(*name, Value::text(*value)));
+        for (name, value) in fields {
+            item.fields.set(*name, Value::text(*value));
+        }
         item
     }
 

@@ -186,8 +186,12 @@ fn raise(
             drafts.push(notice);
         }
     };
-    found.iter().for_each(|contact| draft(&contact.id, None));
-    vacant.into_iter().for_each(|role| draft(role, Some(Hold::NoContact { role: role.clone() })));
+    for contact in &found {
+        draft(&contact.id, None);
+    }
+    for role in vacant {
+        draft(role, Some(Hold::NoContact { role: role.clone() }));
+    }
     // Where nobody of the step can be reached, the operators are told, so that no card is silent.
     let can_hear = |c: &&Contact| step.channels(level).iter().any(|channel| reaches(office, c, channel));
     if !found.iter().any(can_hear) {

@@ -82,16 +82,16 @@ pub(super) fn compare(expected: &Expectation, found: Found, at: Instant, zone: T
     };
     add("error", errors(expected.error.as_deref(), found.error));
     if let Some(windows) = &expected.windows {
-        let expected = windows.iter().map(|window| write.expected_window(window)).collect();
-        add("windows", unmatched(expected, found.windows.iter().map(|(w, r)| write.window(w, r.as_ref())).collect()));
+        let expected: Vec<Line> = windows.iter().map(|window| write.expected_window(window)).collect();
+        add("windows", unmatched(&expected, found.windows.iter().map(|(w, r)| write.window(w, r.as_ref())).collect()));
     }
     if let Some(cards) = &expected.cards {
-        let expected = cards.iter().map(|card| write.expected_card(card)).collect();
-        add("cards", unmatched(expected, found.cards.iter().map(|card| write.card(card)).collect()));
+        let expected: Vec<Line> = cards.iter().map(|card| write.expected_card(card)).collect();
+        add("cards", unmatched(&expected, found.cards.iter().map(|card| write.card(card)).collect()));
     }
     if let Some(notices) = &expected.notices {
-        let expected = notices.iter().map(|notice| write.expected_notice(notice)).collect();
-        add("notices", unmatched(expected, found.notices.iter().map(|notice| write.notice(notice)).collect()));
+        let expected: Vec<Line> = notices.iter().map(|notice| write.expected_notice(notice)).collect();
+        add("notices", unmatched(&expected, found.notices.iter().map(|notice| write.notice(notice)).collect()));
     }
     differences
 }
@@ -109,10 +109,10 @@ fn errors(expected: Option<&str>, found: Option<String>) -> (Vec<Line>, Vec<Line
 
 /// The expected lines without a found one of their own, and the found ones that nobody expects. A found line that has
 /// the name of an expected one is cut to what that one speaks of.
-fn unmatched(expected: Vec<Line>, got: Vec<Line>) -> (Vec<Line>, Vec<Line>) {
+fn unmatched(expected: &[Line], got: Vec<Line>) -> (Vec<Line>, Vec<Line>) {
     let mut taken: Vec<Option<usize>> = vec![None; got.len()];
     for index in 0..expected.len() {
-        assign(index, &expected, &got, &mut taken, &mut vec![false; got.len()]);
+        assign(index, expected, &got, &mut taken, &mut vec![false; got.len()]);
     }
     let is_left = |index: &usize| !taken.contains(&Some(*index));
     let left: Vec<Line> = (0..expected.len()).filter(is_left).map(|index| expected[index].clone()).collect();

@@ -24,6 +24,9 @@ use crate::tell::time_words;
 /// Cards on the page; the rest is counted.
 const CARDS: usize = 200;
 
+/// The title of a rule, by its name.
+pub type Titles = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What the page shows, and in which words.
 #[derive(Clone)]
 pub struct Board {
@@ -38,7 +41,7 @@ pub struct Board {
     /// A line on top, such as where a demo's clock stands.
     pub note: Option<String>,
     /// The titles of the rules, by name.
-    pub titles: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub titles: Titles,
 }
 
 /// Serves the board until it is stopped.

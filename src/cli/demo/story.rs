@@ -50,7 +50,6 @@ fn line(
         Event::Poll { source, report } if polled.insert(source.to_string()) => {
             Some(("", words::polled(caller.language, source, report.rows)))
         }
-        Event::Poll { .. } => None,
         Event::Transition { item, transition } if transition.change.is_about_a_card() => {
             let colour = match (transition.change, transition.to) {
                 (Change::Raise, Some(Level::Red)) => RED,
@@ -60,7 +59,7 @@ fn line(
             told.raised += usize::from(transition.change == Change::Raise);
             Some((colour, words::changed(caller.language, item, transition)))
         }
-        Event::Transition { .. } => None,
+        Event::Poll { .. } | Event::Transition { .. } => None,
         Event::Delivery(event) => {
             told.sent += usize::from(event.state == DeliveryState::Sent);
             Some(("", words::delivered(caller.language, event)))

@@ -37,11 +37,12 @@ pub fn summary(language: Language, passed: usize, failed: usize, broken: usize) 
         English => format!("{passed} passed, {failed} failed"),
     };
     if broken > 0 {
-        text.push_str(&match (language, broken) {
+        let more = match (language, broken) {
             (Chinese, _) => format!("；{broken} 处无法运行"),
             (English, 1) => "; 1 problem kept cases from running".to_owned(),
             (English, _) => format!("; {broken} problems kept cases from running"),
-        });
+        };
+        text.push_str(&more);
     }
     text
 }

@@ -252,8 +252,8 @@ fn covered_of(
     problems: &mut Problems<'_>,
 ) -> RangeInclusive<NaiveDate> {
     let edge = |year: i32, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
-    let first = listed.keys().next().map_or(*YEARS.end(), |d| d.year());
-    let last = listed.keys().next_back().map_or(*YEARS.start(), |d| d.year());
+    let first = listed.keys().next().map_or(*YEARS.end(), Datelike::year);
+    let last = listed.keys().next_back().map_or(*YEARS.start(), Datelike::year);
     let mut date = |key, text: &Option<String>, default| match text {
         Some(text) => problems.take(key, date_of(text)).unwrap_or(default),
         None => default,

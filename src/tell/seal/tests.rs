@@ -112,7 +112,7 @@ fn the_end_of_what_was_told_is_told() {
 #[test]
 fn the_end_of_what_is_under_way_waits_for_it() {
     let clear = notice(Clear, Some(Red), 2, Planned);
-    let found = look(&[clear.clone()], None, &[raise(Red, 1, Planned)]);
+    let found = look(std::slice::from_ref(&clear), None, &[raise(Red, 1, Planned)]);
     assert!(found.unsettled);
     assert_eq!(outcome(&found), (vec![], vec![]));
     // An earlier level that was told is enough.
@@ -123,7 +123,10 @@ fn the_end_of_what_is_under_way_waits_for_it() {
 #[test]
 fn a_fall_to_yellow_is_told_while_it_is_so() {
     let lower = notice(Lower, Some(Yellow), 2, Planned);
-    assert_eq!(outcome(&look(&[lower.clone()], Some(Yellow), &[raise(Red, 1, Sent)])), (vec![(Lower, 2)], vec![]));
+    assert_eq!(
+        outcome(&look(std::slice::from_ref(&lower), Some(Yellow), &[raise(Red, 1, Sent)])),
+        (vec![(Lower, 2)], vec![])
+    );
     assert_eq!(outcome(&look(&[lower], Some(Red), &[raise(Red, 1, Sent)])), (vec![], vec![Hold::NoLongerSo]));
 }
 
