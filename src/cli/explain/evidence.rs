@@ -93,8 +93,14 @@ impl Evidence {
             match polled.source.fetch().await {
                 Ok(fetched) => {
                     for chunk in 0..fetched.chunks() {
-                        let items = fetched.map(chunk).items;
-                        found.extend(items.into_iter().filter(|item| is_meant(&item.key, wanted)));
+                        let mapped = fetched.map(chunk);
+                        found.extend(mapped.items.into_iter().filter(|item| is_meant(&item.key, wanted)));
+                        for rejection in mapped.rejected {
+                            let key = rejection.id.clone().map(|id| ItemKey::new(polled.name.clone(), id));
+                            if key.is_none_or(|key| is_meant(&key, wanted)) {
+                                say(&rejection.to_string());
+                            }
+                        }
                     }
                 }
                 Err(error) => say(&words::no_poll(caller.language, &polled.name, &error.to_string())),
