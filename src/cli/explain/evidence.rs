@@ -57,8 +57,8 @@ impl Evidence {
         caller: &Caller<'_>,
     ) -> Result<Self, Failure> {
         let failed = |error: StoreError| caller.store_failed("store", &error);
-        let key = the_one(wanted, find(wanted, store).await.map_err(failed)?, caller)?;
-        let record = store.load(&[key.clone()]).await.map_err(failed)?.pop();
+        let key = the_one(wanted, &find(wanted, store).await.map_err(failed)?, caller)?;
+        let record = store.load(std::slice::from_ref(&key)).await.map_err(failed)?.pop();
         let record = record.ok_or_else(|| Failure::no(words::no_item(caller.language, wanted)))?;
         let snapshots = store.snapshots(&key).await.map_err(failed)?;
         let then = snapshots.into_iter().filter(|s| s.seen_at <= at).max_by_key(|s| s.seen_at);
@@ -93,15 +93,21 @@ impl Evidence {
             match polled.source.fetch().await {
                 Ok(fetched) => {
                     for chunk in 0..fetched.chunks() {
-                        let items = fetched.map(chunk).items;
-                        found.extend(items.into_iter().filter(|item| is_meant(&item.key, wanted)));
+                        let mapped = fetched.map(chunk);
+                        found.extend(mapped.items.into_iter().filter(|item| is_meant(&item.key, wanted)));
+                        for rejection in mapped.rejected {
+                            let key = rejection.id.clone().map(|id| ItemKey::new(polled.name.clone(), id));
+                            if key.is_none_or(|key| is_meant(&key, wanted)) {
+                                say(&rejection.to_string());
+                            }
+                        }
                     }
                 }
                 Err(error) => say(&words::no_poll(caller.language, &polled.name, &error.to_string())),
             }
         }
-        let keys = found.iter().map(|item| item.key.clone()).collect();
-        let key = the_one(wanted, keys, caller)?;
+        let keys: Vec<ItemKey> = found.iter().map(|item| item.key.clone()).collect();
+        let key = the_one(wanted, &keys, caller)?;
         let item = found.into_iter().find(|item| item.key == key);
         let item = item.ok_or_else(|| Failure::no(words::no_item(caller.language, wanted)))?;
         Ok(Self {
@@ -133,11 +139,11 @@ async fn find(wanted: &str, store: &dyn Store) -> crate::store::Result<Vec<ItemK
 }
 
 /// The item that is meant; one that is fully named comes before one whose id only looks like it.
-fn the_one(wanted: &str, found: Vec<ItemKey>, caller: &Caller<'_>) -> Result<ItemKey, Failure> {
+fn the_one(wanted: &str, found: &[ItemKey], caller: &Caller<'_>) -> Result<ItemKey, Failure> {
     if let Some(named) = found.iter().find(|key| key.to_string() == wanted) {
         return Ok(named.clone());
     }
-    match &found[..] {
+    match found {
         [one] => Ok(one.clone()),
         [] => Err(Failure::no(words::no_item(caller.language, wanted))),
         several => {
