@@ -1,6 +1,7 @@
 //! `kill -9` at random, again and again, while tickets fall due: nothing is lost, and what is said twice is the same
 //! message and was being sent when the daemon died.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::thread::sleep;
@@ -59,61 +60,84 @@ fn kill_again_and_again(site: &Site, sink: &Sink, kills: usize, reveal: impl Fn(
     Run { taken: sink.taken(), in_flight }
 }
 
+/// The handlers who were told so, each with the ids of the messages that said it.
+fn told(taken: &[Taken], label: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut by_handler: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for taken in taken {
+        let handler = taken.to.replace("@city.test", "");
+        let letter = taken.letter();
+        if letter.get("Subject").is_some_and(|subject| subject.starts_with(&format!("[{label}] T{handler} "))) {
+            by_handler.entry(handler).or_default().insert(letter.get("Message-ID").expect("an id").to_owned());
+        }
+    }
+    by_handler
+}
+
+#[track_caller]
+fn assert_each_by_one_message(said: &BTreeMap<String, BTreeSet<String>>, expected: impl Iterator<Item = String>) {
+    let lost: Vec<String> = expected.filter(|id| !said.contains_key(id)).collect();
+    assert!(lost.is_empty(), "never told: {lost:?}");
+    let twice: Vec<_> = said.iter().filter(|(_, messages)| messages.len() > 1).collect();
+    assert!(twice.is_empty(), "told by different messages: {twice:?}");
+}
+
+/// How many messages came again; each is the same as before, and was under way at a kill.
+#[track_caller]
+fn repeats(run: &Run) -> usize {
+    let mut by_id: BTreeMap<String, Vec<&Taken>> = BTreeMap::new();
+    for taken in &run.taken {
+        let id = taken.letter().get("Message-ID").expect("an id").trim_matches(['<', '>']).replace("@city.test", "");
+        by_id.entry(id).or_default().push(taken);
+    }
+    for (id, copies) in &by_id {
+        assert!(copies.iter().all(|copy| copy == &copies[0]), "{id} is not the same each time: {copies:#?}");
+        let kills = run.in_flight.get(id).copied().unwrap_or_default();
+        assert!(copies.len() <= 1 + kills, "{id} came {} times after {kills} kills in flight", copies.len());
+    }
+    run.taken.len() - by_id.len()
+}
+
 #[test]
 fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sent() {
     let _alone = machine();
     let (kills, count) = if is_long() { (200, 4_000) } else { (20, 300) };
     let (sink, site) = (Sink::start(PAUSE), Site::new());
     site.configure(&format!("{LIVE}{}", plain_mail_to(sink.port)));
+    // One handler for each ticket, so that each card has a message of its own.
     let ids = || (0..count).map(|n| format!("h{n:04}"));
     site.contacts(ids());
-    // One handler for each ticket, so that each card has a message of its own. The later half is not in the first table.
     let first_due = ahead(5);
     let due = |n: i64| first_due + TimeDelta::seconds(n / PACE);
     let tickets: Vec<Ticket> =
         ids().zip(0..).map(|(id, n)| Ticket::due_at(&format!("T{id}"), due(n)).handled_by(&id)).collect();
+
+    // The later half appears bit by bit; half way, somebody is on site for all that was told so far.
+    let done = RefCell::new(BTreeMap::new());
     let reveal = |kill: usize| {
-        let known = count / 2 + count / 2 * kill / kills;
-        site.tickets(&tickets[..known]);
+        if kill == kills / 2 {
+            let on_site_at = now();
+            done.replace(told(&sink.taken(), "Red card").into_keys().map(|id| (id, on_site_at)).collect());
+        }
+        let (known, done) = (count / 2 + count / 2 * kill / kills, done.borrow());
+        let rows = ids().zip(&tickets).take(known);
+        let rows = rows.map(|(id, ticket)| done.get(&id).map_or_else(|| ticket.clone(), |at| ticket.on_site(*at)));
+        site.tickets(&rows.collect::<Vec<_>>());
     };
     let run = kill_again_and_again(&site, &sink, kills, reveal);
-    assert!(now() > due(i64::try_from(count).expect("few")), "tickets fall due after the last kill");
+    let done = done.into_inner();
+    assert!(!done.is_empty(), "nobody was told before half of the kills");
 
     let memory = Memory::of(&site);
+    let number = |sql| usize::try_from(memory.number(sql)).expect("a count");
     assert_eq!(memory.column("PRAGMA integrity_check"), ["ok"]);
-    assert_eq!(memory.number("SELECT count(*) FROM cards WHERE level = 'red'"), i64::try_from(count).expect("few"));
+    assert_eq!(number("SELECT count(*) FROM cards WHERE level = 'red'"), count - done.len());
+    let told_to_the_unit = "SELECT count(*) FROM cards WHERE level = 'red' AND card IN
+        (SELECT card FROM notices WHERE kind = 'raise' AND level = 'red' AND contact = 'u1' AND state = 'sent')";
+    assert_eq!(number(told_to_the_unit), count - done.len());
+    assert_each_by_one_message(&told(&run.taken, "Red card"), ids());
+    assert_each_by_one_message(&told(&run.taken, "Cleared"), done.into_keys());
 
-    let told = "SELECT count(DISTINCT card) FROM notices
-        WHERE kind = 'raise' AND level = 'red' AND contact = 'u1' AND state = 'sent'";
-    assert_eq!(memory.number(told), i64::try_from(count).expect("few"));
-
-    // Every handler was told of the own ticket, by one message, however often it came.
-    let mut by_handler: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut by_id: BTreeMap<String, Vec<Taken>> = BTreeMap::new();
-    for taken in run.taken {
-        let letter = taken.letter();
-        let id = letter.get("Message-ID").expect("an id").trim_matches(['<', '>']).replace("@city.test", "");
-        let handler = taken.to.replace("@city.test", "");
-        // Who is known only after the first poll hears of the yellow card too.
-        if letter.get("Subject").is_some_and(|subject| subject.starts_with(&format!("[Red card] T{handler} "))) {
-            by_handler.entry(handler).or_default().insert(id.clone());
-        }
-        by_id.entry(id).or_default().push(taken);
-    }
-    let lost: Vec<String> = ids().filter(|id| !by_handler.contains_key(id)).collect();
-    assert!(lost.is_empty(), "never told: {lost:?}");
-    let twice: Vec<_> = by_handler.iter().filter(|(_, messages)| messages.len() > 1).collect();
-    assert!(twice.is_empty(), "told by different messages: {twice:?}");
-
-    // A repeat is the same message, and was under way at a kill.
-    let mut repeats = 0;
-    for (id, copies) in &by_id {
-        assert!(copies.iter().all(|copy| copy == &copies[0]), "{id} is not the same each time: {copies:#?}");
-        let kills = run.in_flight.get(id).copied().unwrap_or_default();
-        assert!(copies.len() <= 1 + kills, "{id} came {} times after {kills} kills in flight", copies.len());
-        repeats += copies.len() - 1;
-    }
-    let claimed: usize = run.in_flight.values().sum();
-    println!("{kills} kills: {} messages, {repeats} repeats, {claimed} claimed at the kills", by_id.len());
+    let (repeats, claimed) = (repeats(&run), run.in_flight.values().sum::<usize>());
+    println!("{kills} kills: {} mails, {repeats} of them repeats, {claimed} claimed at the kills", run.taken.len());
     assert!(repeats > 0, "no kill hit a message on its way: the test is too gentle");
 }

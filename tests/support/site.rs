@@ -131,12 +131,10 @@ impl Site {
 
     /// Writes `contacts.csv`: handlers, one contact of the unit, one operator.
     pub fn contacts(&self, handlers: impl IntoIterator<Item = String>) {
-        let mut table = "id,name,unit,roles,email\n".to_owned();
-        for id in handlers {
-            table += &format!("{id},承办人{id},示范区住建局,,{id}@city.test\n");
-        }
-        table += "u1,联络员,示范区住建局,unit_contact,u1@city.test\nops,值班员,,operator,ops@city.test\n";
-        self.put("contacts.csv", &table);
+        let rows = handlers.into_iter().map(|id| format!("{id},承办人{id},示范区住建局,,{id}@city.test\n"));
+        let rows: String = rows.collect();
+        let others = "u1,联络员,示范区住建局,unit_contact,u1@city.test\nops,值班员,,operator,ops@city.test\n";
+        self.put("contacts.csv", &format!("id,name,unit,roles,email\n{rows}{others}"));
     }
 
     /// Puts the source's table in place, in one step.
