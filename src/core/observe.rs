@@ -313,7 +313,17 @@ impl<'a> Look<'a> {
             _ => reading.yellow_at,
         };
         let mut instants = [Some(at), own].into_iter().flatten().filter(|at| *at <= self.now);
-        if instants.any(|at| self.level_at(claim, at) >= watch.level) { Change::Clear } else { Change::Revoke }
+        if instants.any(|at| self.level_come_to(claim, at) >= watch.level) { Change::Clear } else { Change::Revoke }
+    }
+
+    /// The level that a window came to an instant with: what happened at this very instant has not brought it down.
+    fn level_come_to(&self, claim: &Claim<'_>, at: Instant) -> Option<Level> {
+        let Origin::Clock { window, calendar, .. } = &claim.source else { return None };
+        let mut before = (*window).clone();
+        before.done = before.done.filter(|done| *done < at);
+        before.pauses.retain(|pause| pause.from < at);
+        before.extensions.retain(|extension| extension.approved_at.is_none_or(|approved| approved < at));
+        read(&before, calendar, &self.clockwork.yellow, at).map_or(Some(Level::Red), |reading| reading.level)
     }
 
     /// The level that, by what is now known, a window had at an instant.

@@ -210,6 +210,21 @@ fn a_late_finish_clears_and_one_before_due_that_is_entered_late_revokes() {
 }
 
 #[test]
+fn what_happens_at_the_very_instant_of_a_card_clears_it_and_never_says_that_it_was_wrong() {
+    let story = |change: &dyn Fn(&mut Window), expected| {
+        Story::ticket().until("03-17 09:00", &[YELLOW, RED]).seen("03-17 10:00", change, &[expected]);
+    };
+    story(&|window| done("03-16 24:00")(window), "clear green 03-16 24:00 #1 overdue");
+    story(&|window| extended("10wd", "03-16 24:00")(window), "clear green 03-16 24:00 #1");
+    story(&|window| done("03-16 23:59")(window), "revoke green 03-17 10:00 #1 on_time");
+    Story::ticket().until("03-13 09:00", &[YELLOW]).seen(
+        "03-13 10:00",
+        paused("03-13 09:00", None),
+        &["clear green 03-13 09:00 #1"],
+    );
+}
+
+#[test]
 fn a_finish_without_a_card_is_a_transition_too_and_once() {
     Story::ticket()
         .seen("03-05 10:00", done("03-05 09:00"), &["stop green 03-05 09:00 #0 on_time"])
