@@ -130,7 +130,13 @@ impl Pipeline {
             items: thoughts.into_iter().map(|t| t.write).collect(),
             notices: system.planned,
         };
-        let lost = self.store.commit(&turn).await?.lost;
+        let committed = self.store.commit(&turn).await.inspect_err(|_| self.forget_told())?;
+        if !committed.lost_notices.is_empty() {
+            for (subject, body) in system.bodies {
+                self.tell_operators(playbook, NoticeKind::System, &subject, body, now).await?;
+            }
+        }
+        let lost = committed.lost;
         for (item, write) in items.into_iter().zip(turn.items).filter(|(_, w)| !lost.contains(&w.record.item.key)) {
             done.notices += write.notices.len();
             done.transitions.extend(write.transitions.into_iter().map(|t| (item.clone(), t)));
@@ -174,9 +180,9 @@ impl Pipeline {
             };
             thought.write.notices = plan(happening, &playbook.office, &mut joinable, now);
         }
-        for (subject, body) in std::mem::take(&mut system.bodies) {
+        for (subject, body) in &system.bodies {
             let kind = NoticeKind::System;
-            system.planned.extend(plan_system(kind, &subject, &body, &playbook.office, &mut joinable, now));
+            system.planned.extend(plan_system(kind, subject, body, &playbook.office, &mut joinable, now));
         }
         Ok(())
     }
@@ -204,6 +210,11 @@ impl Pipeline {
         system
     }
 
+    /// What was to be told was not written down: who fails next is told of again. A subject is told once all the same.
+    fn forget_told(&self) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Tells operators something about duban itself, once per subject.
     pub async fn tell_operators(
         &self,
@@ -213,12 +224,17 @@ impl Pipeline {
         body: Body,
         now: Instant,
     ) -> Result<()> {
-        let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
-        let notices = plan_system(kind, subject, &body, &playbook.office, &mut joinable, now);
-        if notices.is_empty() {
-            return Ok(());
+        for _ in 0..TRIES {
+            let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
+            let notices = plan_system(kind, subject, &body, &playbook.office, &mut joinable, now);
+            // A delivery that is to be joined may be claimed before the commit: then another one is opened.
+            let turn = Turn { playbook: None, items: Vec::new(), notices };
+            if turn.notices.is_empty() || self.store.commit(&turn).await?.lost_notices.is_empty() {
+                return Ok(());
+            }
         }
-        self.store.commit(&Turn { playbook: None, items: Vec::new(), notices }).await.map(|_| ())
+        tracing::error!("operators could not be told, the courier was faster {TRIES} times: {}", body.title);
+        Ok(())
     }
 
     /// What a baseline holds back and is still so, by contact.

@@ -13,6 +13,7 @@ use super::{Caller, words};
 use crate::daemon::run::{Daemon, Happened, RunError, Signals};
 use crate::daemon::systemd::watchdog_interval;
 use crate::daemon::wiring::Site;
+use crate::playbook::Playbook;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::time::{Clock, SystemClock};
@@ -146,7 +147,7 @@ impl Caller<'_> {
             .parse()
             .map_err(|_| wrong(format!("expected an address and port such as 127.0.0.1:8137, got {address:?}")))?;
         let listener = web::listen(parsed).await.map_err(|e| wrong(format!("{address}: {e}")))?;
-        let playbook = site.playbook_alone().map_err(|problems| super::site::wrong(&problems))?;
+        let playbook = self.last_good(site, &*store).await?;
         let titles: std::collections::BTreeMap<_, _> =
             playbook.rules.iter().map(|(name, info)| (name.clone(), info.meta.title.clone())).collect();
         let board = Board {
@@ -158,5 +159,15 @@ impl Caller<'_> {
             titles: Arc::new(move |rule| titles.get(rule).cloned().flatten().map(|title| title.to_string())),
         };
         Ok(Some((listener, board)))
+    }
+
+    /// The playbook of the files, else the one that the store has in force: the page is no reason not to start.
+    async fn last_good(&self, site: &Site, store: &dyn Store) -> Result<Playbook, Failure> {
+        let problems = match site.playbook_alone() {
+            Ok(playbook) => return Ok(playbook),
+            Err(problems) => problems,
+        };
+        let stored = store.playbook().await.map_err(|e| self.store_failed("store", &e))?;
+        stored.and_then(|good| Playbook::build(good.files, &[]).ok()).ok_or_else(|| wrong(&problems))
     }
 }

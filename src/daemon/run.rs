@@ -136,6 +136,9 @@ impl Daemon<'_> {
             let mut loops = start(&shift, ways, sources, self.events.clone());
             systemd::ready(&format!("playbook {}", shift.playbook.version));
             let next = self.wait(&mut loops).await;
+            if matches!(next, Ok(None)) {
+                systemd::stopping();
+            }
             stop.cancel();
             while loops.join_next().await.is_some() {}
             match next? {
@@ -144,7 +147,6 @@ impl Daemon<'_> {
             }
         }
         guard.abort();
-        systemd::stopping();
         self.store.close().await;
         Ok(())
     }

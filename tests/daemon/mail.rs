@@ -26,7 +26,7 @@ fn only<'a>(letters: &'a [Letter], id: &str) -> &'a Letter {
 fn what_falls_due_is_in_the_mailbox_within_two_seconds_and_its_end_is_told_in_the_same_thread() {
     let _alone = machine();
     let (exim, site) = (Exim::start(), Site::new());
-    site.configure("", &format!("{LIVE}{}", site.mail_by(&exim)));
+    site.configure(&format!("{LIVE}{}", site.mail_by(&exim)));
     let due_at = ahead(6);
     let old = Ticket::due_at("T1", due_at - TimeDelta::hours(1)).handled_by("h2");
     let new = Ticket::due_at("T2", due_at);
@@ -80,7 +80,7 @@ fn what_falls_due_is_in_the_mailbox_within_two_seconds_and_its_end_is_told_in_th
 #[test]
 fn as_shipped_nothing_leaves_and_all_messages_lie_in_the_rehearsals_folder() {
     let (exim, site) = (Exim::start(), Site::new());
-    site.configure("", &site.mail_by(&exim));
+    site.configure(&site.mail_by(&exim));
     let ticket = Ticket::due_at("T1", ahead(4));
     site.tickets(std::slice::from_ref(&ticket));
     let daemon = Daemon::polled(&site);

@@ -3,7 +3,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod board;
+mod gateways;
+mod kills;
 mod mail;
+mod readiness;
+mod signals;
+mod sources;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

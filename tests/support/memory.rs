@@ -1,5 +1,6 @@
 //! A daemon's memory, read with plain SQL: what it says about itself is not asked.
 
+use std::fs;
 use std::future::Future;
 use std::path::PathBuf;
 
@@ -16,6 +17,19 @@ pub struct Memory {
 impl Memory {
     pub fn of(site: &Site) -> Self {
         Self { path: site.path("duban.db") }
+    }
+
+    /// A copy of what a killed daemon left, in a folder of its own: to look at the file itself would already repair it.
+    pub fn left_in(site: &Site, folder: &str) -> Self {
+        let copy = site.path(folder).join("duban.db");
+        fs::create_dir_all(site.path(folder)).expect("folder");
+        for ending in ["", "-wal"] {
+            let (from, to) = (format!("duban.db{ending}"), format!("{folder}/duban.db{ending}"));
+            if site.path(&from).exists() {
+                fs::copy(site.path(&from), site.path(&to)).expect("copied");
+            }
+        }
+        Self { path: copy }
     }
 
     /// The first column of all rows, as text.

@@ -13,3 +13,9 @@ pub mod memory;
 pub mod patience;
 pub mod sink;
 pub mod site;
+
+/// Whether what takes minutes is wanted too: `tests/run --long`.
+#[expect(clippy::disallowed_methods, reason = "what a test run is asked for, it is asked for by the environment")]
+pub fn is_long() -> bool {
+    std::env::var_os("DUBAN_TEST_LONG").is_some()
+}

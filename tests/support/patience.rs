@@ -35,3 +35,8 @@ pub fn holds_within(seconds: u64, mut condition: impl FnMut() -> bool) -> bool {
         sleep(Duration::from_millis(20));
     }
 }
+
+/// A port on which nobody listens.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|held| held.local_addr()).expect("port").port()
+}

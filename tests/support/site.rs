@@ -1,7 +1,7 @@
 //! A site: a temporary folder with all that a daemon reads, and what it leaves there.
 //!
 //! Its office works around the clock, so that no test depends on the hour at which it runs. Its only source is
-//! `tickets.csv`, polled every second. As shipped it is in rehearsal, and has no way out of the house before one is given.
+//! `tickets.csv`, polled every second. As shipped it is in rehearsal.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -113,29 +113,28 @@ impl Site {
         site.put("rules/params.toml", include_str!("../../rules/params.toml"));
         site.contacts(["h1", "h2"].map(str::to_owned));
         site.tickets(&[]);
-        site.configure("", "");
+        site.configure("");
         site
     }
 
-    /// Writes `duban.toml`: keys of the top, and tables after them.
-    pub fn configure(&self, keys: &str, tables: &str) {
-        self.configure_rules("2110", keys, tables);
+    /// Writes `duban.toml` with these tables. If none is a channel, mails go into the folder `mail`.
+    pub fn configure(&self, tables: &str) {
+        self.configure_rule("2110", tables);
     }
 
     /// The same with another rule.
-    pub fn configure_rules(&self, rule: &str, keys: &str, tables: &str) {
-        let head = format!("calendar = \"always.toml\"\nlanguage = \"en\"\n{keys}\n[rules]\nenabled = [\"{rule}\"]\n");
-        self.put("duban.toml", &format!("{head}{tables}\n{SOURCE}"));
+    pub fn configure_rule(&self, rule: &str, tables: &str) {
+        let head = format!("calendar = \"always.toml\"\nlanguage = \"en\"\n[rules]\nenabled = [\"{rule}\"]\n");
+        let mail = if tables.contains("[channels.") { "" } else { "[channels.mail.folder]\npath = \"mail\"\n" };
+        self.put("duban.toml", &format!("{head}{tables}\n{mail}{SOURCE}"));
     }
 
     /// Writes `contacts.csv`: handlers, one contact of the unit, one operator.
     pub fn contacts(&self, handlers: impl IntoIterator<Item = String>) {
-        let mut table = "id,name,unit,roles,email\n".to_owned();
-        for id in handlers {
-            table += &format!("{id},承办人{id},示范区住建局,,{id}@city.test\n");
-        }
-        table += "u1,联络员,示范区住建局,unit_contact,u1@city.test\nops,值班员,,operator,ops@city.test\n";
-        self.put("contacts.csv", &table);
+        let rows = handlers.into_iter().map(|id| format!("{id},承办人{id},示范区住建局,,{id}@city.test\n"));
+        let rows: String = rows.collect();
+        let others = "u1,联络员,示范区住建局,unit_contact,u1@city.test\nops,值班员,,operator,ops@city.test\n";
+        self.put("contacts.csv", &format!("id,name,unit,roles,email\n{rows}{others}"));
     }
 
     /// Puts the source's table in place, in one step.

@@ -1,0 +1,143 @@
+//! `kill -9` at random, again and again, while tickets fall due: nothing is lost, and what is said twice is the same
+//! message and was being sent when the daemon died.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher as _, RandomState};
+use std::thread::sleep;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::machine;
+use crate::support::daemon::Daemon;
+use crate::support::is_long;
+use crate::support::memory::Memory;
+use crate::support::patience::{ahead, holds_within, now};
+use crate::support::sink::{Sink, Taken};
+use crate::support::site::{LIVE, Site, Ticket, plain_mail_to};
+
+/// How long the server needs for a mail: with four connections, hardly faster than tickets fall due.
+const PAUSE: Duration = Duration::from_millis(60);
+
+/// Tickets that fall due in a second.
+const PACE: i64 = 20;
+
+/// What a run came to.
+struct Run {
+    taken: Vec<Taken>,
+    /// After how many kills a delivery stood as being sent, by id.
+    in_flight: BTreeMap<String, usize>,
+}
+
+/// Milliseconds from a range, different in each run.
+fn some_millis(from: u64, to: u64) -> Duration {
+    Duration::from_millis(from + RandomState::new().hash_one(to) % (to - from))
+}
+
+/// Runs daemons one after the other and kills them all but the last.
+fn kill_again_and_again(site: &Site, sink: &Sink, kills: usize, reveal: impl Fn(usize)) -> Run {
+    let memory = Memory::of(site);
+    let mut in_flight: BTreeMap<String, usize> = BTreeMap::new();
+    for kill in 0..kills {
+        reveal(kill);
+        let daemon = Daemon::start(site);
+        sleep(some_millis(150, 1_500));
+        daemon.kill();
+        let left = Memory::left_in(site, &format!("kill-{kill}"));
+        for id in left.column("SELECT id FROM deliveries WHERE state = 'sending'") {
+            *in_flight.entry(id).or_default() += 1;
+        }
+    }
+    reveal(kills);
+    let last = Daemon::polled(site);
+    let is_over = || {
+        memory.number("SELECT count(*) FROM items WHERE next_look_at < unixepoch('now', '+1 hour') * 1000000") == 0
+            && memory.number("SELECT count(*) FROM deliveries WHERE claim_at IS NOT NULL") == 0
+    };
+    assert!(holds_within(90, is_over), "something waits for ever:\n{}", last.log());
+    assert_eq!(last.stop(), 0);
+    Run { taken: sink.taken(), in_flight }
+}
+
+/// The handlers who were told so, each with the ids of the messages that said it.
+fn told(taken: &[Taken], label: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut by_handler: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for taken in taken {
+        let handler = taken.to.replace("@city.test", "");
+        let letter = taken.letter();
+        if letter.get("Subject").is_some_and(|subject| subject.starts_with(&format!("[{label}] T{handler} "))) {
+            by_handler.entry(handler).or_default().insert(letter.get("Message-ID").expect("an id").to_owned());
+        }
+    }
+    by_handler
+}
+
+#[track_caller]
+fn assert_each_by_one_message(said: &BTreeMap<String, BTreeSet<String>>, expected: impl Iterator<Item = String>) {
+    let lost: Vec<String> = expected.filter(|id| !said.contains_key(id)).collect();
+    assert!(lost.is_empty(), "never told: {lost:?}");
+    let twice: Vec<_> = said.iter().filter(|(_, messages)| messages.len() > 1).collect();
+    assert!(twice.is_empty(), "told by different messages: {twice:?}");
+}
+
+/// How many messages came again; each is the same as before, and was under way at a kill.
+#[track_caller]
+fn repeats(run: &Run) -> usize {
+    let mut by_id: BTreeMap<String, Vec<&Taken>> = BTreeMap::new();
+    for taken in &run.taken {
+        let id = taken.letter().get("Message-ID").expect("an id").trim_matches(['<', '>']).replace("@city.test", "");
+        by_id.entry(id).or_default().push(taken);
+    }
+    for (id, copies) in &by_id {
+        assert!(copies.iter().all(|copy| copy == &copies[0]), "{id} is not the same each time: {copies:#?}");
+        let kills = run.in_flight.get(id).copied().unwrap_or_default();
+        assert!(copies.len() <= 1 + kills, "{id} came {} times after {kills} kills in flight", copies.len());
+    }
+    run.taken.len() - by_id.len()
+}
+
+#[test]
+fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sent() {
+    let _alone = machine();
+    let (kills, count) = if is_long() { (200, 4_000) } else { (20, 300) };
+    let (sink, site) = (Sink::start(PAUSE), Site::new());
+    site.configure(&format!("{LIVE}{}", plain_mail_to(sink.port)));
+    // One handler for each ticket, so that each card has a message of its own.
+    let ids = || (0..count).map(|n| format!("h{n:04}"));
+    site.contacts(ids());
+    let first_due = ahead(5);
+    let due = |n: i64| first_due + TimeDelta::seconds(n / PACE);
+    let tickets: Vec<Ticket> =
+        ids().zip(0..).map(|(id, n)| Ticket::due_at(&format!("T{id}"), due(n)).handled_by(&id)).collect();
+
+    // The later half appears bit by bit; half way, somebody is on site for all that was told so far.
+    let done = RefCell::new(BTreeMap::new());
+    let reveal = |kill: usize| {
+        if kill == kills / 2 {
+            let on_site_at = now();
+            done.replace(told(&sink.taken(), "Red card").into_keys().map(|id| (id, on_site_at)).collect());
+        }
+        let (known, done) = (count / 2 + count / 2 * kill / kills, done.borrow());
+        let rows = ids().zip(&tickets).take(known);
+        let rows = rows.map(|(id, ticket)| done.get(&id).map_or_else(|| ticket.clone(), |at| ticket.on_site(*at)));
+        site.tickets(&rows.collect::<Vec<_>>());
+    };
+    let run = kill_again_and_again(&site, &sink, kills, reveal);
+    let done = done.into_inner();
+    assert!(!done.is_empty(), "nobody was told before half of the kills");
+
+    let memory = Memory::of(&site);
+    let number = |sql| usize::try_from(memory.number(sql)).expect("a count");
+    assert_eq!(memory.column("PRAGMA integrity_check"), ["ok"]);
+    assert_eq!(number("SELECT count(*) FROM cards WHERE level = 'red'"), count - done.len());
+    let told_to_the_unit = "SELECT count(*) FROM cards WHERE level = 'red' AND card IN
+        (SELECT card FROM notices WHERE kind = 'raise' AND level = 'red' AND contact = 'u1' AND state = 'sent')";
+    assert_eq!(number(told_to_the_unit), count - done.len());
+    assert_each_by_one_message(&told(&run.taken, "Red card"), ids());
+    assert_each_by_one_message(&told(&run.taken, "Cleared"), done.into_keys());
+
+    let (repeats, claimed) = (repeats(&run), run.in_flight.values().sum::<usize>());
+    println!("{kills} kills: {} mails, {repeats} of them repeats, {claimed} claimed at the kills", run.taken.len());
+    assert!(repeats > 0, "no kill hit a message on its way: the test is too gentle");
+}
