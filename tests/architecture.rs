@@ -263,7 +263,12 @@ fn paths(tokens: &[String]) -> Vec<Vec<String>> {
         let before = |n: usize| i.checked_sub(n).map_or("", |i| &tokens[i]);
         let goes_on = before(1) == "." || (before(1) == "::" && before(2) != "use");
         let begins = is_word(&tokens[i]) && tokens[i] != "use" && !goes_on;
+        let is_imported = before(1) == "use";
         i = if begins { read_path(tokens, i, &[], &mut paths) } else { i + 1 };
+        // `use a as b` is a path into `a`, although it has one part only.
+        if let Some(path) = paths.last_mut().filter(|path| begins && is_imported && path.len() == 1) {
+            path.push("self".to_owned());
+        }
     }
     paths
 }
