@@ -163,7 +163,7 @@ impl Default for NotifyConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum RehearsalTo {
-    /// Files in a folder.
+    /// Files in a folder. Under systemd, a relative path is relative to the state directory.
     Folder(PathBuf),
     /// One address.
     Address {

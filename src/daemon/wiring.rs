@@ -81,10 +81,15 @@ impl Site {
         Ok(Self { path: path.to_owned(), base, config })
     }
 
-    /// Where duban's memory lies: below the state directory if systemd gives one, else beside the configuration.
+    /// Where duban's memory lies.
     pub fn store_path(&self, lookup: Lookup<'_>) -> PathBuf {
-        let folder = lookup("STATE_DIRECTORY").map_or_else(|| self.base.clone(), PathBuf::from);
-        folder.join(&self.config.store.sqlite)
+        self.state_folder(lookup).join(&self.config.store.sqlite)
+    }
+
+    /// What duban itself writes lies below the state directory if systemd gives one, since the service may write nowhere
+    /// else; without one, beside the configuration.
+    fn state_folder(&self, lookup: Lookup<'_>) -> PathBuf {
+        lookup("STATE_DIRECTORY").map_or_else(|| self.base.clone(), PathBuf::from)
     }
 
     /// Makes everything that runs; all problems come at once. Where the files of the playbook do not load, the one of
@@ -97,7 +102,7 @@ impl Site {
     ) -> Result<Wiring, Vec<ConfigProblem>> {
         let mut problems = Vec::new();
         let channels = self.channels(lookup, &mut problems);
-        let rehearsal = self.rehearsal(&channels, &mut problems);
+        let rehearsal = self.rehearsal(&channels, lookup, &mut problems);
         let built = self.gather(&channels).and_then(|files| Playbook::build(files, versions));
         let (playbook, degraded) = match (built, last_good) {
             (Ok(playbook), _) => (Some(playbook), Vec::new()),
@@ -196,14 +201,19 @@ impl Site {
         Ok(Arc::new(Folder::new(&folder).map_err(text)?))
     }
 
-    fn rehearsal(&self, channels: &BTreeMap<Arc<str>, Way>, problems: &mut Vec<ConfigProblem>) -> Option<Rehearsal> {
+    fn rehearsal(
+        &self,
+        channels: &BTreeMap<Arc<str>, Way>,
+        lookup: Lookup<'_>,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> Option<Rehearsal> {
         match &self.config.notify.rehearsal_to {
             RehearsalTo::Address { channel, address } => {
                 channels.get(channel.as_str()).map(|way| Rehearsal { way: way.clone(), address: address.clone() })
             }
             RehearsalTo::Folder(path) => {
                 let mut folder = folder_at(path);
-                folder.seen_from(&self.base);
+                folder.seen_from(&self.state_folder(lookup));
                 match Folder::new(&folder) {
                     Ok(folder) => {
                         let way = Way { channel: Arc::new(folder), retry: RetryPolicy::default() };

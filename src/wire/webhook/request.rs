@@ -345,6 +345,14 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_reads_like_a_number_stays_a_text() {
+        let template = "template = '[{{ text }}, {{ text|safe }}, {{ text|tojson|safe }}]'";
+        let form = form(&format!("url = 'http://a.test/'\n{template}")).expect("form");
+        let body = form.fill(&message("0")).expect("request").body.expect("body");
+        assert_eq!(body, r#"["0", "0", "0"]"#);
+    }
+
+    #[test]
     fn dots_do_not_lead_out_of_a_path() {
         let form = form("url = 'http://a.test/one/{{ text }}/two'").expect("form");
         assert!(form.fill(&message("..")).is_err());
