@@ -275,11 +275,7 @@ impl Courier {
         let contact = playbook.office.directory.get(&delivery.contact);
         let name = contact.map_or_else(|| delivery.contact.to_string(), |c| c.name.clone());
         let address = contact.and_then(|c| c.address(medium)).unwrap_or_default().to_owned();
-        let rules = |rule: &str| {
-            let meta = playbook.rules.get(rule).map(|info| &info.meta);
-            let text = |text: Option<&Arc<str>>| text.map(ToString::to_string);
-            (text(meta.and_then(|m| m.title.as_ref())), text(meta.and_then(|m| m.basis.as_ref())))
-        };
+        let rules = |rule: &str, window: &str| playbook.rule_words(rule, window);
         let desk = Desk {
             matters: &known.matters,
             said: &known.standing.said,

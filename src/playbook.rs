@@ -22,6 +22,7 @@ use crate::core::observe::Clockwork;
 use crate::rules::rulebook::{RuleFile, RuleInfo, Rulebook, StoredRule};
 use crate::rules::table::Tables;
 use crate::store::RuleRecord;
+use crate::tell::compose::RuleWords;
 use crate::tell::directory::Directory;
 use crate::tell::language::Language;
 use crate::tell::plan::{OPERATORS, Office};
@@ -249,6 +250,14 @@ impl Playbook {
     /// The office's calendar.
     pub fn calendar(&self) -> &Arc<Calendar> {
         self.clockwork.calendars.office()
+    }
+
+    /// What a rule says to people about itself and one of its windows.
+    pub fn rule_words(&self, rule: &str, window: &str) -> RuleWords {
+        let Some(meta) = self.rules.get(rule).map(|info| &info.meta) else { return RuleWords::default() };
+        let text = |text: &Option<Arc<str>>| text.as_ref().map(ToString::to_string);
+        let label = meta.labels.get(window).map(ToString::to_string);
+        RuleWords { title: text(&meta.title), basis: text(&meta.basis), label }
     }
 
     /// The versions of its rules, for the store.

@@ -148,15 +148,13 @@ impl Caller<'_> {
             .map_err(|_| wrong(format!("expected an address and port such as 127.0.0.1:8137, got {address:?}")))?;
         let listener = web::listen(parsed).await.map_err(|e| wrong(format!("{address}: {e}")))?;
         let playbook = self.last_good(site, &*store).await?;
-        let titles: std::collections::BTreeMap<_, _> =
-            playbook.rules.iter().map(|(name, info)| (name.clone(), info.meta.title.clone())).collect();
         let board = Board {
             store,
             zone: playbook.calendar().zone(),
             language: playbook.language,
             rehearsal: playbook.office.rehearsal,
             note,
-            titles: Arc::new(move |rule| titles.get(rule).cloned().flatten().map(|title| title.to_string())),
+            words: Arc::new(move |rule, window| playbook.rule_words(rule, window)),
         };
         Ok(Some((listener, board)))
     }

@@ -3,6 +3,7 @@
 //! A window whose `from` lies outside `EFFECTIVE` to `EXPIRES` is left to the newest stored version of that rule that
 //! covers it. So a new `EFFECTIVE` means "only what starts later", an unchanged one "recompute what is open".
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -17,7 +18,7 @@ use crate::core::item::Item;
 use crate::core::value::Value;
 
 /// The constants that a rule may declare.
-const CONSTANTS: [&str; 5] = ["TITLE", "BASIS", "EFFECTIVE", "EXPIRES", "RECHECK"];
+const CONSTANTS: [&str; 6] = ["TITLE", "BASIS", "LABELS", "EFFECTIVE", "EXPIRES", "RECHECK"];
 
 /// How often a rule whose answer depends on the date is judged again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,6 +39,8 @@ pub struct Meta {
     pub title: Option<Arc<str>>,
     /// `BASIS`: the document that it carries out.
     pub basis: Option<Arc<str>>,
+    /// `LABELS`: what people call its windows and findings, such as `on_site 到场, solved 办结`.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
     /// `EFFECTIVE`: the first day on which what it times may start.
     pub effective: Option<NaiveDate>,
     /// `EXPIRES`: the last such day.
@@ -74,6 +77,7 @@ impl Meta {
         match name {
             "TITLE" => self.title = Some(value.into()),
             "BASIS" => self.basis = Some(value.into()),
+            "LABELS" => self.labels = labels(value)?,
             "EFFECTIVE" => self.effective = Some(date(name, value)?),
             "EXPIRES" => self.expires = Some(date(name, value)?),
             "RECHECK" => {
@@ -93,6 +97,11 @@ impl Meta {
             }
         }
         Ok(())
+    }
+
+    /// What people call a window or finding: its label, else its name.
+    pub fn label<'a>(&'a self, name: &'a str) -> &'a str {
+        self.labels.get(name).map_or(name, |label| label)
     }
 
     /// Whether the rule speaks for what starts at an instant, by its date in the office's zone.
@@ -118,6 +127,16 @@ fn constant(statement: &Stmt) -> Result<Option<(&str, &str, Position)>, Complain
         },
         other => Err(("outside its functions a rule has constants only".to_owned(), other.position())),
     }
+}
+
+/// Reads `on_site 到场, solved 办结`.
+fn labels(text: &str) -> Result<BTreeMap<Arc<str>, Arc<str>>, String> {
+    let expected = || format!("LABELS: expected names with labels such as \"on_site 到场, solved 办结\", got {text:?}");
+    let pair = |part: &str| {
+        let (name, label) = part.trim().split_once(char::is_whitespace).ok_or_else(expected)?;
+        Ok((Arc::from(name), Arc::from(label.trim())))
+    };
+    text.split([',', '，', '、']).map(pair).collect()
 }
 
 fn date(name: &str, value: &str) -> Result<NaiveDate, String> {

@@ -34,8 +34,16 @@ pub struct Matter {
     pub data_as_of: Option<Instant>,
 }
 
-/// What a rule says about itself.
-pub type TitleAndBasis = (Option<String>, Option<String>);
+/// What a rule says to people about itself and one of its windows.
+#[derive(Debug, Clone, Default)]
+pub struct RuleWords {
+    /// Its title.
+    pub title: Option<String>,
+    /// Its basis.
+    pub basis: Option<String>,
+    /// The window's label.
+    pub label: Option<String>,
+}
 
 /// What composing looks things up in.
 #[derive(Clone, Copy)]
@@ -44,8 +52,8 @@ pub struct Desk<'a> {
     pub matters: &'a HashMap<ItemKey, Matter>,
     /// What was said about each card.
     pub said: &'a HashMap<CardId, Vec<Notice>>,
-    /// Titles and bases of the rules.
-    pub rules: &'a dyn Fn(&str) -> TitleAndBasis,
+    /// What a rule says to people about itself and one of its windows.
+    pub rules: &'a dyn Fn(&str, &str) -> RuleWords,
     /// The calendars.
     pub calendars: &'a Calendars,
     /// When windows turn yellow.
@@ -96,7 +104,7 @@ fn member(notice: &Notice, in_full: bool, desk: Desk<'_>, now: Instant) -> Membe
 fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: Instant) -> Option<CardFacts> {
     let (card, change) = (notice.card?, notice.change.as_ref()?);
     let item = &matter.item;
-    let (rule_title, basis) = (desk.rules)(&change.rule);
+    let words = (desk.rules)(&change.rule, &change.name);
     let today = desk.calendars.office().local(now).date_naive();
     let handler = desk.directory.owner(item, today).ok();
     let window = matter
@@ -120,9 +128,10 @@ fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: In
         handler: handler.map(|c| c.name.clone()).or_else(|| item.text("owner").map(str::to_owned)),
         phone: handler.map(|c| c.mobile.clone()).filter(|m| !m.is_empty()),
         rule: change.rule.to_string(),
-        rule_title,
-        basis,
+        rule_title: words.title,
+        basis: words.basis,
         window: change.name.to_string(),
+        window_label: words.label,
         clock: window.and_then(|window| clock(window, item, in_full, desk, now)),
         told: told(notice, desk),
         data_as_of: matter.data_as_of,

@@ -92,6 +92,9 @@ pub struct CardFacts {
     pub basis: Option<String>,
     /// The window or finding.
     pub window: String,
+    /// What people call the window or finding, if its rule says so.
+    #[serde(default)]
+    pub window_label: Option<String>,
     /// The clock; none for findings.
     pub clock: Option<ClockFacts>,
     /// Who was told about this episode before, and when.

@@ -18,14 +18,15 @@ use tokio_util::sync::CancellationToken;
 use crate::core::Instant;
 use crate::core::window::Level;
 use crate::store::{OpenCard, Store, StoreError};
+use crate::tell::compose::RuleWords;
 use crate::tell::language::Language;
 use crate::tell::time_words;
 
 /// Cards on the page; the rest is counted.
 const CARDS: usize = 200;
 
-/// The title of a rule, by its name.
-pub type Titles = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// What a rule says to people about itself and one of its windows.
+pub type Speak = Arc<dyn Fn(&str, &str) -> RuleWords + Send + Sync>;
 
 /// What the page shows, and in which words.
 #[derive(Clone)]
@@ -40,8 +41,8 @@ pub struct Board {
     pub rehearsal: bool,
     /// A line on top, such as where a demo's clock stands.
     pub note: Option<String>,
-    /// The titles of the rules, by name.
-    pub titles: Titles,
+    /// What rules say to people.
+    pub words: Speak,
 }
 
 /// Serves the board until it is stopped.
@@ -84,14 +85,15 @@ async fn draw(board: &Board) -> Result<String, String> {
     let rows: Vec<_> = cards
         .iter()
         .map(|card| {
+            let words = (board.words)(&card.rule, &card.name);
             context! {
                 level => card.level.word(),
                 label => label(card.level, board.language),
                 code => &*card.item.id,
                 title => &*card.title,
                 unit => card.unit.as_deref(),
-                rule => (board.titles)(&card.rule).unwrap_or_else(|| card.rule.to_string()),
-                window => &*card.name,
+                rule => words.title.unwrap_or_else(|| card.rule.to_string()),
+                window => words.label.unwrap_or_else(|| card.name.to_string()),
                 since => time_words::due(card.at, board.zone, board.language),
             }
         })

@@ -192,7 +192,11 @@ fn told(card: &CardFacts, voice: Voice) -> Vec<Line> {
 fn rows(card: &CardFacts, voice: Voice) -> Vec<Row> {
     let title = if sentence::has_title(card) { Some(Line::cut(&card.title, LONGEST_TITLE).to_string()) } else { None };
     let unit = card.unit.as_ref().map(|unit| beside(unit, card.region.as_deref(), voice));
-    let step = beside(card.rule_title.as_ref().unwrap_or(&card.rule), Some(&card.window), voice);
+    let step = beside(
+        card.rule_title.as_ref().unwrap_or(&card.rule),
+        Some(card.window_label.as_ref().unwrap_or(&card.window)),
+        voice,
+    );
     let mut rows = vec![
         (voice.say("事项", "Matter"), title),
         (voice.say("编号", "Code"), Some(card.code.clone())),
