@@ -32,7 +32,7 @@ const FROM: &str = "2026-02-11T03:00:00Z";
 const TO: &str = "2026-03-20T07:30:00Z";
 
 /// Ten working days over the longest holiday of the year. The promise for each of these is 50 ns.
-#[divan::bench(args = ["10wd", "20wh", "2h", "100d"])]
+#[divan::bench(args = ["10wd", "20wh", "2h", "100d"], sample_size = 1000)]
 fn add(bencher: Bencher, limit: &str) {
     let (calendar, limit): (_, Limit) = (calendar(), limit.parse().expect("a limit"));
     let from = at(FROM).timestamp();
@@ -53,7 +53,7 @@ fn day_of(bencher: Bencher) {
 }
 
 /// State, level, due, yellow and what remains of one window.
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn read_a_window(bencher: Bencher) {
     let (calendar, window, yellow, now) = (calendar(), window(), YellowDefault::default(), at(TO));
     bencher.bench(|| read(black_box(&window), &calendar, &yellow, black_box(now)));

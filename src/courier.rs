@@ -18,7 +18,7 @@ use crate::core::item::ItemKey;
 use crate::core::notice::{Body, Notice, NoticeKind};
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
-use crate::store::{Claimed, Result, Seal, Settle, Store};
+use crate::store::{AttemptOutcome, Claimed, DeliveryRecord, Result, Seal, Settle, Store};
 use crate::tell::compose::{Desk, Matter, compose, thread};
 use crate::tell::facts::{Facts, Receiver};
 use crate::tell::seal::{Standing, look_again};
@@ -178,10 +178,42 @@ impl Courier {
     async fn carry(&mut self, playbook: &Arc<Playbook>, claimed: Vec<Claimed>, now: Instant) -> Result<()> {
         let (ready, fresh): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|c| c.delivery.sealed.is_some());
         let sealed = self.seal(playbook, fresh, now).await?;
-        for claimed in ready.into_iter().chain(sealed) {
+        for claimed in ready {
+            if self.was_cut_off(&claimed).await? {
+                self.give_up(claimed);
+            } else {
+                self.send(playbook, claimed);
+            }
+        }
+        for claimed in sealed {
             self.send(playbook, claimed);
         }
         Ok(())
+    }
+
+    /// Whether an earlier try ended with our own end, on a channel where a repeat could say it twice.
+    async fn was_cut_off(&self, claimed: &Claimed) -> Result<bool> {
+        if self.way(&claimed.delivery).is_none_or(|way| way.channel.repeatable()) {
+            return Ok(false);
+        }
+        let attempts = self.store.attempts(claimed.delivery.id).await?;
+        Ok(attempts.iter().rev().nth(1).is_some_and(|last| last.outcome == Some(AttemptOutcome::LeaseLost)))
+    }
+
+    /// Settles a try as unknown without making it.
+    fn give_up(&mut self, claimed: Claimed) {
+        let reason = "an earlier try was cut off, and nobody can know whether it went out".to_owned();
+        let outcome = Outcome::Unknowable { reason, repeatable: false };
+        let (way, retry) = (claimed.delivery.channel.clone(), RetryPolicy::default());
+        *self.sending.entry(way.clone()).or_default() += 1;
+        let sent = Sent { claimed, way, to: String::new(), subject: String::new(), outcome, retry };
+        // The receiver lives as long as the courier itself.
+        let _ = self.results.0.send(sent);
+    }
+
+    /// By which way a delivery goes.
+    fn way(&self, delivery: &DeliveryRecord) -> Option<&Way> {
+        if delivery.rehearsal { Some(&self.ways.rehearsal.way) } else { self.ways.channels.get(&delivery.channel) }
     }
 
     /// Looks again at the members of deliveries, and fixes what they say.
@@ -276,11 +308,7 @@ impl Courier {
     /// Renders a sealed delivery and starts to send it.
     fn send(&mut self, playbook: &Arc<Playbook>, claimed: Claimed) {
         let name = claimed.delivery.channel.clone();
-        let way = if claimed.delivery.rehearsal {
-            Some(self.ways.rehearsal.way.clone())
-        } else {
-            self.ways.channels.get(&name).cloned()
-        };
+        let way = self.way(&claimed.delivery).cloned();
         *self.sending.entry(name.clone()).or_default() += 1;
         let (results, nudge, playbook) = (self.results.0.clone(), self.nudge.clone(), playbook.clone());
         let rehearsal = claimed.delivery.rehearsal.then(|| self.ways.rehearsal.address.clone());

@@ -135,8 +135,7 @@ fn fault_of_place(file: &str, top: &str, path: &[String]) -> Option<String> {
     let head = path[0].as_str();
     let ends_with =
         |names: &[&str]| names.iter().any(|name| written == *name || written.ends_with(&format!("::{name}")));
-    // A field or a key may have a crate's name; a path into the crate has more than one part.
-    let place = PLACES.iter().find(|(name, _)| *name == head && path.len() > 1);
+    let place = PLACES.iter().find(|(name, _)| *name == head);
     if let Some((name, places)) = place.filter(|(_, places)| !places.iter().any(|place| file.starts_with(place))) {
         return Some(format!("{name} is used only in {}", places.join(" ")));
     }
@@ -262,7 +261,9 @@ fn paths(tokens: &[String]) -> Vec<Vec<String>> {
     while i < tokens.len() {
         let before = |n: usize| i.checked_sub(n).map_or("", |i| &tokens[i]);
         let goes_on = before(1) == "." || (before(1) == "::" && before(2) != "use");
-        let begins = is_word(&tokens[i]) && tokens[i] != "use" && !goes_on;
+        // A field or an argument may have a crate's name.
+        let is_named = tokens.get(i + 1).is_some_and(|next| next == ":");
+        let begins = is_word(&tokens[i]) && tokens[i] != "use" && !goes_on && !is_named;
         i = if begins { read_path(tokens, i, &[], &mut paths) } else { i + 1 };
     }
     paths

@@ -278,7 +278,7 @@ fn a_file_without_rows_makes_the_poll_void() {
 
 #[test]
 fn a_file_in_which_most_rows_are_bad_makes_the_poll_void() {
-    let bad: String = (0..20).map(|n| format!("B{n},投诉,gestern\n")).collect();
+    let bad = (0..20).map(|n| format!("B{n},投诉,gestern\n")).collect::<Vec<_>>().concat();
     let site = Site::new().write("tickets.csv", format!("{TICKETS}{bad}"));
     site.assert_void(&["expected at most 10 rejected rows of 22, got 20"]);
 }

@@ -25,6 +25,8 @@ pub mod check;
 
 pub mod evaluate;
 
+pub mod explain;
+
 pub mod test;
 
 /// The language for people, found before the arguments are read, since it also decides how their mistakes are told.

@@ -1,5 +1,5 @@
 //! **Window** 响应窗口: one clock on one item, as a rule declares it; and **finding** 研判: a level that a rule decides
-//! itself. Reading a window at an instant gives its [`Reading`].
+//! itself. Reading a window at an instant gives its [`Reading`](super::reading::Reading).
 
 use std::sync::Arc;
 

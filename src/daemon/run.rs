@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::poller::{Report, poll};
+use super::poller::{Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
 use super::wiring::{Lookup, Polled, Site, Wiring};
 use crate::config::ConfigProblem;
@@ -269,9 +269,19 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) {
             shift.nap(Some(polled.schedule.next_after(last, now)), None).await;
             continue;
         }
-        match poll(&polled, &shift.store, &shift.pipeline, &shift.playbook, now).await {
+        let poll = Poll {
+            polled: &polled,
+            store: &shift.store,
+            pipeline: &shift.pipeline,
+            playbook: &shift.playbook,
+            heard: &|done| {
+                shift.progress.stamp(Loop::Poll, shift.clock.monotonic());
+                shift.tell(done);
+            },
+            now,
+        };
+        match poll.run().await {
             Ok(report) => {
-                shift.tell(&report.done);
                 tracing::info!(source = %polled.name, rows = report.rows, changed = report.changed, "polled");
                 if let Some(events) = &shift.events {
                     let _ = events.send(Happened::Poll { source: polled.name.clone(), report });

@@ -18,8 +18,10 @@ use crate::playbook::{Files, Playbook, gather};
 use crate::schedule::Schedule;
 use crate::secret::SecretRef;
 use crate::source::Source;
+use crate::source::attach::AttachConfig;
 use crate::source::csv::CsvSource;
 use crate::source::guard::GuardLimits;
+use crate::source::joined::{Attached, Joined};
 use crate::source::mapping::Mapping;
 use crate::source::sqlite::SqliteSource;
 use crate::store::{PlaybookRecord, RuleRecord};
@@ -224,7 +226,52 @@ impl Site {
                 Err(found) => problems.extend(found),
             }
         }
+        let plain: BTreeMap<Arc<str>, Arc<dyn Source>> =
+            sources.iter().map(|polled| (polled.name.clone(), polled.source.clone())).collect();
+        for polled in &mut sources {
+            let config = &self.config.source[&*polled.name];
+            let attached: Vec<Attached> = config
+                .attach
+                .iter()
+                .filter_map(|(field, attach)| {
+                    let child = self.child(&polled.name, field, attach, &plain);
+                    let guard = |child: &str| self.config.source[child].guard;
+                    keep(child.map(|child| Attached::new(field, attach, child, guard(&attach.source))), problems)
+                })
+                .collect();
+            if !attached.is_empty() {
+                polled.source = Arc::new(Joined::new(polled.source.clone(), attached));
+            }
+        }
         sources
+    }
+
+    /// The source of attached rows, if it can be attached.
+    fn child(
+        &self,
+        parent: &str,
+        field: &str,
+        attach: &AttachConfig,
+        plain: &BTreeMap<Arc<str>, Arc<dyn Source>>,
+    ) -> Result<Arc<dyn Source>, Vec<ConfigProblem>> {
+        let place = self.shown(&format!("source.{parent}"));
+        let known = || plain.keys().map(|name| &**name).collect::<Vec<_>>().join(", ");
+        let child = plain.get(attach.source.as_str()).filter(|_| attach.source != parent).ok_or_else(|| {
+            let problem =
+                format!("attach.{field}.source: expected another of the sources {}, got {:?}", known(), attach.source);
+            vec![ConfigProblem::at(&*place, problem)]
+        })?;
+        let mapping = |name: &str| Mapping::new(name, &self.config.source[name].mapping).ok();
+        if let (Some(parents), Some(children)) = (mapping(parent), mapping(&attach.source)) {
+            let wrong = attach.problems(field, &parents, &children);
+            if !wrong.is_empty() {
+                let at = |w: &crate::source::mapping::MappingError| {
+                    ConfigProblem::at(format!("{place}.{}", w.key), &w.problem)
+                };
+                return Err(wrong.iter().map(at).collect());
+            }
+        }
+        Ok(child.clone())
     }
 
     fn source(&self, name: &str, config: &SourceConfig, zone: Tz) -> Result<Polled, Vec<ConfigProblem>> {

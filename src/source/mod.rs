@@ -17,6 +17,7 @@ use crate::core::item::Item;
 pub mod attach;
 pub mod csv;
 pub mod guard;
+pub mod joined;
 pub mod mapping;
 pub mod moment;
 pub mod sqlite;
@@ -24,6 +25,7 @@ mod statement;
 mod table;
 mod twins;
 
+use attach::Attachment;
 use mapping::Mapping;
 use mapping::plan::Plan;
 use mapping::reading::Reading;
@@ -42,6 +44,7 @@ pub struct Fetched {
     table: Box<dyn Table>,
     plan: Plan,
     twins: Twins,
+    attachments: Vec<Arc<Attachment>>,
 }
 
 /// The items of one chunk, and the rows that gave none.
@@ -139,7 +142,12 @@ impl Fetched {
         let plan = Plan::new(mapping, table.columns())
             .map_err(|problem| PollError::Columns { place: place.to_owned(), problem })?;
         let twins = twins::find(&table, plan.id(), &plan.telling());
-        Ok(Self { table: Box::new(table), plan, twins })
+        Ok(Self { table: Box::new(table), plan, twins, attachments: Vec::new() })
+    }
+
+    /// Puts attached rows on every item.
+    fn with(self, attachments: Vec<Arc<Attachment>>) -> Self {
+        Self { attachments, ..self }
     }
 
     /// How many rows were read, among them those that will be rejected.
@@ -174,7 +182,10 @@ impl Fetched {
         }
         match (reading.item(row.cells), twin) {
             (Ok(item), Some(Twin::Ambiguous(reason))) => reject(Some(item.key.id), reason),
-            (Ok(item), _) => mapped.items.push(item),
+            (Ok(mut item), _) => match self.attachments.iter().try_for_each(|rows| rows.join(&mut item)) {
+                Ok(()) => mapped.items.push(item),
+                Err(rejection) => mapped.rejected.push(rejection),
+            },
             (Err(refusal), _) => reject(refusal.id, &refusal.reason),
         }
     }

@@ -8,10 +8,11 @@
 //! `9999-12-31`, which belongs into `missing`.
 
 use chrono::format::{Item as Piece, StrftimeItems};
-use chrono::{DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use crate::core::Instant;
+use crate::core::calendar::instant_of;
 
 /// The formats of naive times that are understood where a source declares none.
 pub const USUAL_FORMATS: [&str; 3] = ["%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f"];
@@ -215,7 +216,7 @@ impl Offsets {
         if self.0[slot].0 != day {
             match steady_offset(naive.date(), zone) {
                 Some(offset) => self.0[slot] = (day, offset),
-                None => return instant_of(naive, zone),
+                None => return instant_of(zone, naive),
             }
         }
         (naive - chrono::TimeDelta::seconds(i64::from(self.0[slot].1))).and_utc()
@@ -230,30 +231,6 @@ fn steady_offset(day: NaiveDate, zone: Tz) -> Option<i32> {
     };
     let start = at(day)?;
     (at(day.checked_add_days(Days::new(1))?)? == start).then_some(start)
-}
-
-/// The instant of a local time: the earlier one in a fold, the first one after a gap.
-pub fn instant_of(naive: NaiveDateTime, zone: Tz) -> Instant {
-    match zone.from_local_datetime(&naive) {
-        MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => at.with_timezone(&Utc),
-        MappedLocalTime::None => after_gap(naive, zone),
-    }
-}
-
-/// Halves the two days around `naive` until the second stands in which the offset changes.
-fn after_gap(naive: NaiveDateTime, zone: Tz) -> Instant {
-    let middle = naive.and_utc().timestamp();
-    let offset = |at: i64| {
-        let at = DateTime::from_timestamp(at, 0).unwrap_or_default();
-        zone.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc()
-    };
-    let (mut before, mut after) = (middle - 86_400, middle + 86_400);
-    let old = offset(before);
-    while after - before > 1 {
-        let half = before.midpoint(after);
-        if offset(half) == old { before = half } else { after = half }
-    }
-    DateTime::from_timestamp(after, 0).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -351,8 +328,8 @@ mod tests {
                 .parse().expect("zone");
             let naive = DateTime::from_timestamp(seconds, 0).expect("time").naive_utc();
             let mut offsets = Offsets::default();
-            prop_assert_eq!(offsets.resolve(naive, zone), instant_of(naive, zone));
-            prop_assert_eq!(offsets.resolve(naive, zone), instant_of(naive, zone));
+            prop_assert_eq!(offsets.resolve(naive, zone), instant_of(zone, naive));
+            prop_assert_eq!(offsets.resolve(naive, zone), instant_of(zone, naive));
         }
 
         #[test]

@@ -58,6 +58,12 @@ pub trait Channel: Send + Sync {
     /// The longest that one try takes once it is its turn; a lease on a delivery must be longer.
     fn longest(&self) -> Duration;
 
+    /// Whether a repeat does no harm: the peer knows it by the delivery's id, or the reader does. Where it would, a try
+    /// that was cut off by our own end is not made again.
+    fn repeatable(&self) -> bool {
+        true
+    }
+
     /// Sends one message and waits for the peer's answer, at most [`Channel::longest`].
     async fn send(&self, message: &Message) -> Outcome;
 

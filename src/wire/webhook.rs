@@ -137,6 +137,7 @@ pub struct Webhook {
     medium: Medium,
     timeout: Duration,
     connections: usize,
+    repeatable: bool,
     turns: Semaphore,
     redaction: Redaction,
 }
@@ -154,6 +155,7 @@ impl Webhook {
             medium: config.medium,
             timeout,
             connections,
+            repeatable: config.idempotent,
             turns: Semaphore::new(connections),
             redaction,
         })
@@ -206,6 +208,10 @@ impl Channel for Webhook {
 
     fn at_once(&self) -> usize {
         self.connections
+    }
+
+    fn repeatable(&self) -> bool {
+        self.repeatable
     }
 
     fn longest(&self) -> Duration {

@@ -4,6 +4,7 @@
 mod support;
 
 mod board;
+mod gateways;
 mod kills;
 mod mail;
 mod readiness;

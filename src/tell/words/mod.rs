@@ -4,7 +4,7 @@
 //! template of the office fails, and [`reason`] gives reasons and labels to everybody else who speaks to people.
 //!
 //! **Invariant:** the same facts give the same message, at any time. Whatever a source calls its items, a message keeps
-//! its lines, its subject and its markup (see [`line`]), a short message its 70 UTF-16 units; and rendering never fails.
+//! its lines, its subject and its markup (see [`mod@line`]), a short message its 70 UTF-16 units; and rendering never fails.
 
 mod entry;
 mod line;

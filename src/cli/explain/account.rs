@@ -1,0 +1,185 @@
+//! The account: what each rule says about an item, how each of its clocks stands and why, and the history of its cards.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::evidence::Evidence;
+use crate::core::Instant;
+use crate::core::card::{CardId, Transition};
+use crate::core::digest::Digest;
+use crate::core::notice::Notice;
+use crate::core::observe::ProblemKind;
+use crate::core::reading::{Reading, read};
+use crate::core::sum::Sum;
+use crate::core::window::{Finding, Window};
+use crate::playbook::Playbook;
+
+/// Everything that can be said about an item.
+pub struct Account {
+    /// The rules in force, whether they apply or not.
+    pub rules: Vec<RuleAccount>,
+    /// The cards, in the order in which they were first raised.
+    pub cards: Vec<CardAccount>,
+}
+
+/// What one rule says.
+pub struct RuleAccount {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// What it is called.
+    pub title: Option<String>,
+    /// The version that was asked.
+    pub version: Digest,
+    /// Whether it applies.
+    pub applies: bool,
+    /// Why it failed; the windows are then those of its last success.
+    pub error: Option<String>,
+    /// What it printed.
+    pub printed: Vec<String>,
+    /// Its clocks.
+    pub windows: Vec<WindowAccount>,
+    /// The levels that it decided itself.
+    pub findings: Vec<Finding>,
+}
+
+/// How one clock stands.
+pub struct WindowAccount {
+    /// The clock.
+    pub window: Window,
+    /// Its calendar's name.
+    pub calendar: Arc<str>,
+    /// How it stands and how its due instant came about, or why that cannot be said.
+    pub reading: Result<(Reading, Option<Sum>), ProblemKind>,
+}
+
+/// The history of one card.
+pub struct CardAccount {
+    /// The card.
+    pub card: CardId,
+    /// Its changes.
+    pub transitions: Vec<Transition>,
+    /// What was said about it.
+    pub notices: Vec<Notice>,
+}
+
+impl Account {
+    /// Asks the rules and the calendars.
+    pub fn of(evidence: &Evidence, playbook: &Playbook) -> Self {
+        let today = playbook.calendar().local(evidence.at).date_naive();
+        let mut judgements = playbook.rulebook.explain(&evidence.item, today);
+        let rules = playbook.rules.values().map(|info| {
+            let index = judgements.iter().position(|judgement| judgement.rule == info.name);
+            let judgement = index.map(|index| judgements.swap_remove(index));
+            let mut account = RuleAccount {
+                rule: info.name.clone(),
+                title: info.meta.title.as_ref().map(ToString::to_string),
+                version: info.version,
+                applies: judgement.is_some(),
+                error: None,
+                printed: Vec::new(),
+                windows: Vec::new(),
+                findings: Vec::new(),
+            };
+            let windows = match judgement.map(|judgement| judgement.result) {
+                Some(Ok(judged)) => {
+                    (account.printed, account.findings) = (judged.printed, judged.findings);
+                    judged.windows
+                }
+                Some(Err(error)) => {
+                    account.error = Some(error.to_string());
+                    let last = evidence.rulings.iter().find(|ruling| ruling.rule == info.name);
+                    account.findings = last.map(|ruling| ruling.findings.clone()).unwrap_or_default();
+                    last.map(|ruling| ruling.windows.clone()).unwrap_or_default()
+                }
+                None => Vec::new(),
+            };
+            account.windows = windows.into_iter().map(|window| clock(window, evidence, playbook)).collect();
+            account
+        });
+        Self { rules: rules.collect(), cards: cards(evidence) }
+    }
+
+    /// The account for programs.
+    pub fn json(&self, evidence: &Evidence) -> Value {
+        json!({
+            "item": *evidence.item,
+            "at": evidence.at,
+            "first_seen_at": evidence.first_seen_at,
+            "seen_at": evidence.seen_at,
+            "rules": self.rules.iter().map(|rule| rule.json(evidence.at)).collect::<Vec<_>>(),
+            "cards": self.cards.iter().map(|card| card.json(evidence)).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn clock(window: Window, evidence: &Evidence, playbook: &Playbook) -> WindowAccount {
+    let clockwork = &playbook.clockwork;
+    let name = window.calendar.as_deref().or(evidence.item.text("calendar"));
+    let Some(calendar) = clockwork.calendars.get(name) else {
+        let calendar: Arc<str> = name.unwrap_or_default().into();
+        return WindowAccount { window, reading: Err(ProblemKind::NoCalendar(calendar.clone())), calendar };
+    };
+    let reading = read(&window, calendar, &clockwork.yellow, evidence.at)
+        .and_then(|reading| Ok((reading, Sum::of(&window, calendar, evidence.at)?)));
+    WindowAccount { window, reading: reading.map_err(ProblemKind::from), calendar: calendar.name().clone() }
+}
+
+fn cards(evidence: &Evidence) -> Vec<CardAccount> {
+    let mut cards: Vec<CardAccount> = Vec::new();
+    for transition in &evidence.transitions {
+        match cards.iter_mut().find(|card| card.card == transition.card) {
+            Some(card) => card.transitions.push(transition.clone()),
+            None => cards.push(CardAccount {
+                card: transition.card,
+                transitions: vec![transition.clone()],
+                notices: evidence.notices.iter().filter(|n| n.card == Some(transition.card)).cloned().collect(),
+            }),
+        }
+    }
+    cards
+}
+
+impl RuleAccount {
+    fn json(&self, at: Instant) -> Value {
+        json!({
+            "rule": self.rule, "title": self.title, "version": self.version, "applies": self.applies,
+            "error": self.error, "printed": self.printed, "findings": self.findings,
+            "windows": self.windows.iter().map(|window| window.json(at)).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl WindowAccount {
+    fn json(&self, at: Instant) -> Value {
+        let mut row = json!({ "window": self.window, "calendar": self.calendar });
+        match &self.reading {
+            Err(problem) => row["problem"] = json!(problem.to_string()),
+            Ok((reading, sum)) => {
+                row["reading"] = json!({
+                    "state": reading.state, "verdict": reading.verdict(at), "level": reading.level,
+                    "yellow_at": reading.yellow_at, "due_at": reading.due_at, "provisional": reading.provisional,
+                    "stopped_at": reading.stopped_at, "remaining_hundredths": reading.remaining,
+                    "yellow_moved": reading.yellow_moved, "next_look_at": reading.next_look_at,
+                });
+                row["sum"] = json!(sum.as_ref().map(Sum::json));
+            }
+        }
+        row
+    }
+}
+
+impl CardAccount {
+    fn json(&self, evidence: &Evidence) -> Value {
+        let last = self.transitions.last();
+        let notices = self.notices.iter().map(|notice| {
+            let delivery = notice.delivery.and_then(|id| evidence.deliveries.get(&id));
+            json!({ "notice": notice, "delivery": delivery })
+        });
+        json!({
+            "card": self.card, "rule": last.map(|t| &t.rule), "name": last.map(|t| &t.name),
+            "level": last.and_then(|t| t.to), "transitions": self.transitions,
+            "notices": notices.collect::<Vec<_>>(),
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! What `duban explain` says.
+
+use super::{Chinese, English, Language};
+use crate::core::notice::{Hold, NoticeState};
+
+/// The labels of an explanation.
+#[derive(Debug, Clone, Copy)]
+pub enum Label {
+    /// What is explained.
+    Item,
+    /// As things stood at.
+    At,
+    /// When it was first seen.
+    FirstSeen,
+    /// When this snapshot was first seen.
+    Seen,
+    /// The mapped fields.
+    Fields,
+    /// A rule.
+    Rule,
+    /// A window.
+    Window,
+    /// A finding.
+    Finding,
+    /// A card.
+    Card,
+    /// A field without a value.
+    Missing,
+    /// When a delivery was opened.
+    Opened,
+    /// When it was done.
+    Done,
+    /// When it falls due.
+    Due,
+    /// When it turns yellow.
+    Yellow,
+    /// Where a clock stands.
+    State,
+    /// How it is counted.
+    Verdict,
+    /// What a rule printed.
+    Printed,
+    /// Who was told.
+    Told,
+    /// A delivery.
+    Delivery,
+    /// A try.
+    Try,
+    /// A member of a delivery.
+    Member,
+    /// What was sealed.
+    Sealed,
+    /// A problem.
+    Problem,
+    /// No card was ever raised.
+    NoCard,
+    /// Nothing is remembered: the sources were polled.
+    Polled,
+}
+
+/// A label in words.
+pub const fn label(label: Label, language: Language) -> &'static str {
+    match label {
+        Label::Item => language.pick("办件", "item"),
+        Label::At => language.pick("截至", "as of"),
+        Label::FirstSeen => language.pick("首次读到", "first seen"),
+        Label::Seen => language.pick("读到此状态", "seen like this"),
+        Label::Fields => language.pick("字段", "fields"),
+        Label::Rule => language.pick("规则", "rule"),
+        Label::Window => language.pick("窗口", "window"),
+        Label::Finding => language.pick("研判", "finding"),
+        Label::Card => language.pick("红黄牌", "card"),
+        Label::Missing => language.pick("（无）", "(none)"),
+        Label::Opened => language.pick("建立", "opened"),
+        Label::Done => language.pick("办结", "done"),
+        Label::Due => language.pick("到期", "due"),
+        Label::Yellow => language.pick("黄牌", "yellow"),
+        Label::State => language.pick("状态", "state"),
+        Label::Verdict => language.pick("评定", "verdict"),
+        Label::Printed => language.pick("规则输出", "printed"),
+        Label::Told => language.pick("告知", "told"),
+        Label::Delivery => language.pick("通知", "delivery"),
+        Label::Try => language.pick("第几次", "try"),
+        Label::Member => language.pick("内容", "says"),
+        Label::Sealed => language.pick("封存的事实", "sealed facts"),
+        Label::Problem => language.pick("出错", "problem"),
+        Label::NoCard => language.pick("未曾亮牌", "no card was ever raised"),
+        Label::Polled => language
+            .pick("没有存储，直接读取数据源；不含历史", "there is no store: the sources were polled; no history"),
+    }
+}
+
+/// Whether a rule applies.
+pub const fn applies(applies: bool, language: Language) -> &'static str {
+    if applies { language.pick("适用", "applies") } else { language.pick("不适用", "does not apply") }
+}
+
+/// Where a notice stands.
+pub const fn notice_state(state: NoticeState, language: Language) -> &'static str {
+    match state {
+        NoticeState::Held => language.pick("扣下", "held"),
+        NoticeState::Planned => language.pick("待发", "planned"),
+        NoticeState::Dropped => language.pick("不再发", "dropped"),
+        NoticeState::Sent => language.pick("已发", "sent"),
+        NoticeState::Unknown => language.pick("不明", "unknown"),
+        NoticeState::Discarded => language.pick("未送达", "discarded"),
+    }
+}
+
+/// Why a notice did not go out.
+pub fn hold(hold: &Hold, language: Language) -> String {
+    match (hold, language) {
+        (Hold::Baseline, Chinese) => "首次读取时已有，属于基线".to_owned(),
+        (Hold::Baseline, English) => "it belongs to the baseline".to_owned(),
+        (Hold::NoContact { role }, Chinese) => format!("没有人担任 {role}"),
+        (Hold::NoContact { role }, English) => format!("nobody holds the role {role}"),
+        (Hold::NoAddress, Chinese) => "联系人没有此通道的地址".to_owned(),
+        (Hold::NoAddress, English) => "the contact has no address for this channel".to_owned(),
+        (Hold::NoLongerSo, Chinese) => "发送前已不再如此".to_owned(),
+        (Hold::NoLongerSo, English) => "it was no longer so when it was to be sent".to_owned(),
+        (Hold::NeverTold, Chinese) => "此人不曾得知此牌，无需收回".to_owned(),
+        (Hold::NeverTold, English) => "this contact never heard of the card".to_owned(),
+        (Hold::Cancelled, Chinese) => "已取消".to_owned(),
+        (Hold::Cancelled, English) => "it was cancelled".to_owned(),
+    }
+}
+
+/// When duban noticed a change.
+pub fn noticed(language: Language, at: &str) -> String {
+    match language {
+        Chinese => format!("发现于 {at}"),
+        English => format!("noticed {at}"),
+    }
+}
+
+/// No item has the id.
+pub fn no_item(language: Language, item: &str) -> String {
+    match language {
+        Chinese => format!("没有办件 {item:?}"),
+        English => format!("there is no item {item:?}"),
+    }
+}
+
+/// Several sources have an item of this id.
+pub fn several(language: Language, item: &str, found: &[String]) -> String {
+    match language {
+        Chinese => format!("{item:?} 不唯一，请写全：{}", found.join("、")),
+        English => format!("{item:?} is not unique, say which: {}", found.join(", ")),
+    }
+}
+
+/// A source that could not be polled.
+pub fn no_poll(language: Language, source: &str, error: &str) -> String {
+    match language {
+        Chinese => format!("数据源 {source} 读取失败：{error}"),
+        English => format!("the source {source} cannot be read: {error}"),
+    }
+}
