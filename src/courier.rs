@@ -132,7 +132,7 @@ impl Courier {
         let settled = self.settle(playbook, pipeline, now).await?;
         let busy: Vec<Arc<str>> = self.busy();
         let lease = self.longest() + GRACE;
-        let claimed = self.store.claim(now, now + lease, BATCH, &busy).await?;
+        let claimed = self.store.claim(now, now + lease, self.room_left(), &busy).await?;
         let count = claimed.len();
         if count > 0 {
             self.carry(playbook, claimed, now).await?;
@@ -158,6 +158,14 @@ impl Courier {
             (self.sending.get(name).copied().unwrap_or(0) >= room(way)).then(|| name.clone())
         };
         self.ways.channels.iter().filter_map(is_busy).collect()
+    }
+
+    /// How much the channel with the least room can still take, of those that have any: what is claimed may all be
+    /// for that one, and must not wait there for longer than its lease.
+    fn room_left(&self) -> usize {
+        let left =
+            |(name, way): (&Arc<str>, &Way)| room(way).saturating_sub(self.sending.get(name).copied().unwrap_or(0));
+        self.ways.channels.iter().map(left).filter(|left| *left > 0).min().unwrap_or(BATCH).min(BATCH)
     }
 
     fn longest(&self) -> Duration {

@@ -20,6 +20,9 @@ use crate::support::site::{LIVE, Site, Ticket, plain_mail_to};
 /// How long the server needs for a mail: with four connections, hardly faster than tickets fall due.
 const PAUSE: Duration = Duration::from_millis(60);
 
+/// What the daemon holds claimed at most: four mails for each of four connections.
+const CLAIMED_AT_ONCE: usize = 16;
+
 /// Tickets that fall due in a second.
 const PACE: i64 = 20;
 
@@ -45,7 +48,11 @@ fn kill_again_and_again(site: &Site, sink: &Sink, kills: usize, reveal: impl Fn(
         sleep(some_millis(150, 1_500));
         daemon.kill();
         let left = Memory::left_in(site, &format!("kill-{kill}"));
-        for id in left.column("SELECT id FROM deliveries WHERE state = 'sending'") {
+        let claimed = left.column(
+            "SELECT id FROM deliveries WHERE state = 'sending' AND lease_until > unixepoch('now', 'subsec') * 1000000",
+        );
+        assert!(claimed.len() <= CLAIMED_AT_ONCE, "{} were claimed at once", claimed.len());
+        for id in claimed {
             *in_flight.entry(id).or_default() += 1;
         }
     }
