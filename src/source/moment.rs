@@ -15,7 +15,8 @@ use crate::core::Instant;
 use crate::core::calendar::instant_of;
 
 /// The formats of naive times that are understood where a source declares none.
-pub const USUAL_FORMATS: [&str; 3] = ["%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f"];
+pub const USUAL_FORMATS: [&str; 5] =
+    ["%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
 
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2199;
 
