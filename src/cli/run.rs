@@ -113,7 +113,9 @@ impl Caller<'_> {
         let page = self.page(&site, store.clone(), note).await?;
         let stop = signals.stop.clone();
         let page = page.map(|(listener, board)| {
-            tracing::info!(address = ?listener.local_addr(), "the page of open cards is served");
+            if let Ok(address) = listener.local_addr() {
+                tracing::info!(%address, "the page of open cards is served");
+            }
             tokio::spawn(web::serve(listener, board, stop))
         });
         let watchdog = watchdog_interval(&lookup, std::process::id());

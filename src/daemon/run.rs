@@ -282,7 +282,9 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) {
         };
         match poll.run().await {
             Ok(report) => {
-                tracing::info!(source = %polled.name, rows = report.rows, changed = report.changed, "polled");
+                if report.trouble.is_none() {
+                    tracing::info!(source = %polled.name, rows = report.rows, changed = report.changed, "polled");
+                }
                 if let Some(events) = &shift.events {
                     let _ = events.send(Happened::Poll { source: polled.name.clone(), report });
                 }

@@ -98,7 +98,7 @@ pub fn changed(language: Language, item: &Item, transition: &Transition) -> Stri
 /// A try to send is over.
 pub fn delivered(language: Language, event: &Event) -> String {
     match event.state {
-        DeliveryState::Sent => format!("  → {}", event.subject),
+        DeliveryState::Sent => format!("  → {:<5} {}", event.channel, event.subject),
         state => format!("  {} {}: {}", language.pick("未送达", "not sent:"), state.word(), event.reason),
     }
 }
