@@ -47,7 +47,7 @@ fn kill_again_and_again(site: &Site, sink: &Sink, kills: usize, reveal: impl Fn(
         let daemon = Daemon::start(site);
         sleep(some_millis(150, 1_500));
         daemon.kill();
-        let left = Memory::left_in(site, &format!("kill-{kill}"));
+        let left = Memory::left_in(site, "left");
         let claimed = left.column(
             "SELECT id FROM deliveries WHERE state = 'sending' AND lease_until > unixepoch('now', 'subsec') * 1000000",
         );

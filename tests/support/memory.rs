@@ -19,17 +19,17 @@ impl Memory {
         Self { path: site.path("duban.db") }
     }
 
-    /// A copy of what a killed daemon left, in a folder of its own: to look at the file itself would already repair it.
+    /// A copy of what a killed daemon left, in a folder of its own and in place of an earlier copy: to look at the file
+    /// itself would already repair it.
     pub fn left_in(site: &Site, folder: &str) -> Self {
-        let copy = site.path(folder).join("duban.db");
-        fs::create_dir_all(site.path(folder)).expect("folder");
-        for ending in ["", "-wal"] {
-            let (from, to) = (format!("duban.db{ending}"), format!("{folder}/duban.db{ending}"));
-            if site.path(&from).exists() {
-                fs::copy(site.path(&from), site.path(&to)).expect("copied");
-            }
+        let folder = site.path(folder);
+        // The first time there is none.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).expect("folder");
+        for name in ["duban.db", "duban.db-wal"].into_iter().filter(|name| site.path(name).exists()) {
+            fs::copy(site.path(name), folder.join(name)).expect("copied");
         }
-        Self { path: copy }
+        Self { path: folder.join("duban.db") }
     }
 
     /// The first column of all rows, as text.
