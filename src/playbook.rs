@@ -59,6 +59,17 @@ pub struct Playbook {
     pub base_url: Option<String>,
 }
 
+/// What runs now, for those who show it.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// The playbook.
+    pub playbook: Arc<Playbook>,
+    /// The sources that are polled.
+    pub sources: Vec<Arc<str>>,
+    /// Why the last good playbook runs instead of the files; empty if the files are in force.
+    pub degraded: Vec<String>,
+}
+
 /// The settings of `duban.toml` that belong to the playbook.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Settings {

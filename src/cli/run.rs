@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::exit::{Exit, Failure};
 use super::site::wrong;
@@ -13,7 +13,7 @@ use super::{Caller, words};
 use crate::daemon::run::{Daemon, Happened, RunError, Signals};
 use crate::daemon::systemd::watchdog_interval;
 use crate::daemon::wiring::Site;
-use crate::playbook::Playbook;
+use crate::playbook::InForce;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::time::{Clock, SystemClock};
@@ -110,7 +110,8 @@ impl Caller<'_> {
         note: Option<String>,
     ) -> Result<Exit, Failure> {
         let lookup = |name: &str| self.environment.get(name).map(str::to_owned);
-        let page = self.page(&site, store.clone(), note).await?;
+        let (in_force, seen) = watch::channel(None);
+        let page = self.page(&site, store.clone(), seen, note).await?;
         let stop = signals.stop.clone();
         let page = page.map(|(listener, board)| {
             if let Ok(address) = listener.local_addr() {
@@ -119,7 +120,8 @@ impl Caller<'_> {
             tokio::spawn(web::serve(listener, board, stop))
         });
         let watchdog = watchdog_interval(&lookup, std::process::id());
-        let daemon = Daemon { site, store, clock, lookup: &lookup, signals: signals.clone(), events, watchdog };
+        let daemon =
+            Daemon { site, store, clock, lookup: &lookup, signals: signals.clone(), events, in_force, watchdog };
         let ended = daemon.run().await;
         signals.stop.cancel();
         if let Some(page) = page {
@@ -138,6 +140,7 @@ impl Caller<'_> {
         &self,
         site: &Site,
         store: Arc<dyn Store>,
+        in_force: watch::Receiver<Option<InForce>>,
         note: Option<String>,
     ) -> Result<Option<(tokio::net::TcpListener, Board)>, Failure> {
         let address = &site.config.web.listen;
@@ -149,25 +152,6 @@ impl Caller<'_> {
             .parse()
             .map_err(|_| wrong(format!("expected an address and port such as 127.0.0.1:8137, got {address:?}")))?;
         let listener = web::listen(parsed).await.map_err(|e| wrong(format!("{address}: {e}")))?;
-        let playbook = self.last_good(site, &*store).await?;
-        let board = Board {
-            store,
-            zone: playbook.calendar().zone(),
-            language: playbook.language,
-            rehearsal: playbook.office.rehearsal,
-            note,
-            words: Arc::new(move |rule, window| playbook.rule_words(rule, window)),
-        };
-        Ok(Some((listener, board)))
-    }
-
-    /// The playbook of the files, else the one that the store has in force: the page is no reason not to start.
-    async fn last_good(&self, site: &Site, store: &dyn Store) -> Result<Playbook, Failure> {
-        let problems = match site.playbook_alone() {
-            Ok(playbook) => return Ok(playbook),
-            Err(problems) => problems,
-        };
-        let stored = store.playbook().await.map_err(|e| self.store_failed("store", &e))?;
-        stored.and_then(|good| Playbook::build(good.files, &[]).ok()).ok_or_else(|| wrong(&problems))
+        Ok(Some((listener, Board { store, in_force, note })))
     }
 }

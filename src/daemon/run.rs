@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ use crate::core::card::Transition;
 use crate::core::item::Item;
 use crate::courier::{self, Courier};
 use crate::pipeline::{Done, Pipeline};
-use crate::playbook::Playbook;
+use crate::playbook::{InForce, Playbook};
 use crate::store::{PlaybookRecord, Store, StoreError};
 use crate::time::Clock;
 
@@ -88,6 +88,8 @@ pub struct Daemon<'a> {
     pub signals: Signals,
     /// Who watches.
     pub events: Option<mpsc::UnboundedSender<Happened>>,
+    /// Where what runs is shown.
+    pub in_force: watch::Sender<Option<InForce>>,
     /// How often the service manager wants to hear from us.
     pub watchdog: Option<Duration>,
 }
@@ -122,11 +124,17 @@ impl Daemon<'_> {
             for problem in &wiring.degraded {
                 tracing::error!("the files of the playbook do not load, the last good one runs: {problem}");
             }
+            let playbook = Arc::new(wiring.playbook);
+            self.in_force.send_replace(Some(InForce {
+                playbook: playbook.clone(),
+                sources: sources.iter().map(|polled| polled.name.clone()).collect(),
+                degraded: wiring.degraded.iter().map(ToString::to_string).collect(),
+            }));
             let shift = Arc::new(Shift {
                 store: self.store.clone(),
                 clock: self.clock.clone(),
                 pipeline: Pipeline::new(self.store.clone()),
-                playbook: Arc::new(wiring.playbook),
+                playbook,
                 progress: progress.clone(),
                 stop: stop.clone(),
                 to_send: Arc::new(Notify::new()),

@@ -10,39 +10,29 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
-use chrono_tz::Tz;
 use minijinja::{Environment, context};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::Instant;
 use crate::core::window::Level;
-use crate::store::{OpenCard, Store, StoreError};
-use crate::tell::compose::RuleWords;
+use crate::playbook::{InForce, Playbook};
+use crate::store::{OpenCard, SourceRecord, Store, StoreError};
 use crate::tell::language::Language;
 use crate::tell::time_words;
 
 /// Cards on the page; the rest is counted.
 const CARDS: usize = 200;
 
-/// What a rule says to people about itself and one of its windows.
-pub type Speak = Arc<dyn Fn(&str, &str) -> RuleWords + Send + Sync>;
-
 /// What the page shows, and in which words.
 #[derive(Clone)]
 pub struct Board {
     /// The memory.
     pub store: Arc<dyn Store>,
-    /// The office's zone.
-    pub zone: Tz,
-    /// The language.
-    pub language: Language,
-    /// Whether messages go to the rehearsal's address.
-    pub rehearsal: bool,
+    /// What runs now; nothing while the daemon starts.
+    pub in_force: watch::Receiver<Option<InForce>>,
     /// A line on top, such as where a demo's clock stands.
     pub note: Option<String>,
-    /// What rules say to people.
-    pub words: Speak,
 }
 
 /// Serves the board until it is stopped.
@@ -79,32 +69,38 @@ fn guarded(mut response: Response) -> Response {
 }
 
 async fn draw(board: &Board) -> Result<String, String> {
+    let in_force = board.in_force.borrow().clone().ok_or("starting")?;
     let (cards, counts) = (open(board).await.map_err(|e| e.to_string())?, board.store.counts().await);
     let counts = counts.map_err(|e| e.to_string())?;
-    let shown = cards.len() as u64;
-    let rows: Vec<_> = cards
-        .iter()
-        .map(|card| {
-            let words = (board.words)(&card.rule, &card.name);
-            context! {
-                level => card.level.word(),
-                label => label(card.level, board.language),
-                code => &*card.item.id,
-                title => &*card.title,
-                unit => card.unit.as_deref(),
-                rule => words.title.unwrap_or_else(|| card.rule.to_string()),
-                window => words.label.unwrap_or_else(|| card.name.to_string()),
-                since => time_words::due(card.at, board.zone, board.language),
-            }
-        })
-        .collect();
+    let playbook = &in_force.playbook;
+    let rows: Vec<minijinja::Value> = cards.iter().map(|card| row(card, playbook)).collect();
     let mut environment = Environment::new();
     environment.add_template("board.html", include_str!("board.html")).map_err(|e| e.to_string())?;
     let template = environment.get_template("board.html").map_err(|e| e.to_string())?;
-    let chinese = board.language == Language::Chinese;
-    let more = (counts.red + counts.yellow).saturating_sub(shown);
-    let facts = context! { chinese, rows, counts => minijinja::Value::from(minijinja::value::Serde(counts)), more, note => board.note.as_deref(), rehearsal => board.rehearsal };
+    let facts = context! {
+        chinese => playbook.language == Language::Chinese,
+        more => (counts.red + counts.yellow).saturating_sub(rows.len() as u64),
+        rows,
+        counts => minijinja::Value::from(minijinja::value::Serde(counts)),
+        note => board.note.as_deref(),
+        rehearsal => playbook.office.rehearsal,
+        degraded => !in_force.degraded.is_empty(),
+    };
     template.render(facts).map_err(|e| e.to_string())
+}
+
+fn row(card: &OpenCard, playbook: &Playbook) -> minijinja::Value {
+    let words = playbook.rule_words(&card.rule, &card.name);
+    context! {
+        level => card.level.word(),
+        label => label(card.level, playbook.language),
+        code => &*card.item.id,
+        title => &*card.title,
+        unit => card.unit.as_deref(),
+        rule => words.title.unwrap_or_else(|| card.rule.to_string()),
+        window => words.label.unwrap_or_else(|| card.name.to_string()),
+        since => time_words::due(card.at, playbook.calendar().zone(), playbook.language),
+    }
 }
 
 const fn label(level: Level, language: Language) -> &'static str {
@@ -125,20 +121,31 @@ async fn cards(State(board): State<Board>) -> Response {
     }
 }
 
-/// Ready: the store answers and every source had a good poll that nothing contradicts.
+/// Ready: the files are in force, the store answers and every source had a good poll that nothing contradicts.
 async fn ready(State(board): State<Board>) -> Response {
+    let Some(in_force) = board.in_force.borrow().clone() else { return not_ready("starting\n".to_owned()) };
+    let mut troubles: String = in_force.degraded.iter().map(|why| format!("playbook: {why}\n")).collect();
     match board.store.sources().await {
-        Err(e) => (StatusCode::SERVICE_UNAVAILABLE, format!("store: {e}\n")).into_response(),
-        Ok(sources) => {
-            let line = |source: &str, good_at: Option<Instant>, trouble: Option<&String>| match (good_at, trouble) {
-                (_, Some(trouble)) => Some(format!("source {source}: {trouble}\n")),
-                (None, None) => Some(format!("source {source}: not polled yet\n")),
-                _ => None,
-            };
-            let troubles: String =
-                sources.iter().filter_map(|s| line(&s.source, s.good_at, s.trouble.as_ref())).collect();
-            let status = if troubles.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            (status, if troubles.is_empty() { "ready\n".into() } else { troubles }).into_response()
+        Err(e) => troubles += &format!("store: {e}\n"),
+        Ok(known) => {
+            for source in &in_force.sources {
+                let trouble = trouble(known.iter().find(|record| record.source == *source));
+                troubles.extend(trouble.map(|trouble| format!("source {source}: {trouble}\n")));
+            }
         }
     }
+    if troubles.is_empty() { "ready\n".into_response() } else { not_ready(troubles) }
+}
+
+/// What keeps a source from being believed.
+fn trouble(record: Option<&SourceRecord>) -> Option<String> {
+    match record {
+        Some(record) if record.trouble.is_some() => record.trouble.clone(),
+        Some(record) if record.good_at.is_some() => None,
+        _ => Some("not polled yet".to_owned()),
+    }
+}
+
+fn not_ready(why: String) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
 }

@@ -109,7 +109,17 @@ fn a_start_with_a_broken_rule_runs_by_the_last_good_one_and_says_so() {
     site.tickets(&[Ticket::due_at("T1", ahead(0)), Ticket::due_at("T2", ahead(-60))]);
     let memory = Memory::of(&site);
     assert!(holds_within(20, || memory.column(RED) == ["T1", "T2"]), "{}", daemon.log());
-    assert!(ask(port, "GET", "/").1.contains("T2"));
+    let page = ask(port, "GET", "/").1;
+    assert!(page.contains("T2") && page.contains("do not load"), "{page}");
+    let (head, why) = ask(port, "GET", "/readyz");
+    assert!(head.starts_with("HTTP/1.1 503 ") && why.starts_with("playbook: rules/visit.rhai"), "{head} {why}");
+
+    // Mended and reloaded, all is well again, and the page knows it.
+    site.put("rules/visit.rhai", &visit(2));
+    daemon.signal("HUP");
+    let is_ready = || ask(port, "GET", "/readyz").0.starts_with("HTTP/1.1 200 ");
+    assert!(holds_within(20, is_ready), "{}", daemon.log());
+    assert!(!ask(port, "GET", "/").1.contains("do not load"));
     assert_eq!(daemon.stop(), 0);
 }
 
