@@ -5,6 +5,7 @@
 //! under the playbook that it was planned with. One bad item or rule spoils nothing else.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::core::Instant;
@@ -256,8 +257,9 @@ impl Pipeline {
         let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
         let notices = plan_again(held, &playbook.office, &mut joinable, now);
         let count = notices.len();
-        self.store.commit(&Turn { playbook: None, items: Vec::new(), notices }).await?;
-        Ok(count)
+        let done = self.store.commit(&Turn { playbook: None, items: Vec::new(), notices }).await?;
+        // What joined a delivery that the courier was faster with is still held, for the next release.
+        Ok(count - done.lost_notices.len())
     }
 
     /// Looks at everything that is worth looking at by `now`.
@@ -315,11 +317,25 @@ fn key(entry: &Entry) -> Option<&ItemKey> {
 
 /// Thinks about all entries away from the threads that wait for the network.
 async fn think_all(playbook: Arc<Playbook>, entries: Vec<Entry>, now: Instant) -> Vec<Thought> {
-    let think = move || entries.into_iter().filter_map(|entry| think(&playbook, entry, now)).collect();
-    tokio::task::spawn_blocking(think).await.unwrap_or_else(|e| {
-        tracing::error!("thinking broke off: {e}");
-        Vec::new()
-    })
+    let think_one = move |entry: Entry| {
+        let kept = entry.clone();
+        let thought = catch_unwind(AssertUnwindSafe(|| think(&playbook, entry, now)));
+        thought.unwrap_or_else(|_| put_off(&playbook, kept, now))
+    };
+    let think_each = move || entries.into_iter().filter_map(think_one).collect();
+    tokio::task::spawn_blocking(think_each).await.unwrap_or_default()
+}
+
+/// An item over which thinking broke: an error of duban, said by the panic itself. What is remembered stays, and it is
+/// looked at again in an hour; the others are not held up.
+fn put_off(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought> {
+    tracing::error!(item = key(&entry).map(ToString::to_string), "thinking about an item broke off");
+    let record = entry.record?;
+    let record =
+        ItemRecord { next_look_at: Some(now + chrono::TimeDelta::hours(1)), judged_under: playbook.version, ..record };
+    let item = Arc::new(record.item.clone());
+    let write = ItemWrite { record, keep_snapshot: false, transitions: Vec::new(), notices: Vec::new() };
+    Some(Thought { item, write, errors: Vec::new(), problems: Vec::new() })
 }
 
 /// Judge and observe one item; `None` if there is neither a snapshot nor anything remembered.
