@@ -303,6 +303,7 @@ fn planned(n: usize, contact: &str, opens: bool) -> Planned {
         contact: contact.into(),
         channel: "mail".into(),
         planned_at: now(),
+        rehearsal: false,
         state: NoticeState::Planned,
         hold: None,
         delivery: Some(delivery),

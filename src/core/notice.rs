@@ -177,6 +177,9 @@ pub struct Notice {
     pub channel: Arc<str>,
     /// When it was planned.
     pub planned_at: Instant,
+    /// Whether it was planned in rehearsal: then it counts as told in rehearsal only.
+    #[serde(default)]
+    pub rehearsal: bool,
     /// Where it stands.
     pub state: NoticeState,
     /// Why it is held or dropped.

@@ -84,7 +84,9 @@ pub fn thread(members: &[Notice], desk: Desk<'_>) -> Vec<DeliveryId> {
     // Only a message about one card belongs to that card's thread.
     if let [member] = members {
         for earlier in member.card.and_then(|card| desk.said.get(&card)).into_iter().flatten() {
-            let same = earlier.contact == member.contact && earlier.channel == member.channel;
+            let same = earlier.contact == member.contact
+                && earlier.channel == member.channel
+                && earlier.rehearsal == member.rehearsal;
             if let (true, true, Some(delivery)) = (same, earlier.state.is_told(), earlier.delivery)
                 && !thread.contains(&delivery)
             {
@@ -159,7 +161,8 @@ fn clock(window: &Window, item: &Item, in_full: bool, desk: Desk<'_>, now: Insta
 /// Who was told about this episode of the card before.
 fn told(notice: &Notice, desk: Desk<'_>) -> Vec<Told> {
     let said = notice.card.and_then(|card| desk.said.get(&card));
-    let earlier = said.into_iter().flatten().filter(|n| n.episode == notice.episode && n.state.is_told());
+    let is_heard = |n: &&Notice| n.episode == notice.episode && n.rehearsal == notice.rehearsal && n.state.is_told();
+    let earlier = said.into_iter().flatten().filter(is_heard);
     let raised = earlier.filter(|n| n.key != notice.key && n.kind != NoticeKind::Clear);
     raised
         .map(|n| Told {

@@ -95,9 +95,10 @@ pub fn plan(happening: Happening<'_>, office: &Office, joinable: &mut Joinable, 
         let Some(kind) = NoticeKind::of(transition.change) else { continue };
         let drafts = match (kind, transition.to) {
             (NoticeKind::Raise, Some(level)) => raise(&happening, transition, level, office, now),
-            _ => follow_up(&happening, transition, kind, now),
+            _ => follow_up(&happening, transition, kind, office, now),
         };
         for mut notice in drafts {
+            notice.rehearsal = office.rehearsal;
             let wait = quiet(&happening, transition, &notice, office, now);
             let placement =
                 (notice.state == NoticeState::Planned).then(|| joinable.place(&notice, wait, office.rehearsal, now));
@@ -127,6 +128,7 @@ pub fn plan_system(
                 NoticeIdentity { kind, subject, number: 0, step: 0, ordinal: 0, contact: &contact.id, channel };
             let mut notice = blank(&identity, NoticeState::Planned, now);
             notice.body = Some(body.clone());
+            notice.rehearsal = office.rehearsal;
             let placement = joinable.place(&notice, None, office.rehearsal, now);
             notice.delivery = Some(placement.delivery);
             planned.push(Planned { notice, placement: Some(placement) });
@@ -139,6 +141,7 @@ pub fn plan_system(
 pub fn plan_again(held: Vec<Notice>, office: &Office, joinable: &mut Joinable, now: Instant) -> Vec<Planned> {
     let again = |mut notice: Notice| {
         (notice.state, notice.hold, notice.planned_at) = (NoticeState::Planned, None, now);
+        notice.rehearsal = office.rehearsal;
         let wait = if is_operator(&notice, office) { None } else { until_opening(office, now) };
         let placement = joinable.place(&notice, wait, office.rehearsal, now);
         notice.delivery = Some(placement.delivery);
@@ -221,11 +224,19 @@ fn addressees<'a>(
     (found, vacant)
 }
 
-/// A card fell or closed: those who were told of this episode, or are about to be.
-fn follow_up(happening: &Happening<'_>, transition: &Transition, kind: NoticeKind, now: Instant) -> Vec<Notice> {
+/// A card fell or closed: those who were told of this episode, or are about to be; what a rehearsal said, nobody heard.
+fn follow_up(
+    happening: &Happening<'_>,
+    transition: &Transition,
+    kind: NoticeKind,
+    office: &Office,
+    now: Instant,
+) -> Vec<Notice> {
     let mut told = BTreeSet::new();
     for notice in happening.said {
-        let concerns = notice.card == Some(transition.card) && notice.episode == transition.episode;
+        let concerns = notice.card == Some(transition.card)
+            && notice.episode == transition.episode
+            && notice.rehearsal == office.rehearsal;
         let raised = matches!(notice.kind, NoticeKind::Raise | NoticeKind::Lower | NoticeKind::Reminder);
         if concerns && raised && (notice.state.is_told() || notice.state == NoticeState::Planned) {
             told.insert((notice.contact.clone(), notice.channel.clone()));
@@ -268,6 +279,7 @@ fn blank(identity: &NoticeIdentity<'_>, state: NoticeState, now: Instant) -> Not
         contact: identity.contact.into(),
         channel: identity.channel.into(),
         planned_at: now,
+        rehearsal: false,
         state,
         hold: None,
         delivery: None,

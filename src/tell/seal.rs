@@ -90,6 +90,7 @@ fn told_before(member: &Notice, members: &[Notice], standing: &Standing) -> Judg
         let same = earlier.episode == member.episode
             && earlier.contact == member.contact
             && earlier.channel == member.channel
+            && earlier.rehearsal == member.rehearsal
             && earlier.number < member.number;
         if !same {
             continue;

@@ -128,6 +128,7 @@ pub fn notice(id: &str, contact: &str) -> Notice {
         contact: contact.into(),
         channel: CHANNEL.into(),
         planned_at: now(),
+        rehearsal: false,
         state: NoticeState::Planned,
         hold: None,
         delivery: None,

@@ -35,6 +35,7 @@ fn notice() -> impl Strategy<Value = Planned> {
                 contact,
                 channel: "mail".into(),
                 planned_at: now(),
+                rehearsal: false,
                 state: NoticeState::Held,
                 hold: Some(crate::core::notice::Hold::Baseline),
                 delivery: None,

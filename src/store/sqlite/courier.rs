@@ -67,7 +67,7 @@ const BEGIN_ATTEMPTS: &str = "
 
 pub(super) const MEMBERS: &str = r#"
     SELECT n."key", n.kind, n.card, n.source, n.item, n.episode, n.number, n.level, n.step, n.ordinal, n.contact,
-           n.channel, n.planned_at, n.state, n.hold, n.delivery, n.change, n.body
+           n.channel, n.planned_at, n.rehearsal, n.state, n.hold, n.delivery, n.change, n.body
     FROM json_each($1) AS claimed CROSS JOIN notices AS n ON n.delivery = claimed.value
     WHERE n.state = 'planned' ORDER BY n.planned_at, n.seq"#;
 

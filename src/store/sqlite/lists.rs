@@ -21,7 +21,7 @@ pub async fn notices_about(store: &SqliteStore, cards: &[CardId]) -> Result<Vec<
 
 pub(super) const NOTICES_ABOUT: &str = r#"
     SELECT n."key", n.kind, n.card, n.source, n.item, n.episode, n.number, n.level, n.step, n.ordinal, n.contact,
-           n.channel, n.planned_at, n.state, n.hold, n.delivery, n.change, n.body
+           n.channel, n.planned_at, n.rehearsal, n.state, n.hold, n.delivery, n.change, n.body
     FROM json_each($1) AS asked CROSS JOIN notices AS n ON n.card = asked.value
     ORDER BY n.planned_at, n.seq"#;
 
@@ -115,7 +115,7 @@ async fn notices_of(tx: &mut Transaction<'_, Sqlite>, delivery: &str) -> Result<
 }
 
 pub(super) const NOTICES_OF: &str = r#"
-    SELECT "key", kind, card, source, item, episode, number, level, step, ordinal, contact, channel, planned_at, state,
+    SELECT "key", kind, card, source, item, episode, number, level, step, ordinal, contact, channel, planned_at, rehearsal, state,
            hold, delivery, change, body
     FROM notices WHERE delivery = $1 ORDER BY planned_at, seq"#;
 
@@ -134,7 +134,7 @@ pub async fn held_notices(store: &SqliteStore, hold: &Hold, limit: usize) -> Res
 }
 
 pub(super) const HELD_NOTICES: &str = r#"
-    SELECT "key", kind, card, source, item, episode, number, level, step, ordinal, contact, channel, planned_at, state,
+    SELECT "key", kind, card, source, item, episode, number, level, step, ordinal, contact, channel, planned_at, rehearsal, state,
            hold, delivery, change, body
     FROM notices WHERE state = 'held' AND hold = $1 ORDER BY planned_at, seq LIMIT $2"#;
 

@@ -215,10 +215,11 @@ const PUT_DELIVERIES: &str = "
 const PUT_NOTICES: &str = r#"
     WITH rows (v) AS MATERIALIZED (SELECT value FROM json_each($1))
     INSERT INTO notices ("key", kind, card, source, item, episode, number, level, step, ordinal, contact, channel,
-                         planned_at, state, hold, delivery, change, body)
+                         planned_at, rehearsal, state, hold, delivery, change, body)
     SELECT v->>'key', v->>'kind', v->>'card', v->>'source', v->>'item', v->>'episode',
            v->>'number', v->>'level', v->>'step', v->>'ordinal', v->>'contact', v->>'channel',
-           v->>'planned_at', v->>'state', v->>'hold', v->>'delivery', v->>'change', v->>'body'
+           v->>'planned_at', v->>'rehearsal', v->>'state', v->>'hold', v->>'delivery', v->>'change', v->>'body'
     FROM rows WHERE true
-    ON CONFLICT ("key") DO UPDATE SET planned_at = excluded.planned_at, state = excluded.state, hold = excluded.hold,
+    ON CONFLICT ("key") DO UPDATE SET planned_at = excluded.planned_at, rehearsal = excluded.rehearsal,
+        state = excluded.state, hold = excluded.hold,
         delivery = excluded.delivery, change = excluded.change, body = excluded.body"#;

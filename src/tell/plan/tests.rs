@@ -236,6 +236,21 @@ fn where_nobody_has_an_address_the_operators_are_told() {
 }
 
 #[test]
+fn what_a_rehearsal_said_nobody_heard() {
+    let mut scene = Scene::new("z1", "住建局");
+    scene.office.rehearsal = true;
+    assert!(!scene.raise("solved", 1, Level::Red, "02 10:00").is_empty());
+    for notice in &mut scene.said {
+        notice.state = NoticeState::Sent;
+    }
+    let rehearsed = scene.said.clone();
+    assert!(!scene.clear("solved", 2, "02 11:00").is_empty(), "in rehearsal the end is told to the same people");
+    scene.office.rehearsal = false;
+    scene.said = rehearsed;
+    assert_eq!(scene.clear("solved", 2, "02 11:00"), Vec::<String>::new(), "and once live to nobody");
+}
+
+#[test]
 fn only_those_who_were_told_or_are_about_to_be_hear_of_the_end() {
     let mut scene = Scene::new("z1", "住建局");
     scene.raise("solved", 1, Yellow, "02 10:00");

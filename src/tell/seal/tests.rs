@@ -29,6 +29,7 @@ fn notice(kind: NoticeKind, level: Option<Level>, number: u32, state: NoticeStat
         contact: "z1".into(),
         channel: "mail".into(),
         planned_at: now(),
+        rehearsal: false,
         state,
         hold: None,
         delivery: Some(DeliveryId::new("z1", "mail", key)),

@@ -190,6 +190,7 @@ CREATE TABLE notices (
     contact    TEXT    NOT NULL,
     channel    TEXT    NOT NULL,
     planned_at INTEGER NOT NULL,
+    rehearsal  INTEGER NOT NULL CHECK (rehearsal IN (0, 1)),
     state      TEXT    NOT NULL CHECK (state IN ('held', 'planned', 'dropped', 'sent', 'unknown', 'discarded')),
     hold       TEXT,             -- JSON: why it is held or dropped
     delivery   TEXT    REFERENCES deliveries (id),
