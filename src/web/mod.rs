@@ -124,17 +124,17 @@ async fn cards(State(board): State<Board>) -> Response {
 /// Ready: the files are in force, the store answers and every source had a good poll that nothing contradicts.
 async fn ready(State(board): State<Board>) -> Response {
     let Some(in_force) = board.in_force.borrow().clone() else { return not_ready("starting\n".to_owned()) };
-    let mut troubles: String = in_force.degraded.iter().map(|why| format!("playbook: {why}\n")).collect();
+    let mut troubles: Vec<String> = in_force.degraded.iter().map(|why| format!("playbook: {why}")).collect();
     match board.store.sources().await {
-        Err(e) => troubles += &format!("store: {e}\n"),
+        Err(e) => troubles.push(format!("store: {e}")),
         Ok(known) => {
             for source in &in_force.sources {
                 let trouble = trouble(known.iter().find(|record| record.source == *source));
-                troubles.extend(trouble.map(|trouble| format!("source {source}: {trouble}\n")));
+                troubles.extend(trouble.map(|trouble| format!("source {source}: {trouble}")));
             }
         }
     }
-    if troubles.is_empty() { "ready\n".into_response() } else { not_ready(troubles) }
+    if troubles.is_empty() { "ready\n".into_response() } else { not_ready(troubles.join("\n") + "\n") }
 }
 
 /// What keeps a source from being believed.
