@@ -89,8 +89,8 @@ impl<'a> Course<'a> {
         if limit.family().is_days() {
             course.place()?;
         } else {
-            // Also checks that the start lies inside the table.
-            calendar.day_of(start)?;
+            // A start outside the table is an error, also of a limit that never asks it for a day.
+            calendar.check(start)?;
         }
         for (from, to) in in_order(start, pauses) {
             if course.reach(course.amount)? <= from {

@@ -179,11 +179,8 @@ impl Calendar {
 
     /// The day in which an instant lies.
     pub fn day_of(&self, at: Seconds) -> Result<Day, Beyond> {
-        let first = self.starts[0];
-        if at < first || at >= self.starts[self.days()] {
-            return Err(Beyond);
-        }
-        let mut day = usize::try_from((at - first) / 86_400).map_err(|_| Beyond)?.min(self.days() - 1);
+        self.check(at)?;
+        let mut day = usize::try_from((at - self.starts[0]) / 86_400).map_err(|_| Beyond)?.min(self.days() - 1);
         while self.starts[day] > at {
             day -= 1;
         }
@@ -191,6 +188,11 @@ impl Calendar {
             day += 1;
         }
         Ok(day)
+    }
+
+    /// Whether an instant lies inside the table.
+    pub(super) fn check(&self, at: Seconds) -> Result<(), Beyond> {
+        if (self.starts[0]..self.starts[self.days()]).contains(&at) { Ok(()) } else { Err(Beyond) }
     }
 
     /// The first instant of a day, 00:00.
@@ -299,8 +301,16 @@ impl Calendar {
 
     /// The last day before which `holds` is true of the work; looks around `near` first.
     fn search(&self, near: Seconds, holds: impl Fn(i64) -> bool) -> Result<Day, Beyond> {
+        const NEXT: usize = 8;
         const AROUND: usize = 32;
         let hint = self.day_of(near)?;
+        // Most answers lie a few days ahead: those are looked at one by one, which takes less than to halve.
+        let ahead = &self.work_before[hint..(hint + NEXT).min(self.days())];
+        if ahead.first().is_some_and(|before| holds(*before))
+            && let Some(day) = ahead.iter().position(|before| !holds(*before))
+        {
+            return Ok(hint + day - 1);
+        }
         let last = (hint + AROUND).min(self.days());
         let after = if holds(self.work_before[hint]) && !holds(self.work_before[last]) {
             hint + self.work_before[hint..=last].partition_point(|before| holds(*before))
