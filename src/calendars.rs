@@ -45,17 +45,9 @@ pub enum CalendarError {
 /// Finds a calendar by its path, if `wanted` looks like one, else by its name: in `folders`, the first that has it, else
 /// among the built-in ones.
 pub fn find(wanted: &str, folders: &[&Path]) -> Result<Calendar, CalendarError> {
-    if is_path(wanted) {
-        return read(Path::new(wanted));
-    }
-    let file = format!("{wanted}.toml");
-    if let Some(path) = folders.iter().map(|folder| folder.join(&file)).find(|path| path.is_file()) {
-        return read(&path);
-    }
-    let built_in = BUILT_IN.iter().find(|(name, _)| *name == wanted);
-    let (_, text) =
-        built_in.ok_or_else(|| CalendarError::Unknown { name: wanted.to_owned(), known: known(folders) })?;
-    read_calendar(&file, text, &mut built_in_days).map_err(|problems| CalendarError::Wrong { problems })
+    // A path is used as it stands.
+    let folders = if is_path(wanted) { &[] } else { folders };
+    locate(wanted, folders)?.assemble(&mut |_, _| ())
 }
 
 /// A calendar as the texts that it is made of.
@@ -71,42 +63,53 @@ pub struct CalendarTexts {
 
 /// Finds a calendar as [`find`] does, as texts: what a playbook keeps of it.
 pub fn gather(wanted: &str, folders: &[&Path]) -> Result<CalendarTexts, CalendarError> {
-    let (path, text, folder) = locate(wanted, folders)?;
+    let found = locate(wanted, folders)?;
     let mut days = BTreeMap::new();
-    let mut read_days = |name: &str| {
-        let text = match &folder {
-            Some(folder) => read_text(&folder.join(name)).map_err(|error| error.to_string())?,
-            None => built_in_days(name)?,
-        };
-        days.insert(name.to_owned(), text.clone());
-        Ok(text)
-    };
-    read_calendar(&path, &text, &mut read_days).map_err(|problems| CalendarError::Wrong { problems })?;
-    Ok(CalendarTexts { path, text, days })
+    found.assemble(&mut |name, text| drop(days.insert(name.to_owned(), text.to_owned())))?;
+    Ok(CalendarTexts { path: found.path, text: found.text, days })
 }
 
-/// A calendar's path as shown, its text, and the folder of its day lists; none for a built-in one.
-fn locate(wanted: &str, folders: &[&Path]) -> Result<(String, String, Option<PathBuf>), CalendarError> {
+/// A calendar's file.
+struct Located {
+    /// As shown to people.
+    path: String,
+    text: String,
+    /// Where its day lists lie; nowhere for a built-in one.
+    folder: Option<PathBuf>,
+}
+
+impl Located {
+    fn open(path: &Path) -> Result<Self, CalendarError> {
+        let text = read_text(path).map_err(|error| CalendarError::Unreadable { path: path.to_owned(), error })?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { path: path.to_string_lossy().into_owned(), text, folder: Some(folder) })
+    }
+
+    /// Reads the calendar; `heard` is told each day list that it uses.
+    fn assemble(&self, heard: &mut dyn FnMut(&str, &str)) -> Result<Calendar, CalendarError> {
+        let mut read_days = |name: &str| {
+            let text = match &self.folder {
+                Some(folder) => read_text(&folder.join(name)).map_err(|error| error.to_string())?,
+                None => built_in_days(name)?,
+            };
+            heard(name, &text);
+            Ok(text)
+        };
+        read_calendar(&self.path, &self.text, &mut read_days).map_err(|problems| CalendarError::Wrong { problems })
+    }
+}
+
+fn locate(wanted: &str, folders: &[&Path]) -> Result<Located, CalendarError> {
     let file = format!("{wanted}.toml");
     let below = |folder: &&Path| folder.join(if is_path(wanted) { wanted } else { &file });
     let path = folders.iter().map(below).find(|path| path.is_file());
-    let path = path.or_else(|| is_path(wanted).then(|| PathBuf::from(wanted)));
-    let Some(path) = path else {
-        let built_in = BUILT_IN.iter().find(|(name, _)| *name == wanted);
-        let unknown = || CalendarError::Unknown { name: wanted.to_owned(), known: known(folders) };
-        return built_in.map(|(_, text)| (file.clone(), (*text).to_owned(), None)).ok_or_else(unknown);
-    };
-    let text = read_text(&path).map_err(|error| CalendarError::Unreadable { path: path.clone(), error })?;
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    Ok((path.to_string_lossy().into_owned(), text, Some(folder)))
-}
-
-/// Reads a calendar's file; its day lists lie beside it.
-pub fn read(path: &Path) -> Result<Calendar, CalendarError> {
-    let text = read_text(path).map_err(|error| CalendarError::Unreadable { path: path.to_owned(), error })?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut read_days = |name: &str| read_text(&folder.join(name)).map_err(|error| error.to_string());
-    read_calendar(&path.to_string_lossy(), &text, &mut read_days).map_err(|problems| CalendarError::Wrong { problems })
+    if let Some(path) = path.or_else(|| is_path(wanted).then(|| PathBuf::from(wanted))) {
+        return Located::open(&path);
+    }
+    let built_in = BUILT_IN.iter().find(|(name, _)| *name == wanted);
+    let (_, text) =
+        built_in.ok_or_else(|| CalendarError::Unknown { name: wanted.to_owned(), known: known(folders) })?;
+    Ok(Located { path: file, text: (*text).to_owned(), folder: None })
 }
 
 /// Reads a `date,kind,name` file.
