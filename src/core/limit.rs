@@ -137,11 +137,6 @@ pub struct LimitError {
 }
 
 impl Limit {
-    /// So many whole units, ending where the unit ends by default.
-    pub fn new(number: u32, unit: Unit) -> Result<Self, LimitError> {
-        format!("{number}{}", unit.word()).parse()
-    }
-
     /// The amount: days for day limits, seconds for the others.
     pub const fn grains(self) -> u32 {
         self.grains

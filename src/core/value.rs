@@ -5,7 +5,6 @@
 //!
 //! **Invariant:** [`Value::Missing`] is a value of its own. It is never turned into zero, false or an empty text.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
@@ -172,17 +171,6 @@ impl Fields {
     /// Reads a JSON object; texts under names that end in `_at` become instants.
     pub fn from_json(map: &serde_json::Map<String, serde_json::Value>) -> Self {
         Self(map.iter().map(|(n, v)| (Name::from(n.as_str()), Value::from_json(n, v))).collect())
-    }
-
-    /// The fields in which two rows differ, with the old and the new value.
-    pub fn changes<'a>(&'a self, newer: &'a Self) -> Vec<(&'a str, &'a Value, &'a Value)> {
-        let names: BTreeSet<&str> = self.names().chain(newer.names()).map(|n| &**n).collect();
-        let of = |fields: &'a Self, name: &str| fields.get(name).unwrap_or(&Value::Missing);
-        names
-            .into_iter()
-            .map(|name| (name, of(self, name), of(newer, name)))
-            .filter(|(_, old, new)| old != new)
-            .collect()
     }
 }
 
