@@ -15,7 +15,7 @@ use crate::core::card::CardId;
 use crate::core::contact::Medium;
 use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
 use crate::core::item::ItemKey;
-use crate::core::notice::{Body, Notice, NoticeKind};
+use crate::core::notice::{Body, Notice, NoticeKind, by_card};
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
 use crate::store::{AttemptOutcome, Claimed, DeliveryRecord, Result, Seal, Settle, Store};
@@ -251,11 +251,7 @@ impl Courier {
             let matter = Matter { item: record.item, rulings: record.rulings, data_as_of };
             known.matters.insert(matter.item.key.clone(), matter);
         }
-        for notice in self.store.notices_about(&cards).await? {
-            if let Some(card) = notice.card {
-                known.standing.said.entry(card).or_default().push(notice);
-            }
-        }
+        known.standing.said = by_card(self.store.notices_about(&cards).await?);
         Ok(known)
     }
 

@@ -12,7 +12,7 @@ use crate::core::Instant;
 use crate::core::card::{CardId, Transition};
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
-use crate::core::notice::{Body, Hold, Notice, NoticeKind, Planned};
+use crate::core::notice::{Body, Hold, Notice, NoticeKind, Planned, by_card};
 use crate::core::observe::{Problem, Subject, earliest, observe};
 use crate::core::reason::Cause;
 use crate::core::window::{Level, Ruling};
@@ -83,17 +83,18 @@ impl Pipeline {
     pub async fn turn(
         &self,
         playbook: &Arc<Playbook>,
-        mut entries: Vec<Entry>,
+        entries: Vec<Entry>,
         baseline: bool,
         now: Instant,
     ) -> Result<Done> {
+        let mut entries = Arc::new(entries);
         let mut done = Done::default();
         for _ in 0..TRIES {
             let lost = self.try_turn(playbook, &entries, baseline, now, &mut done).await?;
             if lost.is_empty() {
                 return Ok(done);
             }
-            entries = self.again(entries, &lost).await?;
+            entries = Arc::new(self.again(Arc::unwrap_or_clone(entries), &lost).await?);
         }
         done.lost = entries.len();
         Ok(done)
@@ -117,12 +118,12 @@ impl Pipeline {
     async fn try_turn(
         &self,
         playbook: &Arc<Playbook>,
-        entries: &[Entry],
+        entries: &Arc<Vec<Entry>>,
         baseline: bool,
         now: Instant,
         done: &mut Done,
     ) -> Result<Vec<ItemKey>> {
-        let mut thoughts = think_all(playbook.clone(), entries.to_vec(), now).await;
+        let mut thoughts = think_all(playbook.clone(), entries.clone(), now).await;
         let mut system = self.complaints(playbook, &thoughts, now);
         self.plan_all(playbook, &mut thoughts, &mut system, baseline, now).await?;
         let items: Vec<Arc<Item>> = thoughts.iter().map(|t| t.item.clone()).collect();
@@ -160,14 +161,7 @@ impl Pipeline {
             return Ok(());
         }
         let old: Vec<CardId> = about.iter().filter(|t| t.from.is_some()).map(|t| t.card).collect();
-        let mut said: HashMap<CardId, Vec<Notice>> = HashMap::new();
-        if !old.is_empty() {
-            for notice in self.store.notices_about(&old).await? {
-                if let Some(card) = notice.card {
-                    said.entry(card).or_default().push(notice);
-                }
-            }
-        }
+        let said = if old.is_empty() { HashMap::new() } else { by_card(self.store.notices_about(&old).await?) };
         let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
         for thought in thoughts {
             let cards = thought.write.transitions.iter().map(|t| t.card);
@@ -316,21 +310,20 @@ fn key(entry: &Entry) -> Option<&ItemKey> {
 }
 
 /// Thinks about all entries away from the threads that wait for the network.
-async fn think_all(playbook: Arc<Playbook>, entries: Vec<Entry>, now: Instant) -> Vec<Thought> {
-    let think_one = move |entry: Entry| {
-        let kept = entry.clone();
-        let thought = catch_unwind(AssertUnwindSafe(|| think(&playbook, entry, now)));
-        thought.unwrap_or_else(|_| put_off(&playbook, kept, now))
+async fn think_all(playbook: Arc<Playbook>, entries: Arc<Vec<Entry>>, now: Instant) -> Vec<Thought> {
+    let think_one = move |entry: &Entry| {
+        let thought = catch_unwind(AssertUnwindSafe(|| think(&playbook, entry.clone(), now)));
+        thought.unwrap_or_else(|_| put_off(&playbook, entry, now))
     };
-    let think_each = move || entries.into_iter().filter_map(think_one).collect();
+    let think_each = move || entries.iter().filter_map(think_one).collect();
     tokio::task::spawn_blocking(think_each).await.unwrap_or_default()
 }
 
 /// An item over which thinking broke: an error of duban, said by the panic itself. What is remembered stays, and it is
 /// looked at again in an hour; the others are not held up.
-fn put_off(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought> {
-    tracing::error!(item = key(&entry).map(ToString::to_string), "thinking about an item broke off");
-    let record = entry.record?;
+fn put_off(playbook: &Playbook, entry: &Entry, now: Instant) -> Option<Thought> {
+    tracing::error!(item = key(entry).map(ToString::to_string), "thinking about an item broke off");
+    let record = entry.record.clone()?;
     let record =
         ItemRecord { next_look_at: Some(now + chrono::TimeDelta::hours(1)), judged_under: playbook.version, ..record };
     let item = Arc::new(record.item.clone());

@@ -4,6 +4,7 @@
 //! filter holds, or that sealing drops, keeps its row with state and reason; planning it again reopens that row. Only a
 //! sent, unknown or discarded notice ends its key.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -102,16 +103,6 @@ impl NoticeState {
         }
     }
 
-    /// The state that a word names.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.word() == word)
-    }
-
-    /// Whether the key is used up.
-    pub const fn is_end(self) -> bool {
-        matches!(self, Self::Sent | Self::Unknown | Self::Discarded)
-    }
-
     /// Whether the contact has, or may have, heard it.
     pub const fn is_told(self) -> bool {
         matches!(self, Self::Sent | Self::Unknown)
@@ -190,6 +181,17 @@ pub struct Notice {
     pub change: Option<CardChange>,
     /// What a notice without a card says: title and lines.
     pub body: Option<Body>,
+}
+
+/// Notices by the card that they are about, in their order; those about none are left out.
+pub fn by_card(notices: Vec<Notice>) -> HashMap<CardId, Vec<Notice>> {
+    let mut by_card: HashMap<CardId, Vec<Notice>> = HashMap::new();
+    for notice in notices {
+        if let Some(card) = notice.card {
+            by_card.entry(card).or_default().push(notice);
+        }
+    }
+    by_card
 }
 
 /// The change of a card that a notice tells.
