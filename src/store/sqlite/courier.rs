@@ -48,7 +48,7 @@ pub async fn claim(
 }
 
 pub(super) const CLAIM: &str = "
-    UPDATE deliveries SET state = 'sending', fence = fence + 1, tries = tries + 1, lease_until = $2
+    UPDATE deliveries SET state = 'sending', fence = fence + 1, tries = tries + 1, lease_until = $2, holder = ''
     WHERE id IN (
         SELECT id FROM deliveries
         WHERE claim_at <= $1 AND channel NOT IN (SELECT value FROM json_each($4))
@@ -127,6 +127,7 @@ pub(super) const SEAL: &str = "
         not_before = coalesce(r.not_before, deliveries.not_before),
         tries = CASE r.state WHEN 'sending' THEN tries ELSE max(tries - 1, 0) END,
         lease_until = CASE r.state WHEN 'sending' THEN lease_until END,
+        holder = CASE r.state WHEN 'sending' THEN holder END,
         sealed = r.sealed,
         sealed_at = CASE WHEN r.sealed IS NOT NULL THEN $2 END,
         settled_at = CASE r.state WHEN 'cancelled' THEN $2 END
@@ -172,6 +173,7 @@ pub(super) const SETTLE: &str = "
         state = r.state,
         not_before = coalesce(r.not_before, deliveries.not_before),
         lease_until = NULL,
+        holder = NULL,
         settled_at = CASE WHEN r.state IN ('sent', 'unknown', 'discarded') THEN $2 END,
         reason = r.reason,
         remote_id = coalesce(r.remote_id, deliveries.remote_id)
@@ -206,7 +208,7 @@ pub(super) const GIVE_BACK_ATTEMPTS: &str = "
 
 // Only what is being sent has a lease; asking for the state would lead to the index of states.
 pub(super) const GIVE_BACK: &str = "
-    UPDATE deliveries SET state = 'available', tries = max(tries - 1, 0), lease_until = NULL
+    UPDATE deliveries SET state = 'available', tries = max(tries - 1, 0), lease_until = NULL, holder = NULL
     FROM (SELECT value->>'id' AS id, value->>'fence' AS fence FROM json_each($1)) AS r
     WHERE deliveries.id = r.id AND deliveries.lease_until IS NOT NULL AND deliveries.fence = r.fence";
 

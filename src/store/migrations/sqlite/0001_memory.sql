@@ -150,6 +150,7 @@ CREATE TABLE deliveries (
     rehearsal  INTEGER NOT NULL CHECK (rehearsal IN (0, 1)),
     fence      INTEGER NOT NULL CHECK (fence >= 0), -- grows with each claim
     lease_until INTEGER,
+    holder     TEXT,                                -- who holds the lease: empty, or one of several installations
     sealed_at  INTEGER,
     sealed     TEXT,                                -- JSON: members, contact, facts
     settled_at INTEGER,
@@ -161,6 +162,7 @@ CREATE TABLE deliveries (
                    WHEN state = 'sending' THEN lease_until
                END) STORED,
     CHECK ((state = 'sending') = (lease_until IS NOT NULL)),
+    CHECK ((state = 'sending') = (holder IS NOT NULL)),
     CHECK ((state IN ('sent', 'unknown', 'discarded', 'cancelled')) = (settled_at IS NOT NULL)),
     CHECK ((sealed IS NULL) = (sealed_at IS NULL)),
     CHECK (state <> 'cancelled' OR sealed IS NULL)
