@@ -445,6 +445,12 @@ pub trait Store: Send + Sync {
     /// Records that a schedule fired.
     async fn fired(&self, schedule: &str, at: Instant) -> Result<()>;
 
+    /// Returns when another process has written something that may be due. A hint: it may stay out, and does where nobody
+    /// else can write.
+    async fn nudged(&self) {
+        std::future::pending().await
+    }
+
     /// Closes the store; what was written is on the disk.
     async fn close(&self);
 }

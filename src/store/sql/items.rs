@@ -1,279 +1,101 @@
-//! Rows of items, snapshots, cards and transitions.
+//! Reading items, their snapshots and their transitions.
 
-use serde::Serialize;
-use sqlx::FromRow;
+use std::sync::Arc;
 
-use super::{from_json, from_word, id, instant, json, maybe_instant, micros, number, plain, word};
-use crate::core::card::{Transition, Watch};
-use crate::core::item::{Item, ItemKey};
-use crate::store::{ItemRecord, OpenCard, Result, Snapshot};
+use super::rows::{ItemRow, KeyRow, SnapshotRow, TransitionRow};
+use super::session::{Given, Session};
+use super::{id, limit as rows, maybe_instant, micros, plain, values};
+use crate::core::Instant;
+use crate::core::card::Transition;
+use crate::core::digest::Digest;
+use crate::core::item::ItemKey;
+use crate::store::{ItemRecord, Result, Snapshot};
 
-/// An item's key.
-#[derive(Debug, Serialize, FromRow)]
-pub struct KeyRow {
-    /// The source.
-    pub source: String,
-    /// The id in that source.
-    pub id: String,
+pub async fn digests(
+    session: &mut impl Session,
+    source: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(Arc<str>, Digest, Digest)>> {
+    let given = [Given::Text(plain(source)), after.map(plain).into(), rows(limit)];
+    let found: Vec<(String, String, String)> = session.select(DIGESTS, &given).await?;
+    let value = |(item, digest, under): (String, String, String)| Ok((item.into(), id(&digest)?, id(&under)?));
+    found.into_iter().map(value).collect()
 }
 
-impl From<&ItemKey> for KeyRow {
-    fn from(key: &ItemKey) -> Self {
-        Self { source: plain(&key.source), id: plain(&key.id) }
-    }
+// No text sorts before the empty one.
+pub const DIGESTS: &str = "
+    SELECT id, digest, judged_under FROM items
+    WHERE source = $1 AND id >= coalesce($2, '') AND id IS DISTINCT FROM $2 ORDER BY id LIMIT $3";
+
+pub async fn stale_items(session: &mut impl Session, playbook: Digest, limit: usize) -> Result<Vec<ItemKey>> {
+    let found: Vec<KeyRow> = session.select(STALE_ITEMS, &[playbook.to_string().into(), rows(limit)]).await?;
+    Ok(found.into_iter().map(ItemKey::from).collect())
 }
 
-impl From<KeyRow> for ItemKey {
-    fn from(row: KeyRow) -> Self {
-        Self::new(row.source, row.id)
-    }
+// Two ranges of the index: "other than" would read all of it.
+pub const STALE_ITEMS: &str = "
+    SELECT source, id FROM items WHERE judged_under < $1
+    UNION ALL
+    SELECT source, id FROM items WHERE judged_under > $1
+    LIMIT $2";
+
+pub async fn due_items(session: &mut impl Session, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
+    let found: Vec<KeyRow> = session.select(DUE_ITEMS, &[micros(now).into(), rows(limit)]).await?;
+    Ok(found.into_iter().map(ItemKey::from).collect())
 }
 
-/// A row of `items`.
-#[derive(Debug, Serialize, FromRow)]
-#[allow(missing_docs)] // The columns are explained in the schema.
-pub struct ItemRow {
-    pub source: String,
-    pub id: String,
-    pub digest: String,
-    pub judged_under: String,
-    pub version: i64,
-    pub first_seen_at: i64,
-    pub seen_at: i64,
-    pub noticed_at: Option<i64>,
-    pub next_look_at: Option<i64>,
-    pub missing_polls: i64,
-    pub title: String,
-    pub unit: Option<String>,
-    pub item: String,
-    pub rulings: String,
-    pub watches: String,
+pub const DUE_ITEMS: &str = "
+    SELECT source, id FROM items WHERE next_look_at <= $1 ORDER BY next_look_at, source, id LIMIT $2";
+
+pub async fn next_look_at(session: &mut impl Session) -> Result<Option<Instant>> {
+    let found: Vec<(Option<i64>,)> = session.select(NEXT_LOOK_AT, &[]).await?;
+    maybe_instant(found.first().and_then(|(at,)| *at))
 }
 
-impl From<&ItemRecord> for ItemRow {
-    /// The row to be written: its version is the next one.
-    fn from(record: &ItemRecord) -> Self {
-        let KeyRow { source, id } = (&record.item.key).into();
-        Self {
-            source,
-            id,
-            digest: record.digest.to_string(),
-            judged_under: record.judged_under.to_string(),
-            version: record.version + 1,
-            first_seen_at: micros(record.first_seen_at),
-            seen_at: micros(record.seen_at),
-            noticed_at: record.noticed_at.map(micros),
-            next_look_at: record.next_look_at.map(micros),
-            missing_polls: record.missing_polls.into(),
-            title: plain(record.item.title()),
-            unit: record.item.text("unit").map(plain),
-            item: json(&record.item),
-            rulings: json(&record.rulings),
-            watches: json(&record.watches),
-        }
-    }
+pub const NEXT_LOOK_AT: &str = "
+    SELECT min(next_look_at) FROM items WHERE next_look_at IS NOT NULL";
+
+pub async fn load(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {
+    let keys: Vec<KeyRow> = items.iter().map(KeyRow::from).collect();
+    values(session.look_up::<ItemRow, _>(LOAD, &keys).await?)
 }
 
-impl TryFrom<ItemRow> for ItemRecord {
-    type Error = crate::store::StoreError;
+pub const LOAD: &str = "
+    SELECT i.source, i.id, i.digest, i.judged_under, i.version, i.first_seen_at, i.seen_at, i.noticed_at,
+           i.next_look_at, i.missing_polls, i.title, i.unit, i.item, i.rulings, i.watches
+    FROM r CROSS JOIN items AS i WHERE i.source = r.source AND i.id = r.id";
 
-    fn try_from(row: ItemRow) -> Result<Self> {
-        Ok(Self {
-            item: from_json(&row.item)?,
-            digest: id(&row.digest)?,
-            first_seen_at: instant(row.first_seen_at)?,
-            seen_at: instant(row.seen_at)?,
-            rulings: from_json(&row.rulings)?,
-            watches: from_json(&row.watches)?,
-            noticed_at: maybe_instant(row.noticed_at)?,
-            next_look_at: maybe_instant(row.next_look_at)?,
-            judged_under: id(&row.judged_under)?,
-            missing_polls: number(row.missing_polls)?,
-            version: row.version,
-        })
-    }
+pub async fn find_items(session: &mut impl Session, id: &str) -> Result<Vec<ItemKey>> {
+    let found: Vec<KeyRow> = session.select(FIND_ITEMS, &[plain(id).into()]).await?;
+    Ok(found.into_iter().map(ItemKey::from).collect())
 }
 
-/// A row of `snapshots`.
-#[derive(Debug, Serialize, FromRow)]
-#[allow(missing_docs)] // The columns are explained in the schema.
-pub struct SnapshotRow {
-    pub source: String,
-    pub item: String,
-    pub seen_at: i64,
-    pub digest: String,
-    pub content: String,
+// One step of the index for each source.
+pub const FIND_ITEMS: &str = "
+    WITH RECURSIVE names (source) AS (
+        SELECT min(source) FROM items
+        UNION ALL
+        SELECT (SELECT min(source) FROM items WHERE items.source > names.source) FROM names
+        WHERE names.source IS NOT NULL
+    )
+    SELECT i.source, i.id FROM names CROSS JOIN items AS i WHERE i.source = names.source AND i.id = $1
+    ORDER BY i.source";
+
+pub async fn transitions(session: &mut impl Session, item: &ItemKey) -> Result<Vec<Transition>> {
+    let KeyRow { source, id } = item.into();
+    values(session.select::<TransitionRow>(TRANSITIONS, &[source.into(), id.into()]).await?)
 }
 
-impl From<&ItemRecord> for SnapshotRow {
-    fn from(record: &ItemRecord) -> Self {
-        let KeyRow { source, id } = (&record.item.key).into();
-        let content = json(&record.item);
-        Self { source, item: id, seen_at: micros(record.seen_at), digest: record.digest.to_string(), content }
-    }
+pub const TRANSITIONS: &str = "
+    SELECT card, number, source, item, rule, name, episode, change, from_level, to_level, at, noticed_at, reason,
+           verdict, rule_version, calendar_version, ladder
+    FROM transitions WHERE source = $1 AND item = $2 ORDER BY noticed_at, seq";
+
+pub async fn snapshots(session: &mut impl Session, item: &ItemKey) -> Result<Vec<Snapshot>> {
+    let KeyRow { source, id } = item.into();
+    values(session.select::<SnapshotRow>(SNAPSHOTS, &[source.into(), id.into()]).await?)
 }
 
-impl TryFrom<SnapshotRow> for Snapshot {
-    type Error = crate::store::StoreError;
-
-    fn try_from(row: SnapshotRow) -> Result<Self> {
-        let item: Item = from_json(&row.content)?;
-        Ok(Self { seen_at: instant(row.seen_at)?, digest: id(&row.digest)?, item })
-    }
-}
-
-/// A row of `cards`.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs)] // The columns are explained in the schema.
-pub struct CardRow {
-    pub card: String,
-    pub source: String,
-    pub item: String,
-    pub rule: String,
-    pub name: String,
-    pub level: Option<String>,
-    pub at: Option<i64>,
-    pub episode: i64,
-    pub number: i64,
-}
-
-impl CardRow {
-    /// The card that a watch remembers; none if it was never raised.
-    pub fn of_watch(key: &ItemKey, watch: &Watch) -> Option<Self> {
-        let KeyRow { source, id } = key.into();
-        (watch.episode > 0).then(|| Self {
-            card: watch.card.to_string(),
-            source,
-            item: id,
-            rule: plain(&watch.rule),
-            name: plain(&watch.name),
-            level: watch.level.as_ref().map(word),
-            at: watch.level.and(watch.at).map(micros),
-            episode: watch.episode.into(),
-            number: watch.number.into(),
-        })
-    }
-
-    /// The card that a transition closed and no watch remembers any more.
-    pub fn of_transition(key: &ItemKey, transition: &Transition) -> Option<Self> {
-        let KeyRow { source, id } = key.into();
-        (transition.episode > 0).then(|| Self {
-            card: transition.card.to_string(),
-            source,
-            item: id,
-            rule: plain(&transition.rule),
-            name: plain(&transition.name),
-            level: transition.to.as_ref().map(word),
-            at: transition.to.map(|_| micros(transition.at)),
-            episode: transition.episode.into(),
-            number: transition.number.into(),
-        })
-    }
-}
-
-/// An open card with its item's title and unit.
-#[derive(Debug, FromRow)]
-#[allow(missing_docs)] // The columns are explained in the schema.
-pub struct OpenCardRow {
-    pub card: String,
-    pub source: String,
-    pub item: String,
-    pub title: String,
-    pub unit: Option<String>,
-    pub rule: String,
-    pub name: String,
-    pub level: String,
-    pub at: i64,
-    pub episode: i64,
-}
-
-impl TryFrom<OpenCardRow> for OpenCard {
-    type Error = crate::store::StoreError;
-
-    fn try_from(row: OpenCardRow) -> Result<Self> {
-        Ok(Self {
-            card: crate::core::card::CardId(id(&row.card)?),
-            item: ItemKey::new(row.source, row.item),
-            title: row.title,
-            unit: row.unit,
-            rule: row.rule.into(),
-            name: row.name.into(),
-            level: from_word(&row.level)?,
-            at: instant(row.at)?,
-            episode: number(row.episode)?,
-        })
-    }
-}
-
-/// A row of `transitions`.
-#[derive(Debug, Serialize, FromRow)]
-#[allow(missing_docs)] // The columns are explained in the schema.
-pub struct TransitionRow {
-    pub card: String,
-    pub number: i64,
-    pub source: String,
-    pub item: String,
-    pub rule: String,
-    pub name: String,
-    pub episode: i64,
-    pub change: String,
-    pub from_level: Option<String>,
-    pub to_level: Option<String>,
-    pub at: i64,
-    pub noticed_at: i64,
-    pub reason: String,
-    pub verdict: Option<String>,
-    pub rule_version: String,
-    pub calendar_version: String,
-    pub ladder: Option<String>,
-}
-
-impl TransitionRow {
-    /// The row of an item's transition.
-    pub fn new(key: &ItemKey, transition: &Transition) -> Self {
-        let KeyRow { source, id } = key.into();
-        Self {
-            card: transition.card.to_string(),
-            number: transition.number.into(),
-            source,
-            item: id,
-            rule: plain(&transition.rule),
-            name: plain(&transition.name),
-            episode: transition.episode.into(),
-            change: word(&transition.change),
-            from_level: transition.from.as_ref().map(word),
-            to_level: transition.to.as_ref().map(word),
-            at: micros(transition.at),
-            noticed_at: micros(transition.noticed_at),
-            reason: json(&transition.reason),
-            verdict: transition.verdict.as_ref().map(word),
-            rule_version: transition.rule_version.to_string(),
-            calendar_version: transition.calendar_version.to_string(),
-            ladder: transition.ladder.as_deref().map(plain),
-        }
-    }
-}
-
-impl TryFrom<TransitionRow> for Transition {
-    type Error = crate::store::StoreError;
-
-    fn try_from(row: TransitionRow) -> Result<Self> {
-        Ok(Self {
-            card: crate::core::card::CardId(id(&row.card)?),
-            rule: row.rule.into(),
-            name: row.name.into(),
-            episode: number(row.episode)?,
-            number: number(row.number)?,
-            change: from_word(&row.change)?,
-            from: row.from_level.as_deref().map(from_word).transpose()?,
-            to: row.to_level.as_deref().map(from_word).transpose()?,
-            at: instant(row.at)?,
-            noticed_at: instant(row.noticed_at)?,
-            reason: from_json(&row.reason)?,
-            verdict: row.verdict.as_deref().map(from_word).transpose()?,
-            rule_version: id(&row.rule_version)?,
-            calendar_version: id(&row.calendar_version)?,
-            ladder: row.ladder.map(Into::into),
-        })
-    }
-}
+pub const SNAPSHOTS: &str = "
+    SELECT source, item, seen_at, digest, content FROM snapshots WHERE source = $1 AND item = $2 ORDER BY seq";

@@ -1,25 +1,35 @@
-//! What the SQL back ends share: the shapes of rows, how values become columns, and how rows travel in batches.
+//! What the SQL engines share: the verbs with their statements, written once, and the shapes of rows.
 //!
-//! A row's struct is written as JSON (thousands of them are one parameter, which SQLite opens with `json_each` and
-//! PostgreSQL with `json_to_recordset`) and read back from the columns of the same names.
+//! Rows reach a statement in batches, as the table `r`: SQLite opens one JSON text with `json_each`, PostgreSQL one array
+//! for each column with `UNNEST`. The rest of a statement is the same text on both.
 //!
 //! **Invariants:** an instant is a column of whole microseconds since 1970; what is finer is cut. A text column never
 //! holds a NUL, which PostgreSQL refuses; inside JSON columns it stays, escaped.
 
-mod deliveries;
-mod items;
-mod notices;
-mod playbooks;
+pub mod rows;
 
-pub use deliveries::{AttemptRow, DeliveryRow, SealRow, SettleRow};
-pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, TransitionRow};
-pub use notices::NoticeRow;
-pub use playbooks::{PlaybookRow, RuleRow, SourceRow};
+pub mod session;
+
+pub(in crate::store) mod courier;
+
+pub(in crate::store) mod items;
+
+pub(in crate::store) mod lists;
+
+pub(in crate::store) mod playbooks;
+
+pub(in crate::store) mod turns;
+
+mod store;
+
+pub use store::SqlStore;
 
 use std::str::FromStr;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use session::Given;
 
 use super::{Result, StoreError};
 use crate::core::Instant;
@@ -87,6 +97,19 @@ fn unreadable(what: &str, expected: impl std::fmt::Display, got: impl std::fmt::
 
 fn cut(text: &str) -> &str {
     text.get(..80).unwrap_or(text)
+}
+
+/// A count as a value that a statement is given.
+fn limit(rows: usize) -> Given {
+    Given::Number(i64::try_from(rows).unwrap_or(i64::MAX))
+}
+
+/// Rows as values.
+fn values<V, R>(rows: Vec<R>) -> Result<Vec<V>>
+where
+    V: TryFrom<R, Error = StoreError>,
+{
+    rows.into_iter().map(V::try_from).collect()
 }
 
 /// Rows as JSON arrays of at most [`BATCH_ROWS`], each short enough for one statement.

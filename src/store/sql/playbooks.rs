@@ -1,117 +1,80 @@
-//! Rows of playbooks, rules and sources.
+//! Playbooks, rule versions, sources and schedules.
 
-use serde::Serialize;
-use sqlx::FromRow;
-
-use super::{from_json, id, instant, json, maybe_instant, micros, number, plain};
+use super::rows::{PlaybookRow, RuleRow, SourceRow};
+use super::session::Session;
+use super::{instant, micros, plain, values};
+use crate::core::Instant;
 use crate::store::{PlaybookRecord, Result, RuleRecord, SourceRecord};
 
-/// A row of `playbooks`.
-#[derive(Debug, Serialize, FromRow)]
-#[allow(missing_docs)] // The columns are explained in the schema.
-pub struct PlaybookRow {
-    pub version: String,
-    pub at: i64,
-    pub by: String,
-    pub files: String,
+pub async fn put_playbook(session: &mut impl Session, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()> {
+    let rules: Vec<RuleRow> = rules.iter().map(RuleRow::from).collect();
+    let row = [PlaybookRow::from(playbook)];
+    session.write(PUT_PLAYBOOK, &[], &row).await?;
+    session.write(PUT_IN_FORCE, &[], &row).await?;
+    session.write(LOG_PLAYBOOK, &[], &row).await?;
+    session.write(PUT_RULES, &[], &rules).await?;
+    Ok(())
 }
 
-impl From<&PlaybookRecord> for PlaybookRow {
-    fn from(playbook: &PlaybookRecord) -> Self {
-        Self {
-            version: playbook.version.to_string(),
-            at: micros(playbook.at),
-            by: plain(&playbook.by),
-            files: json(&playbook.files),
-        }
-    }
+const PUT_PLAYBOOK: &str = r#"
+    INSERT INTO playbooks ({columns}) SELECT {columns} FROM r WHERE true
+    ON CONFLICT (version) DO UPDATE SET at = excluded.at, "by" = excluded."by""#;
+
+const PUT_IN_FORCE: &str = "
+    INSERT INTO playbook_in_force (one, version) SELECT 1, version FROM r WHERE true
+    ON CONFLICT (one) DO UPDATE SET version = excluded.version";
+
+const LOG_PLAYBOOK: &str = r#"
+    INSERT INTO playbook_log (version, at, "by") SELECT version, at, "by" FROM r"#;
+
+const PUT_RULES: &str = "
+    INSERT INTO rule_versions ({columns}) SELECT {columns} FROM r WHERE true
+    ON CONFLICT (rule, version) DO NOTHING";
+
+pub async fn playbook(session: &mut impl Session) -> Result<Option<PlaybookRecord>> {
+    let found: Vec<PlaybookRow> = session.select(PLAYBOOK, &[]).await?;
+    found.into_iter().next().map(PlaybookRecord::try_from).transpose()
 }
 
-impl TryFrom<PlaybookRow> for PlaybookRecord {
-    type Error = crate::store::StoreError;
+const PLAYBOOK: &str = r#"
+    SELECT version, at, "by", files FROM playbook_in_force JOIN playbooks USING (version)"#;
 
-    fn try_from(row: PlaybookRow) -> Result<Self> {
-        Ok(Self { version: id(&row.version)?, at: instant(row.at)?, by: row.by, files: from_json(&row.files)? })
-    }
+pub async fn rule_versions(session: &mut impl Session) -> Result<Vec<RuleRecord>> {
+    values(session.select::<RuleRow>(RULE_VERSIONS, &[]).await?)
 }
 
-/// A row of `rule_versions`.
-#[derive(Debug, Serialize, FromRow)]
-#[allow(missing_docs)] // The columns are explained in the schema.
-pub struct RuleRow {
-    pub rule: String,
-    pub version: String,
-    pub at: i64,
-    pub by: String,
-    pub text: String,
-    pub tables: String,
+const RULE_VERSIONS: &str = r#"
+    SELECT rule, version, at, "by", text, tables FROM rule_versions ORDER BY at, seq"#;
+
+pub async fn sources(session: &mut impl Session) -> Result<Vec<SourceRecord>> {
+    values(session.select::<SourceRow>(SOURCES, &[]).await?)
 }
 
-impl From<&RuleRecord> for RuleRow {
-    fn from(rule: &RuleRecord) -> Self {
-        Self {
-            rule: plain(&rule.rule),
-            version: rule.version.to_string(),
-            at: micros(rule.at),
-            by: plain(&rule.by),
-            text: plain(&rule.text),
-            tables: json(&rule.tables),
-        }
-    }
+const SOURCES: &str = "
+    SELECT source, good_at, good_rows, polled_at, rejected, trouble FROM sources ORDER BY source";
+
+pub async fn put_source(session: &mut impl Session, source: &SourceRecord) -> Result<()> {
+    session.write(PUT_SOURCE, &[], &[SourceRow::from(source)]).await?;
+    Ok(())
 }
 
-impl TryFrom<RuleRow> for RuleRecord {
-    type Error = crate::store::StoreError;
+const PUT_SOURCE: &str = "
+    INSERT INTO sources ({columns}) SELECT {columns} FROM r WHERE true
+    ON CONFLICT (source) DO UPDATE SET good_at = excluded.good_at, good_rows = excluded.good_rows,
+        polled_at = excluded.polled_at, rejected = excluded.rejected, trouble = excluded.trouble";
 
-    fn try_from(row: RuleRow) -> Result<Self> {
-        Ok(Self {
-            rule: row.rule.into(),
-            version: id(&row.version)?,
-            at: instant(row.at)?,
-            by: row.by,
-            text: row.text,
-            tables: from_json(&row.tables)?,
-        })
-    }
+pub async fn last_fired(session: &mut impl Session, schedule: &str) -> Result<Option<Instant>> {
+    let at: Vec<(i64,)> = session.select(LAST_FIRED, &[plain(schedule).into()]).await?;
+    at.first().map(|(at,)| instant(*at)).transpose()
 }
 
-/// A row of `sources`.
-#[derive(Debug, Serialize, FromRow)]
-#[allow(missing_docs)] // The columns are explained in the schema.
-pub struct SourceRow {
-    pub source: String,
-    pub good_at: Option<i64>,
-    pub good_rows: Option<i64>,
-    pub polled_at: Option<i64>,
-    pub rejected: i64,
-    pub trouble: Option<String>,
+const LAST_FIRED: &str = "SELECT fired_at FROM schedules WHERE schedule = $1";
+
+pub async fn fired(session: &mut impl Session, schedule: &str, at: Instant) -> Result<()> {
+    session.run(FIRED, &[plain(schedule).into(), micros(at).into()]).await?;
+    Ok(())
 }
 
-impl From<&SourceRecord> for SourceRow {
-    fn from(record: &SourceRecord) -> Self {
-        let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
-        Self {
-            source: plain(&record.source),
-            good_at: record.good_at.map(micros),
-            good_rows: record.good_rows.map(count),
-            polled_at: record.polled_at.map(micros),
-            rejected: count(record.rejected),
-            trouble: record.trouble.as_deref().map(plain),
-        }
-    }
-}
-
-impl TryFrom<SourceRow> for SourceRecord {
-    type Error = crate::store::StoreError;
-
-    fn try_from(row: SourceRow) -> Result<Self> {
-        Ok(Self {
-            source: row.source.into(),
-            good_at: maybe_instant(row.good_at)?,
-            good_rows: row.good_rows.map(number).transpose()?,
-            polled_at: maybe_instant(row.polled_at)?,
-            rejected: number(row.rejected)?,
-            trouble: row.trouble,
-        })
-    }
-}
+const FIRED: &str = "
+    INSERT INTO schedules (schedule, fired_at) VALUES ($1, $2)
+    ON CONFLICT (schedule) DO UPDATE SET fired_at = excluded.fired_at";

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-use super::SqliteStore;
+use super::SqliteEngine;
 use crate::store::{Result, StoreError};
 
 // Compiled in: a new file in the folder is seen when this one is compiled again, which a test watches.
@@ -23,7 +23,7 @@ const READERS: u32 = 4;
 const WRITER_CACHE: &str = "-65536";
 const READER_CACHE: &str = "-8192";
 
-pub async fn open(path: &Path) -> Result<SqliteStore> {
+pub async fn open(path: &Path) -> Result<SqliteEngine> {
     check_folder(path)?;
     let lock = lock(path)?;
     create(path).map_err(|error| not_writable(path, &error))?;
@@ -41,11 +41,11 @@ pub async fn open(path: &Path) -> Result<SqliteStore> {
     SCHEMA.run(&writer).await.map_err(|error| named(path, error.into()))?;
     let readers =
         pool(READERS).connect_with(options.pragma("query_only", "ON").pragma("cache_size", READER_CACHE)).await?;
-    Ok(SqliteStore { writer, readers, _lock: Some(lock) })
+    Ok(SqliteEngine { writer, readers, _lock: Some(lock) })
 }
 
 /// Opens a store that exists, beside the process that owns it: without its lock, and without touching its schema.
-pub async fn visit(path: &Path) -> Result<SqliteStore> {
+pub async fn visit(path: &Path) -> Result<SqliteEngine> {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY_TIMEOUT);
     let writer = options.clone().foreign_keys(true).synchronous(SqliteSynchronous::Full);
     let writer = pool(1).connect_with(writer).await.map_err(|error| named(path, error.into()))?;
@@ -60,14 +60,14 @@ pub async fn visit(path: &Path) -> Result<SqliteStore> {
             format!("its schema is {known:?} and this duban's is {wanted:?}; start the daemon of one version once");
         return Err(named(path, StoreError::Unreadable(text)));
     }
-    Ok(SqliteStore { writer, readers, _lock: None })
+    Ok(SqliteEngine { writer, readers, _lock: None })
 }
 
-pub async fn open_in_memory() -> Result<SqliteStore> {
+pub async fn open_in_memory() -> Result<SqliteEngine> {
     let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
     let writer = pool(1).connect_with(options).await?;
     SCHEMA.run(&writer).await?;
-    Ok(SqliteStore { readers: writer.clone(), writer, _lock: None })
+    Ok(SqliteEngine { readers: writer.clone(), writer, _lock: None })
 }
 
 /// Connections that live as long as the store.

@@ -3,7 +3,11 @@
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{SqliteStore, courier, items, lists, turns};
+use super::session::over;
+use super::{SqliteEngine, SqliteStore};
+use crate::store::sql::rows::*;
+use crate::store::sql::session::Engine as _;
+use crate::store::sql::{courier, items, lists, turns};
 
 /// SQLite's plan, a line a step.
 async fn plan(pool: &SqlitePool, statement: &str) -> String {
@@ -17,48 +21,57 @@ async fn hot_statements_use_their_index() {
     let store = SqliteStore::open_in_memory().await.expect("a store");
     let mut wrong = Vec::new();
     let cases = [
-        (items::DUE_ITEMS, "items USING INDEX items_due (next_look_at<?)"),
-        (items::NEXT_LOOK_AT, "items USING INDEX items_due"),
-        (items::STALE_ITEMS, "items USING INDEX items_by_playbook (judged_under<?)"),
-        (items::STALE_ITEMS, "items USING INDEX items_by_playbook (judged_under>?)"),
-        (items::DIGESTS, "items USING INDEX items_compared (source=? AND id>?)"),
-        (items::LOAD, "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
-        (items::FIND_ITEMS, "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
-        (items::TRANSITIONS, "transitions USING INDEX transitions_of_item (source=? AND item=?)"),
-        (items::SNAPSHOTS, "snapshots USING INDEX snapshots_of_item (source=? AND item=?)"),
-        (turns::VERSIONS, "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
-        (turns::NOTICE_STATES, "n USING INDEX sqlite_autoindex_notices_1 (key=?)"),
-        (turns::STANDINGS, "d USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
-        (courier::CLAIM, "deliveries USING INDEX deliveries_claimable (claim_at<?)"),
-        (courier::CLAIM, "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
-        (courier::NEXT_CLAIM_AT, "deliveries USING INDEX deliveries_claimable"),
-        (courier::MEMBERS, "n USING INDEX notices_of_delivery (delivery=?)"),
-        (courier::UNSEALABLE, "d USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
-        (courier::UNSETTLEABLE, "d USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
-        (courier::SEAL, "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
-        (courier::SETTLE, "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
-        (courier::GIVE_BACK, "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
-        (courier::END_SEALED_ATTEMPTS, "attempts USING INDEX sqlite_autoindex_attempts_1 (delivery=? AND fence=?)"),
-        (courier::END_ATTEMPTS, "attempts USING INDEX sqlite_autoindex_attempts_1 (delivery=? AND fence=?)"),
-        (courier::GIVE_BACK_ATTEMPTS, "attempts USING INDEX sqlite_autoindex_attempts_1 (delivery=? AND fence=?)"),
-        (courier::END_NOTICES, "notices USING INDEX notices_of_delivery (delivery=?)"),
-        (courier::DROP_CANCELLED, "notices USING INDEX notices_of_delivery (delivery=?)"),
-        (courier::DROP_NOTICES, "notices USING INDEX"),
-        (lists::NOTICES_ABOUT, "n USING INDEX notices_about_card (card=?)"),
-        (lists::NOTICES_OF, "notices USING INDEX notices_of_delivery (delivery=?)"),
-        (lists::OPEN_DELIVERIES, "d USING INDEX deliveries_open (contact=?)"),
-        (lists::HELD_NOTICES, "notices USING INDEX notices_held (hold=?)"),
-        (lists::OPEN_CARDS, "c USING INDEX cards_open"),
-        (lists::OPEN_CARDS, "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
-        (lists::DELIVERIES_BY_STATE, "deliveries USING INDEX deliveries_by_state (state=?)"),
-        (lists::DELIVERIES_BY_CONTACT, "deliveries USING INDEX deliveries_by_contact (contact=?)"),
-        (lists::DELIVERIES_BY_TIME, "deliveries USING INDEX deliveries_by_time"),
-        (lists::DELIVERIES_BY_ID, "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id>? AND id<?)"),
-        (lists::COUNTS, "deliveries USING INDEX deliveries_by_state"),
-        (lists::COUNTS, "cards USING INDEX cards_open"),
+        (items::DUE_ITEMS.to_owned(), "items USING INDEX items_due (next_look_at<?)"),
+        (items::NEXT_LOOK_AT.to_owned(), "items USING INDEX items_due"),
+        (items::STALE_ITEMS.to_owned(), "items USING INDEX items_by_playbook (judged_under<?)"),
+        (items::STALE_ITEMS.to_owned(), "items USING INDEX items_by_playbook (judged_under>?)"),
+        (items::DIGESTS.to_owned(), "items USING INDEX items_compared (source=? AND id>?)"),
+        (over::<KeyRow>(items::LOAD, 0), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
+        (items::FIND_ITEMS.to_owned(), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
+        (items::TRANSITIONS.to_owned(), "transitions USING INDEX transitions_of_item (source=? AND item=?)"),
+        (items::SNAPSHOTS.to_owned(), "snapshots USING INDEX snapshots_of_item (source=? AND item=?)"),
+        (over::<KeyRow>(turns::VERSIONS, 0), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
+        (over::<IdRow>(turns::NOTICE_STATES, 0), "n USING INDEX sqlite_autoindex_notices_1 (key=?)"),
+        (over::<IdRow>(turns::STANDINGS, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<IdRow>(SqliteEngine::CLAIM, 4), "deliveries USING INDEX deliveries_claimable (claim_at<?)"),
+        (over::<IdRow>(SqliteEngine::CLAIM, 4), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<IdRow>(courier::NEXT_CLAIM_AT, 0), "deliveries USING INDEX deliveries_claimable"),
+        (over::<IdRow>(courier::MEMBERS, 0), "n USING INDEX notices_of_delivery (delivery=?)"),
+        (over::<LeaseRow>(courier::SEALABLE, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<LeaseRow>(courier::HELD, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<SealRow>(courier::SEAL, 1), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<SettleRow>(courier::SETTLE, 1), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<LeaseRow>(courier::GIVE_BACK, 0), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (
+            over::<SealRow>(courier::END_SEALED_ATTEMPTS, 1),
+            "attempts USING INDEX sqlite_autoindex_attempts_1 (delivery=? AND fence=?)",
+        ),
+        (
+            over::<SettleRow>(courier::END_ATTEMPTS, 1),
+            "attempts USING INDEX sqlite_autoindex_attempts_1 (delivery=? AND fence=?)",
+        ),
+        (
+            over::<LeaseRow>(courier::GIVE_BACK_ATTEMPTS, 1),
+            "attempts USING INDEX sqlite_autoindex_attempts_1 (delivery=? AND fence=?)",
+        ),
+        (over::<SettleRow>(courier::END_NOTICES, 0), "notices USING INDEX notices_of_delivery (delivery=?)"),
+        (over::<SealRow>(courier::DROP_CANCELLED, 1), "notices USING INDEX notices_of_delivery (delivery=?)"),
+        (over::<DroppedRow>(courier::DROP_NOTICES, 0), "notices USING INDEX"),
+        (over::<IdRow>(lists::NOTICES_ABOUT, 0), "n USING INDEX notices_about_card (card=?)"),
+        (lists::NOTICES_OF.to_owned(), "notices USING INDEX notices_of_delivery (delivery=?)"),
+        (over::<IdRow>(lists::OPEN_DELIVERIES, 0), "d USING INDEX deliveries_open (contact=?)"),
+        (lists::HELD_NOTICES.to_owned(), "notices USING INDEX notices_held (hold=?)"),
+        (lists::OPEN_CARDS.to_owned(), "c USING INDEX cards_open"),
+        (lists::OPEN_CARDS.to_owned(), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
+        (lists::DELIVERIES_BY_STATE.to_owned(), "deliveries USING INDEX deliveries_by_state (state=?)"),
+        (lists::DELIVERIES_BY_CONTACT.to_owned(), "deliveries USING INDEX deliveries_by_contact (contact=?)"),
+        (lists::DELIVERIES_BY_TIME.to_owned(), "deliveries USING INDEX deliveries_by_time"),
+        (lists::DELIVERIES_BY_ID.to_owned(), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id>? AND id<?)"),
+        (lists::COUNTS.to_owned(), "deliveries USING INDEX deliveries_by_state"),
+        (lists::COUNTS.to_owned(), "cards USING INDEX cards_open"),
     ];
     for (statement, expected) in cases {
-        let plan = plan(&store.writer, statement).await;
+        let plan = plan(&store.engine.writer, &statement).await;
         if !plan.contains(expected) || plan.contains("AUTOMATIC") {
             wrong.push(format!("{statement}\nexpected {expected}\ngot\n{plan}"));
         }

@@ -123,11 +123,11 @@ mod tests {
             rejected: 0,
             trouble: Some("x".repeat(1 << 20)),
         };
-        sqlx::query("PRAGMA max_page_count = 60").execute(&store.writer).await.expect("a limit");
+        sqlx::query("PRAGMA max_page_count = 60").execute(&store.engine.writer).await.expect("a limit");
         let refused = store.put_source(&source).await.expect_err("it is full");
         assert!(matches!(refused, StoreError::NotWritable(_)), "{refused}");
         assert_eq!(store.sources().await.expect("it is readable"), []);
-        sqlx::query("PRAGMA max_page_count = 1000000").execute(&store.writer).await.expect("a limit");
+        sqlx::query("PRAGMA max_page_count = 1000000").execute(&store.engine.writer).await.expect("a limit");
         store.put_source(&source).await.expect("there is room");
         assert_eq!(store.sources().await.expect("sources"), [source]);
     }

@@ -1,37 +1,35 @@
 //! Rows of notices.
 
-use serde::Serialize;
-use sqlx::FromRow;
-
-use super::{from_json, from_word, id, instant, json, micros, number, plain, word};
+use super::row;
 use crate::core::card::CardId;
 use crate::core::item::ItemKey;
 use crate::core::notice::Notice;
 use crate::store::Result;
+use crate::store::sql::{from_json, from_word, id, instant, json, micros, number, plain, word};
 
-/// A row of `notices`.
-#[derive(Debug, Serialize, FromRow)]
-#[allow(missing_docs)] // The columns are explained in the schema.
-pub struct NoticeRow {
-    pub key: String,
-    pub kind: String,
-    pub card: Option<String>,
-    pub source: Option<String>,
-    pub item: Option<String>,
-    pub episode: i64,
-    pub number: i64,
-    pub level: Option<String>,
-    pub step: i64,
-    pub ordinal: i64,
-    pub contact: String,
-    pub channel: String,
-    pub planned_at: i64,
-    pub rehearsal: bool,
-    pub state: String,
-    pub hold: Option<String>,
-    pub delivery: Option<String>,
-    pub change: Option<String>,
-    pub body: Option<String>,
+row! {
+    /// A row of `notices`.
+    pub struct NoticeRow {
+        pub key: String,
+        pub kind: String,
+        pub card: Option<String>,
+        pub source: Option<String>,
+        pub item: Option<String>,
+        pub episode: i64,
+        pub number: i64,
+        pub level: Option<String>,
+        pub step: i64,
+        pub ordinal: i64,
+        pub contact: String,
+        pub channel: String,
+        pub planned_at: i64,
+        pub rehearsal: bool,
+        pub state: String,
+        pub hold: Option<String>,
+        pub delivery: Option<String>,
+        pub change: Option<String>,
+        pub body: Option<String>,
+    }
 }
 
 impl From<&Notice> for NoticeRow {

@@ -1,0 +1,227 @@
+//! The courier's verbs: claim, seal, settle, give back; and a person's: retry and cancel.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::rows::{DeliveryRow, DroppedRow, IdRow, LeaseRow, NoticeRow, SealRow, SettleRow};
+use super::session::{Engine, Session};
+use super::{id, json, limit as rows, maybe_instant, micros, plain, values};
+use crate::core::Instant;
+use crate::core::delivery::DeliveryId;
+use crate::core::notice::{Hold, Notice};
+use crate::store::{Claimed, Result, Seal, Settle};
+
+/// Under what deliveries are claimed.
+pub struct Lease<'a> {
+    pub holder: &'a str,
+    pub until: Instant,
+}
+
+pub async fn claim<E: Engine>(
+    session: &mut E::Session,
+    now: Instant,
+    lease: Lease<'_>,
+    limit: usize,
+    except: &[Arc<str>],
+) -> Result<Vec<Claimed>> {
+    let given = [micros(now).into(), micros(lease.until).into(), rows(limit), lease.holder.to_owned().into()];
+    let mut claimed: Vec<DeliveryRow> = session.select_over(E::CLAIM, &given, &channels(except)).await?;
+    claimed.sort_by(|a, b| (a.not_before, a.opened_at, &a.id).cmp(&(b.not_before, b.opened_at, &b.id)));
+    let ids = IdRow::all(claimed.iter().map(|row| &row.id));
+    session.write(LOSE_LEASES, &[micros(now).into()], &ids).await?;
+    session.write(BEGIN_ATTEMPTS, &[micros(now).into()], &ids).await?;
+    let members: Vec<Notice> = values(session.look_up::<NoticeRow, _>(MEMBERS, &ids).await?)?;
+    let mut by_delivery: HashMap<Option<DeliveryId>, Vec<Notice>> = HashMap::new();
+    for member in members {
+        by_delivery.entry(member.delivery).or_default().push(member);
+    }
+    let with_members = |row: DeliveryRow| {
+        let fence = row.fence;
+        let members = by_delivery.remove(&Some(id(&row.id)?)).unwrap_or_default();
+        Ok(Claimed { delivery: row.try_into()?, fence, members })
+    };
+    claimed.into_iter().map(with_members).collect()
+}
+
+fn channels(names: &[Arc<str>]) -> Vec<IdRow> {
+    IdRow::all(names.iter().map(|name| plain(name)))
+}
+
+/// What follows on the statement that claims.
+macro_rules! claimed {
+    () => {
+        " RETURNING id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, fence, sealed_at,
+                    sealed, settled_at, reason, remote_id"
+    };
+}
+
+pub(in crate::store) use claimed;
+
+pub const LOSE_LEASES: &str = "
+    UPDATE attempts SET settled_at = $1, outcome = 'lease_lost'
+    WHERE delivery IN (SELECT id FROM r) AND settled_at IS NULL";
+
+pub const BEGIN_ATTEMPTS: &str = "
+    INSERT INTO attempts (delivery, fence, number, claimed_at)
+    SELECT d.id, d.fence, d.tries, $1 FROM r CROSS JOIN deliveries AS d WHERE d.id = r.id";
+
+pub const MEMBERS: &str = r#"
+    SELECT n."key", n.kind, n.card, n.source, n.item, n.episode, n.number, n.level, n.step, n.ordinal, n.contact,
+           n.channel, n.planned_at, n.rehearsal, n.state, n.hold, n.delivery, n.change, n.body
+    FROM r CROSS JOIN notices AS n WHERE n.delivery = r.id AND n.state = 'planned' ORDER BY n.planned_at, n.seq"#;
+
+pub async fn next_claim_at(session: &mut impl Session, except: &[Arc<str>]) -> Result<Option<Instant>> {
+    let at: Vec<(Option<i64>,)> = session.select_over(NEXT_CLAIM_AT, &[], &channels(except)).await?;
+    maybe_instant(at.first().and_then(|(at,)| *at))
+}
+
+pub const NEXT_CLAIM_AT: &str = "
+    SELECT claim_at FROM deliveries
+    WHERE claim_at IS NOT NULL AND channel NOT IN (SELECT id FROM r)
+    ORDER BY claim_at LIMIT 1";
+
+pub async fn seal(session: &mut impl Session, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>> {
+    let (held, lost) = sort(session, SEALABLE, seals, |seal| (seal.id, seal.fence)).await?;
+    let dropped: Vec<DroppedRow> = held.iter().flat_map(|seal| DroppedRow::all(seal)).collect();
+    let rows: Vec<SealRow> = held.into_iter().map(SealRow::from).collect();
+    session.write(SEAL, &[micros(now).into()], &rows).await?;
+    session.write(END_SEALED_ATTEMPTS, &[micros(now).into()], &rows).await?;
+    session.write(DROP_NOTICES, &[], &dropped).await?;
+    session.write(DROP_CANCELLED, &[json(&Hold::Cancelled).into()], &rows).await?;
+    Ok(lost)
+}
+
+pub const SEALABLE: &str = "
+    SELECT t.id, t.fence FROM r CROSS JOIN deliveries AS t
+    WHERE t.id = r.id AND t.state = 'sending' AND t.fence = r.fence AND t.sealed_at IS NULL ORDER BY t.id";
+
+// What was not sent was not tried.
+pub const SEAL: &str = "
+    UPDATE deliveries SET
+        state = r.state,
+        not_before = coalesce(r.not_before, deliveries.not_before),
+        tries = CASE WHEN r.state = 'sending' OR tries = 0 THEN tries ELSE tries - 1 END,
+        lease_until = CASE r.state WHEN 'sending' THEN lease_until END,
+        holder = CASE r.state WHEN 'sending' THEN holder END,
+        sealed = r.sealed,
+        sealed_at = CASE WHEN r.sealed IS NOT NULL THEN $1 END,
+        settled_at = CASE r.state WHEN 'cancelled' THEN $1 END
+    FROM r WHERE deliveries.id = r.id";
+
+pub const END_SEALED_ATTEMPTS: &str = "
+    UPDATE attempts SET settled_at = $1, outcome = r.outcome
+    FROM r WHERE attempts.delivery = r.id AND attempts.fence = r.fence AND r.outcome IS NOT NULL";
+
+pub const DROP_NOTICES: &str = r#"
+    UPDATE notices SET state = 'dropped', hold = r.hold
+    FROM r WHERE notices."key" = r."key" AND notices.delivery = r.id AND notices.state = 'planned'"#;
+
+pub const DROP_CANCELLED: &str = "
+    UPDATE notices SET state = 'dropped', hold = $1
+    WHERE delivery IN (SELECT id FROM r WHERE state = 'cancelled') AND state = 'planned'";
+
+pub async fn settle(session: &mut impl Session, now: Instant, settles: &[Settle]) -> Result<Vec<DeliveryId>> {
+    let (held, lost) = sort(session, HELD, settles, |settle| (settle.id, settle.fence)).await?;
+    let rows: Vec<SettleRow> = held.into_iter().map(SettleRow::from).collect();
+    session.write(SETTLE, &[micros(now).into()], &rows).await?;
+    session.write(END_ATTEMPTS, &[micros(now).into()], &rows).await?;
+    session.write(END_NOTICES, &[], &rows).await?;
+    Ok(lost)
+}
+
+pub const HELD: &str = "
+    SELECT t.id, t.fence FROM r CROSS JOIN deliveries AS t
+    WHERE t.id = r.id AND t.state = 'sending' AND t.fence = r.fence ORDER BY t.id";
+
+pub const SETTLE: &str = "
+    UPDATE deliveries SET
+        state = r.state,
+        not_before = coalesce(r.not_before, deliveries.not_before),
+        lease_until = NULL,
+        holder = NULL,
+        settled_at = CASE WHEN r.state IN ('sent', 'unknown', 'discarded') THEN $1 END,
+        reason = r.reason,
+        remote_id = coalesce(r.remote_id, deliveries.remote_id)
+    FROM r WHERE deliveries.id = r.id";
+
+pub const END_ATTEMPTS: &str = "
+    UPDATE attempts SET settled_at = $1, outcome = r.state, reason = r.reason, remote_id = r.remote_id
+    FROM r WHERE attempts.delivery = r.id AND attempts.fence = r.fence";
+
+// A notice ends in the state of its delivery, under the same word.
+pub const END_NOTICES: &str = "
+    UPDATE notices SET state = r.state
+    FROM r
+    WHERE notices.delivery = r.id AND notices.state = 'planned' AND r.state IN ('sent', 'unknown', 'discarded')";
+
+pub async fn give_back(session: &mut impl Session, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()> {
+    let (held, _) = sort(session, HELD, claims, |claim| *claim).await?;
+    let held: Vec<LeaseRow> = held.into_iter().map(|(id, fence)| LeaseRow::new(*id, *fence)).collect();
+    session.write(GIVE_BACK_ATTEMPTS, &[micros(now).into()], &held).await?;
+    session.write(GIVE_BACK, &[], &held).await?;
+    session.nudge();
+    Ok(())
+}
+
+pub const GIVE_BACK_ATTEMPTS: &str = "
+    UPDATE attempts SET settled_at = $1, outcome = 'given_back'
+    FROM r WHERE attempts.delivery = r.id AND attempts.fence = r.fence AND attempts.settled_at IS NULL";
+
+pub const GIVE_BACK: &str = "
+    UPDATE deliveries SET state = 'available', tries = CASE tries WHEN 0 THEN 0 ELSE tries - 1 END,
+        lease_until = NULL, holder = NULL
+    FROM r WHERE deliveries.id = r.id";
+
+pub async fn retry_delivery(session: &mut impl Session, id: DeliveryId, now: Instant) -> Result<bool> {
+    let done = session.run(RETRY, &[id.to_string().into(), micros(now).into()]).await?;
+    session.run(RETRY_NOTICES, &[id.to_string().into()]).await?;
+    session.nudge();
+    Ok(done == 1)
+}
+
+const RETRY: &str = "
+    UPDATE deliveries SET state = 'available', not_before = $2, waits_for = NULL, tries = 0, settled_at = NULL
+    WHERE id = $1 AND state IN ('discarded', 'unknown')";
+
+const RETRY_NOTICES: &str = "
+    UPDATE notices SET state = 'planned' WHERE delivery = $1 AND state IN ('discarded', 'unknown')";
+
+pub async fn cancel_delivery(session: &mut impl Session, id: DeliveryId, now: Instant) -> Result<bool> {
+    let is_cancelled = session.run(CANCEL, &[id.to_string().into(), micros(now).into()]).await? == 1;
+    if is_cancelled {
+        session.run(CANCEL_NOTICES, &[id.to_string().into(), json(&Hold::Cancelled).into()]).await?;
+    }
+    Ok(is_cancelled)
+}
+
+const CANCEL: &str = "
+    UPDATE deliveries SET state = 'cancelled', settled_at = $2
+    WHERE id = $1 AND state IN ('scheduled', 'available') AND sealed_at IS NULL";
+
+const CANCEL_NOTICES: &str = "
+    UPDATE notices SET state = 'dropped', hold = $2 WHERE delivery = $1 AND state = 'planned'";
+
+/// What is still held under its lease, each delivery once; and the deliveries whose lease was lost.
+async fn sort<'a, T>(
+    session: &mut impl Session,
+    statement: &'static str,
+    all: &'a [T],
+    lease: impl Fn(&T) -> (DeliveryId, i64),
+) -> Result<(Vec<&'a T>, Vec<DeliveryId>)> {
+    let leases: Vec<LeaseRow> = all.iter().map(&lease).map(|(id, fence)| LeaseRow::new(id, fence)).collect();
+    let mut held = HashSet::with_capacity(leases.len());
+    for (delivery, fence) in session.lock::<(String, i64), _>(statement, &leases).await? {
+        held.insert((id::<DeliveryId>(&delivery)?, fence));
+    }
+    let lost = all.iter().map(&lease).filter(|lease| !held.contains(lease)).map(|(id, _)| id).collect();
+    let kept = all.iter().filter(|one| held.remove(&lease(one))).collect();
+    Ok((kept, lost))
+}
+
+pub async fn end_leases(session: &mut impl Session, now: Instant, holder: &str) -> Result<()> {
+    session.run(END_LEASES, &[micros(now).into(), holder.to_owned().into()]).await?;
+    Ok(())
+}
+
+pub const END_LEASES: &str = "
+    UPDATE deliveries SET lease_until = $1 WHERE state = 'sending' AND holder = $2 AND lease_until > $1";

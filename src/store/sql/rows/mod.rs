@@ -1,0 +1,109 @@
+//! The shapes of rows, and how they travel: thousands of them are one JSON text for SQLite, and one array for each
+//! column for PostgreSQL.
+
+mod deliveries;
+mod items;
+mod notices;
+mod playbooks;
+
+pub use deliveries::{
+    AttemptRow, DeliveryRow, DroppedRow, LeaseRow, OpenDeliveryRow, OpeningRow, SealRow, SettleRow, StandingRow,
+};
+pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, TransitionRow};
+pub use notices::NoticeRow;
+pub use playbooks::{PlaybookRow, RuleRow, SourceRow};
+
+use serde::Serialize;
+use sqlx::Arguments;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::SqliteRow;
+
+/// Whether values could be added to a statement's arguments.
+pub type Added = Result<(), sqlx::error::BoxDynError>;
+
+/// What a statement can find: a row of either engine.
+pub trait Found: for<'r> sqlx::FromRow<'r, SqliteRow> + for<'r> sqlx::FromRow<'r, PgRow> + Send + Unpin {}
+
+impl<T> Found for T where T: for<'r> sqlx::FromRow<'r, SqliteRow> + for<'r> sqlx::FromRow<'r, PgRow> + Send + Unpin {}
+
+/// What a statement can be given in batches: `r`, with the columns named here.
+pub trait Row: Serialize + Send + Sync + 'static {
+    /// The columns: name, and PostgreSQL's type.
+    const COLUMNS: &'static [(&'static str, &'static str)];
+
+    /// Adds an array for each column, in that order.
+    fn add_arrays(rows: &[Self], arguments: &mut PgArguments) -> Added
+    where
+        Self: Sized;
+}
+
+/// A value that a column can hold.
+pub trait Cell {
+    /// PostgreSQL's type.
+    const KIND: &'static str;
+
+    /// Adds a column's values as one array.
+    fn add_array<'r>(cells: impl ExactSizeIterator<Item = &'r Self>, arguments: &mut PgArguments) -> Added
+    where
+        Self: 'r;
+}
+
+macro_rules! cell {
+    ($type:ty, $kind:literal, $borrowed:ty, $borrow:expr) => {
+        impl Cell for $type {
+            const KIND: &'static str = $kind;
+
+            fn add_array<'r>(cells: impl ExactSizeIterator<Item = &'r Self>, arguments: &mut PgArguments) -> Added {
+                let cells: Vec<$borrowed> = cells.map($borrow).collect();
+                arguments.add(cells)
+            }
+        }
+    };
+}
+
+cell!(String, "text", &'r str, String::as_str);
+cell!(Option<String>, "text", Option<&'r str>, Option::as_deref);
+cell!(i64, "bigint", i64, |number| *number);
+cell!(Option<i64>, "bigint", Option<i64>, |number| *number);
+cell!(bool, "boolean", bool, |flag| *flag);
+
+/// Declares a row: the columns are explained in the schema.
+macro_rules! row {
+    ($(#[$attribute:meta])* pub struct $name:ident { $(pub $column:ident: $type:ty,)+ }) => {
+        $(#[$attribute])*
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+        #[allow(missing_docs)]
+        pub struct $name {
+            $(pub $column: $type,)+
+        }
+
+        impl $crate::store::sql::rows::Row for $name {
+            const COLUMNS: &'static [(&'static str, &'static str)] =
+                &[$((stringify!($column), <$type as $crate::store::sql::rows::Cell>::KIND)),+];
+
+            fn add_arrays(
+                rows: &[Self],
+                arguments: &mut sqlx::postgres::PgArguments,
+            ) -> $crate::store::sql::rows::Added {
+                $($crate::store::sql::rows::Cell::add_array(rows.iter().map(|row| &row.$column), arguments)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+
+use row;
+
+row! {
+    /// Just an identity or a name.
+    pub struct IdRow {
+        pub id: String,
+    }
+}
+
+impl IdRow {
+    /// One for each.
+    pub fn all<T: ToString>(ids: impl IntoIterator<Item = T>) -> Vec<Self> {
+        ids.into_iter().map(|id| Self { id: id.to_string() }).collect()
+    }
+}

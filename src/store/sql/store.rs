@@ -1,0 +1,188 @@
+//! The store on a SQL engine: each verb is one transaction.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::session::{Engine, Session};
+use super::{courier, items, lists, playbooks, turns};
+use crate::core::Instant;
+use crate::core::card::{CardId, Transition};
+use crate::core::delivery::DeliveryId;
+use crate::core::digest::Digest;
+use crate::core::item::ItemKey;
+use crate::core::notice::{Hold, Notice, OpenDelivery};
+use crate::store::{
+    Attempt, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, ItemRecord, OpenCard, PlaybookRecord, Result,
+    RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn,
+};
+
+/// A store on a SQL engine.
+#[derive(Debug)]
+pub struct SqlStore<E> {
+    pub(in crate::store) engine: E,
+}
+
+/// Runs a verb in a transaction of its own, and ends it.
+macro_rules! verb {
+    ($store:ident.reading, $verb:path $(, $argument:expr)*) => {
+        $verb(&mut $store.engine.reading().await? $(, $argument)*).await
+    };
+    ($store:ident.writing, $verb:path $(, $argument:expr)*) => {{
+        let mut session = $store.engine.writing().await?;
+        let answer = $verb(&mut session $(, $argument)*).await?;
+        session.commit().await?;
+        Ok(answer)
+    }};
+}
+
+#[async_trait]
+impl<E: Engine> Store for SqlStore<E> {
+    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()> {
+        verb!(self.writing, playbooks::put_playbook, playbook, rules)
+    }
+
+    async fn playbook(&self) -> Result<Option<PlaybookRecord>> {
+        verb!(self.reading, playbooks::playbook)
+    }
+
+    async fn rule_versions(&self) -> Result<Vec<RuleRecord>> {
+        verb!(self.reading, playbooks::rule_versions)
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceRecord>> {
+        verb!(self.reading, playbooks::sources)
+    }
+
+    async fn put_source(&self, source: &SourceRecord) -> Result<()> {
+        verb!(self.writing, playbooks::put_source, source)
+    }
+
+    async fn digests(
+        &self,
+        source: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Arc<str>, Digest, Digest)>> {
+        verb!(self.reading, items::digests, source, after, limit)
+    }
+
+    async fn stale_items(&self, playbook: Digest, limit: usize) -> Result<Vec<ItemKey>> {
+        verb!(self.reading, items::stale_items, playbook, limit)
+    }
+
+    async fn due_items(&self, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
+        verb!(self.reading, items::due_items, now, limit)
+    }
+
+    async fn next_look_at(&self) -> Result<Option<Instant>> {
+        verb!(self.reading, items::next_look_at)
+    }
+
+    async fn load(&self, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {
+        verb!(self.reading, items::load, items)
+    }
+
+    async fn find_items(&self, id: &str) -> Result<Vec<ItemKey>> {
+        verb!(self.reading, items::find_items, id)
+    }
+
+    async fn notices_about(&self, cards: &[CardId]) -> Result<Vec<Notice>> {
+        verb!(self.reading, lists::notices_about, cards)
+    }
+
+    async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>> {
+        verb!(self.reading, items::transitions, item)
+    }
+
+    async fn snapshots(&self, item: &ItemKey) -> Result<Vec<Snapshot>> {
+        verb!(self.reading, items::snapshots, item)
+    }
+
+    async fn open_deliveries(&self, contacts: &[Arc<str>]) -> Result<Vec<OpenDelivery>> {
+        verb!(self.reading, lists::open_deliveries, contacts)
+    }
+
+    async fn commit(&self, turn: &Turn) -> Result<Committed> {
+        verb!(self.writing, turns::commit::<E>, turn)
+    }
+
+    async fn claim(
+        &self,
+        now: Instant,
+        lease_until: Instant,
+        limit: usize,
+        except: &[Arc<str>],
+    ) -> Result<Vec<Claimed>> {
+        let lease = courier::Lease { holder: self.engine.holder(), until: lease_until };
+        verb!(self.writing, courier::claim::<E>, now, lease, limit, except)
+    }
+
+    async fn next_claim_at(&self, except: &[Arc<str>]) -> Result<Option<Instant>> {
+        verb!(self.reading, courier::next_claim_at, except)
+    }
+
+    async fn seal(&self, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>> {
+        verb!(self.writing, courier::seal, now, seals)
+    }
+
+    async fn settle(&self, now: Instant, settles: &[Settle]) -> Result<Vec<DeliveryId>> {
+        verb!(self.writing, courier::settle, now, settles)
+    }
+
+    async fn end_leases(&self, now: Instant) -> Result<()> {
+        verb!(self.writing, courier::end_leases, now, self.engine.holder())
+    }
+
+    async fn give_back(&self, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()> {
+        verb!(self.writing, courier::give_back, now, claims)
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>> {
+        verb!(self.reading, lists::deliveries, filter)
+    }
+
+    async fn delivery(&self, id: &str) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>> {
+        verb!(self.reading, lists::delivery, id)
+    }
+
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>> {
+        verb!(self.reading, lists::attempts, id)
+    }
+
+    async fn retry_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
+        verb!(self.writing, courier::retry_delivery, id, now)
+    }
+
+    async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
+        verb!(self.writing, courier::cancel_delivery, id, now)
+    }
+
+    async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>> {
+        verb!(self.reading, lists::held_notices, hold, limit)
+    }
+
+    async fn open_cards(&self, limit: usize) -> Result<Vec<OpenCard>> {
+        verb!(self.reading, lists::open_cards, limit)
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        verb!(self.reading, lists::counts)
+    }
+
+    async fn last_fired(&self, schedule: &str) -> Result<Option<Instant>> {
+        verb!(self.reading, playbooks::last_fired, schedule)
+    }
+
+    async fn fired(&self, schedule: &str, at: Instant) -> Result<()> {
+        verb!(self.writing, playbooks::fired, schedule, at)
+    }
+
+    async fn nudged(&self) {
+        self.engine.nudged().await;
+    }
+
+    async fn close(&self) {
+        self.engine.close().await;
+    }
+}

@@ -1,0 +1,149 @@
+//! Committing a turn.
+
+use std::collections::{HashMap, HashSet};
+
+use super::rows::{CardRow, IdRow, ItemRow, KeyRow, NoticeRow, OpeningRow, SnapshotRow, StandingRow, TransitionRow};
+use super::session::{Engine, Session};
+use super::{from_word, id, plain};
+use crate::core::card::CardId;
+use crate::core::item::ItemKey;
+use crate::store::admission::{Admitted, Known, admit, missing_deliveries, planned};
+use crate::store::{Committed, ItemWrite, Result, StoreError, Turn};
+
+pub async fn commit<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<Committed> {
+    enter::<E>(session, turn).await?;
+    check_playbook::<E>(session, turn).await?;
+    let known = known(session, turn).await?;
+    let admitted = admit(turn, &known);
+    put_items(session, &admitted.items).await?;
+    put_notices(session, &admitted).await?;
+    session.nudge();
+    Ok(admitted.committed)
+}
+
+/// Waits for its turn, where several can commit at once.
+async fn enter<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<()> {
+    let Some(statement) = E::ENTER else { return Ok(()) };
+    let of_items = turn.items.iter().map(|item| plain(&item.record.item.key.source));
+    let of_none = (!turn.notices.is_empty()).then(String::new);
+    let mut sources: Vec<String> = of_items.chain(of_none).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    session.select_over::<(i64,), _>(statement, &[], &IdRow::all(sources)).await?;
+    Ok(())
+}
+
+async fn check_playbook<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<()> {
+    let Some(planned_under) = turn.playbook else { return Ok(()) };
+    let in_force: Vec<(String,)> = session.select(E::IN_FORCE, &[]).await?;
+    let in_force = in_force.first().map(|(version,)| id(version)).transpose()?;
+    if in_force == Some(planned_under) { Ok(()) } else { Err(StoreError::OtherPlaybook(in_force)) }
+}
+
+/// Looks up what the store holds of what the turn names.
+async fn known(session: &mut impl Session, turn: &Turn) -> Result<Known> {
+    let mut known = Known { versions: versions(session, turn).await?, ..Known::default() };
+    let keys = IdRow::all(planned(turn).map(|planned| planned.notice.key));
+    for (key, state) in session.look_up::<(String, String), _>(NOTICE_STATES, &keys).await? {
+        known.notices.insert(id(&key)?, from_word(&state)?);
+    }
+    loop {
+        let missing = missing_deliveries(turn, &known);
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        known.deliveries.extend(missing.iter().map(|id| (*id, None)));
+        for row in session.lock::<StandingRow, _>(STANDINGS, &IdRow::all(missing)).await? {
+            known.deliveries.insert(id(&row.id)?, Some(row.try_into()?));
+        }
+    }
+}
+
+async fn versions(session: &mut impl Session, turn: &Turn) -> Result<HashMap<ItemKey, i64>> {
+    let keys: Vec<KeyRow> = turn.items.iter().map(|item| (&item.record.item.key).into()).collect();
+    let mut versions = HashMap::with_capacity(keys.len());
+    for (source, id, version) in session.look_up::<(String, String, i64), _>(VERSIONS, &keys).await? {
+        versions.insert(ItemKey::new(source, id), version);
+    }
+    Ok(versions)
+}
+
+pub const VERSIONS: &str = "
+    SELECT i.source, i.id, i.version FROM r CROSS JOIN items AS i WHERE i.source = r.source AND i.id = r.id";
+
+pub const NOTICE_STATES: &str = r#"
+    SELECT n."key", n.state FROM r CROSS JOIN notices AS n WHERE n."key" = r.id"#;
+
+pub const STANDINGS: &str = "
+    SELECT t.id, t.contact, t.channel, t.state, t.sealed_at IS NOT NULL AS is_sealed, t.rehearsal, t.not_before,
+           t.waits_for, t.opened_at
+    FROM r CROSS JOIN deliveries AS t WHERE t.id = r.id ORDER BY t.id";
+
+async fn put_items(session: &mut impl Session, items: &[&ItemWrite]) -> Result<()> {
+    let records: Vec<ItemRow> = items.iter().map(|item| (&item.record).into()).collect();
+    let kept = items.iter().filter(|item| item.keep_snapshot);
+    let snapshots: Vec<SnapshotRow> = kept.map(|item| (&item.record).into()).collect();
+    let transitions = items.iter().flat_map(|write| write.transitions.iter().map(|t| (&write.record.item.key, t)));
+    let transitions: Vec<TransitionRow> = transitions.map(|(key, t)| TransitionRow::new(key, t)).collect();
+    let cards: Vec<CardRow> = items.iter().flat_map(|item| cards(item)).collect();
+    session.write(PUT_ITEMS, &[], &records).await?;
+    session.write(PUT_SNAPSHOTS, &[], &snapshots).await?;
+    session.write(PUT_TRANSITIONS, &[], &transitions).await?;
+    session.write(PUT_CARDS, &[], &cards).await?;
+    Ok(())
+}
+
+/// An item's cards as they stand after the turn, each once.
+fn cards(item: &ItemWrite) -> Vec<CardRow> {
+    let key = &item.record.item.key;
+    let mut seen: HashSet<CardId> = item.record.watches.iter().map(|watch| watch.card).collect();
+    // The newest transition of a card that is not watched any more says how it stands.
+    let gone = item.transitions.iter().rev().filter(|transition| seen.insert(transition.card));
+    let gone: Vec<CardRow> = gone.filter_map(|transition| CardRow::of_transition(key, transition)).collect();
+    item.record.watches.iter().filter_map(|watch| CardRow::of_watch(key, watch)).chain(gone).collect()
+}
+
+const PUT_ITEMS: &str = "
+    INSERT INTO items ({columns}) SELECT {columns} FROM r WHERE true
+    ON CONFLICT (source, id) DO UPDATE SET
+        digest = excluded.digest, judged_under = excluded.judged_under, version = excluded.version,
+        first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at, noticed_at = excluded.noticed_at,
+        next_look_at = excluded.next_look_at, missing_polls = excluded.missing_polls, title = excluded.title,
+        unit = excluded.unit, item = excluded.item, rulings = excluded.rulings, watches = excluded.watches";
+
+const PUT_SNAPSHOTS: &str = "
+    INSERT INTO snapshots ({columns}) SELECT {columns} FROM r";
+
+const PUT_TRANSITIONS: &str = "
+    INSERT INTO transitions ({columns}) SELECT {columns} FROM r";
+
+// Most watches did not change; their cards are not written again.
+const PUT_CARDS: &str = "
+    INSERT INTO cards ({columns}) SELECT {columns} FROM r WHERE true
+    ON CONFLICT (card) DO UPDATE SET name = excluded.name, level = excluded.level, at = excluded.at,
+        episode = excluded.episode, number = excluded.number
+    WHERE (cards.name, cards.level, cards.at, cards.episode, cards.number)
+        IS DISTINCT FROM (excluded.name, excluded.level, excluded.at, excluded.episode, excluded.number)";
+
+async fn put_notices(session: &mut impl Session, admitted: &Admitted<'_>) -> Result<()> {
+    let deliveries: Vec<OpeningRow> = admitted.deliveries.iter().map(OpeningRow::from).collect();
+    let notices: Vec<NoticeRow> = admitted.notices.iter().map(NoticeRow::from).collect();
+    session.write(PUT_DELIVERIES, &[], &deliveries).await?;
+    session.write(PUT_NOTICES, &[], &notices).await?;
+    Ok(())
+}
+
+// A stored one is joined or, if it was cancelled, reopened: its fence goes on from where it was.
+const PUT_DELIVERIES: &str = "
+    INSERT INTO deliveries ({columns}, tries, fence) SELECT {columns}, 0, 0 FROM r WHERE true
+    ON CONFLICT (id) DO UPDATE SET
+        tries = CASE deliveries.state WHEN 'cancelled' THEN 0 ELSE deliveries.tries END,
+        reason = CASE deliveries.state WHEN 'cancelled' THEN NULL ELSE deliveries.reason END,
+        state = excluded.state, not_before = excluded.not_before, waits_for = excluded.waits_for,
+        opened_at = excluded.opened_at, rehearsal = excluded.rehearsal, settled_at = NULL";
+
+const PUT_NOTICES: &str = r#"
+    INSERT INTO notices ({columns}) SELECT {columns} FROM r WHERE true
+    ON CONFLICT ("key") DO UPDATE SET planned_at = excluded.planned_at, rehearsal = excluded.rehearsal,
+        state = excluded.state, hold = excluded.hold,
+        delivery = excluded.delivery, change = excluded.change, body = excluded.body"#;
