@@ -16,6 +16,7 @@ use crate::source::csv::CsvConfig;
 use crate::source::guard::GuardLimits;
 use crate::source::mapping::config::MappingConfig;
 use crate::source::sqlite::SqliteConfig;
+use crate::store::postgres::PostgresConfig;
 use crate::tell::language::Language;
 use crate::wire::email::SmtpConfig;
 use crate::wire::folder::FolderConfig;
@@ -112,11 +113,13 @@ impl Default for WindowsConfig {
 pub struct StoreConfig {
     /// The SQLite file. Under systemd, a relative path is relative to the state directory.
     pub sqlite: PathBuf,
+    /// The PostgreSQL database that takes its place.
+    pub postgres: Option<PostgresConfig>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { sqlite: "duban.db".into() }
+        Self { sqlite: "duban.db".into(), postgres: None }
     }
 }
 
@@ -260,6 +263,10 @@ impl Config {
         for (name, channel) in &config.channels {
             let place = format!("{path}: channels.{name}");
             problems.extend(channel.problems().into_iter().map(|p| ConfigProblem::at(&*place, p)));
+        }
+        if let Some(postgres) = &config.store.postgres {
+            let place = format!("{path}: store.postgres");
+            problems.extend(postgres.problems().into_iter().map(|p| ConfigProblem::at(&*place, p)));
         }
         if let RehearsalTo::Address { channel, .. } = &config.notify.rehearsal_to
             && !config.channels.contains_key(channel)

@@ -3,7 +3,7 @@
 //! **Invariants:** nothing is sent without a recorded claim. Every try of a delivery says the same: what was sealed at the
 //! first claim. A settle names the lease that it was sent under. One hanging channel delays no other.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +95,10 @@ pub struct Courier {
     events: Option<mpsc::UnboundedSender<Event>>,
     sending: HashMap<Arc<str>, usize>,
     results: (mpsc::UnboundedSender<Sent>, mpsc::UnboundedReceiver<Sent>),
+    /// Claimed, and not on its way because the store failed in between.
+    claimed: Vec<Claimed>,
+    /// Settled, and not reported because the store failed in between.
+    settled: VecDeque<(Sent, Settle)>,
     jitter: u64,
 }
 
@@ -112,7 +116,8 @@ impl Courier {
     /// A courier for a store. `nudge` wakes whoever waits for it when a try is over.
     pub fn new(store: Arc<dyn Store>, ways: Ways, clock: Arc<dyn Clock>, nudge: Arc<Notify>) -> Self {
         let results = mpsc::unbounded_channel();
-        Self { store, ways, clock, nudge, events: None, sending: HashMap::new(), results, jitter: 0 }
+        let (sending, claimed, settled) = (HashMap::new(), Vec::new(), VecDeque::new());
+        Self { store, ways, clock, nudge, events: None, sending, results, claimed, settled, jitter: 0 }
     }
 
     /// Tells somebody about each settled try.
@@ -130,19 +135,21 @@ impl Courier {
     /// Settles what is over, claims what is due and starts to send it. Returns how much it did.
     pub async fn run_once(&mut self, playbook: &Arc<Playbook>, pipeline: &Pipeline, now: Instant) -> Result<usize> {
         let settled = self.settle(playbook, pipeline, now).await?;
-        let busy: Vec<Arc<str>> = self.busy();
-        let lease = self.longest() + GRACE;
-        let claimed = self.store.claim(now, now + lease, self.room_left(), &busy).await?;
-        let count = claimed.len();
-        if count > 0 {
-            self.carry(playbook, claimed, now).await?;
+        if self.claimed.is_empty() {
+            let busy: Vec<Arc<str>> = self.busy();
+            let lease = self.longest() + GRACE;
+            self.claimed = self.store.claim(now, now + lease, self.room_left(), &busy).await?;
         }
+        let count = self.claimed.len();
+        self.carry(playbook, now).await?;
         Ok(settled + count)
     }
 
-    /// Waits for what is under way, at most so long, and settles it.
+    /// Gives back what is not on its way; waits for what is, at most so long, and settles it.
     pub async fn drain(&mut self, playbook: &Arc<Playbook>, pipeline: &Pipeline, longest: Duration) -> Result<()> {
         let give_up = self.clock.monotonic() + longest;
+        let idle: Vec<(DeliveryId, i64)> = self.claimed.drain(..).map(|c| (c.delivery.id, c.fence)).collect();
+        self.store.give_back(self.clock.now(), &idle).await?;
         loop {
             self.settle(playbook, pipeline, self.clock.now()).await?;
             if self.under_way() == 0 || self.clock.monotonic() >= give_up {
@@ -174,19 +181,22 @@ impl Courier {
         all.map(|way| way.channel.longest() * 8).max().unwrap_or(GRACE).min(Duration::from_mins(15))
     }
 
-    /// Seals what is new, and starts to send.
-    async fn carry(&mut self, playbook: &Arc<Playbook>, claimed: Vec<Claimed>, now: Instant) -> Result<()> {
-        let (ready, fresh): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|c| c.delivery.sealed.is_some());
+    /// Seals what is new of what is claimed, and starts to send. If the store fails, it stays claimed and is carried later.
+    async fn carry(&mut self, playbook: &Arc<Playbook>, now: Instant) -> Result<()> {
+        let fresh: Vec<Claimed> = self.claimed.iter().filter(|c| c.delivery.sealed.is_none()).cloned().collect();
         let sealed = self.seal(playbook, fresh, now).await?;
-        for claimed in ready {
-            if self.was_cut_off(&claimed).await? {
+        self.claimed.retain(|claimed| claimed.delivery.sealed.is_some());
+        for claimed in sealed {
+            self.send(playbook, claimed);
+        }
+        while let Some(claimed) = self.claimed.last() {
+            let was_cut_off = self.was_cut_off(claimed).await?;
+            let Some(claimed) = self.claimed.pop() else { break };
+            if was_cut_off {
                 self.give_up(claimed);
             } else {
                 self.send(playbook, claimed);
             }
-        }
-        for claimed in sealed {
-            self.send(playbook, claimed);
         }
         Ok(())
     }
@@ -326,25 +336,29 @@ impl Courier {
         while let Ok(sent) = self.results.1.try_recv() {
             over.push(sent);
         }
-        if over.is_empty() {
-            return Ok(0);
-        }
+        let count = over.len();
         let settles: Vec<Settle> = over.iter().map(|sent| self.settlement(sent, now)).collect();
-        self.jitter = self.jitter.wrapping_add(1);
-        if let Err(e) = self.store.settle(now, &settles).await {
-            // Not written: they stay ours to settle.
-            for sent in over {
-                let _ = self.results.0.send(sent);
+        if count > 0 {
+            self.jitter = self.jitter.wrapping_add(1);
+            if let Err(e) = self.store.settle(now, &settles).await {
+                // Not written: they stay ours to settle.
+                for sent in over {
+                    let _ = self.results.0.send(sent);
+                }
+                return Err(e);
             }
-            return Err(e);
         }
-        for (sent, settle) in over.iter().zip(&settles) {
+        for sent in &over {
             if let Some(count) = self.sending.get_mut(&sent.way) {
                 *count = count.saturating_sub(1);
             }
-            self.report(playbook, pipeline, sent, settle, now).await?;
         }
-        Ok(over.len())
+        self.settled.extend(over.into_iter().zip(settles));
+        while let Some((sent, settle)) = self.settled.front() {
+            self.report(playbook, pipeline, sent, settle, now).await?;
+            self.settled.pop_front();
+        }
+        Ok(count)
     }
 
     fn settlement(&self, sent: &Sent, now: Instant) -> Settle {
@@ -362,7 +376,7 @@ impl Courier {
         Settle { id, fence, state: end.state, not_before: end.not_before, reason: end.reason, remote_id }
     }
 
-    /// Says what became of a try; operators hear of dead letters.
+    /// Says what became of a try; operators hear of dead letters. If the store fails, nothing was said.
     async fn report(
         &self,
         playbook: &Playbook,
@@ -373,6 +387,14 @@ impl Courier {
     ) -> Result<()> {
         let channel = &sent.claimed.delivery.channel;
         let (id, state, reason) = (settle.id, settle.state, &settle.reason);
+        let is_dead = matches!(state, DeliveryState::Discarded | DeliveryState::Unknown);
+        let is_own = sent.claimed.members.iter().all(|m| m.kind == NoticeKind::System);
+        if is_dead && !is_own {
+            let title = playbook.language.pick("一封通知未能送达", "A message could not be delivered");
+            let lines = vec![format!("{id} {channel} {}", state.word()), sent.subject.clone(), reason.clone()];
+            let (subject, body) = (format!("dead:{id}"), Body { title: title.to_owned(), lines });
+            pipeline.tell_operators(playbook, NoticeKind::System, &subject, body, now).await?;
+        }
         if state == DeliveryState::Sent {
             tracing::info!(%id, %channel, "sent");
         } else {
@@ -387,14 +409,6 @@ impl Courier {
                 state,
                 reason: reason.clone(),
             });
-        }
-        let is_dead = matches!(state, DeliveryState::Discarded | DeliveryState::Unknown);
-        let is_own = sent.claimed.members.iter().all(|m| m.kind == NoticeKind::System);
-        if is_dead && !is_own {
-            let title = playbook.language.pick("一封通知未能送达", "A message could not be delivered");
-            let lines = vec![format!("{id} {channel} {}", state.word()), sent.subject.clone(), reason.clone()];
-            let (subject, body) = (format!("dead:{id}"), Body { title: title.to_owned(), lines });
-            pipeline.tell_operators(playbook, NoticeKind::System, &subject, body, now).await?;
         }
         Ok(())
     }

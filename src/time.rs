@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** no other file asks the machine for the time. The architecture test and clippy hold this.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -55,6 +56,13 @@ impl Clock for SystemClock {
     async fn sleep(&self, span: Duration) {
         tokio::time::sleep(span).await;
     }
+}
+
+/// A span between half and one and a half of the given one, by chance: so that many who wait for one thing do not come
+/// back all at once.
+pub fn jittered(span: Duration) -> Duration {
+    let chance = RandomState::new().hash_one(()) % 1_000;
+    span / 2 + span * u32::try_from(chance).unwrap_or_default() / 1_000
 }
 
 /// A clock that starts at a chosen instant and runs `speed` times as fast as the machine's: the demo's city lives in

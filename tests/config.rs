@@ -71,7 +71,7 @@ fn the_examples_can_be_used() {
     let rules = format!("{:?}", shipped("rules"));
     let text = with_examples().replace("\"../rules\"", &rules).replace("{ env = ", "{ file = ");
     std::fs::write(&path, text).expect("a configuration");
-    for secret in ["SMTP_PASSWORD", "SMS_TOKEN"] {
+    for secret in ["SMTP_PASSWORD", "SMS_TOKEN", "DUBAN_DB_PASSWORD"] {
         std::fs::write(folder.path().join(secret), "not a secret").expect("a secret");
     }
     let run = duban(&["check", "--config", &path.display().to_string()]);

@@ -12,7 +12,6 @@ use super::run::runtime;
 use super::table::{Format, Table, write_json};
 use super::{Caller, given, words};
 use crate::core::Instant;
-use crate::store::Store;
 use account::Account;
 use evidence::Evidence;
 
@@ -47,7 +46,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
             return delivery::explain(id, &*store, zone, arguments.format, caller, out).await;
         }
         let wanted = arguments.item.as_deref().unwrap_or_default();
-        let store = caller.store_if_any().await?;
+        let store = caller.visit_store_if_any().await?;
         let playbook = evidence::playbook(caller, store.as_deref()).await?;
         let at = instant(arguments.at.as_deref(), &playbook, caller)?;
         let evidence = match &store {
@@ -86,12 +85,4 @@ fn transitions(account: &Value) -> Table {
         table.add(COLUMNS.map(cell).into());
     }
     table
-}
-
-impl Caller<'_> {
-    /// The configured store, if there is one.
-    async fn store_if_any(&self) -> Result<Option<std::sync::Arc<dyn Store>>, Failure> {
-        let path = self.site()?.store_path(&|name| self.environment.get(name).map(str::to_owned));
-        if path.exists() { self.visit_store().await.map(Some) } else { Ok(None) }
-    }
 }

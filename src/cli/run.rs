@@ -11,10 +11,10 @@ use super::exit::{Exit, Failure};
 use super::site::wrong;
 use super::{Caller, words};
 use crate::daemon::run::{Daemon, Happened, RunError, Signals};
+use crate::daemon::storage::Place;
 use crate::daemon::systemd::watchdog_interval;
 use crate::daemon::wiring::Site;
 use crate::playbook::InForce;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::time::{Clock, SystemClock};
 use crate::web::{self, Board};
@@ -80,18 +80,25 @@ pub(super) fn listen_to_signals() -> Result<Signals, Failure> {
 impl Caller<'_> {
     /// Opens the configured store.
     pub(super) async fn open_store(&self, site: &Site) -> Result<Arc<dyn Store>, Failure> {
-        let path = site.store_path(&|name| self.environment.get(name).map(str::to_owned));
-        let store = SqliteStore::open(&path).await;
-        let store = store.map_err(|e| self.store_failed(&path.display().to_string(), &e))?;
-        Ok(Arc::new(store))
+        let place = self.storage(site)?;
+        place.open().await.map_err(|e| self.store_failed(&place.words(), &e))
     }
 
     /// Opens the configured store beside the daemon that may be running.
     pub(super) async fn visit_store(&self) -> Result<Arc<dyn Store>, Failure> {
-        let path = self.site()?.store_path(&|name| self.environment.get(name).map(str::to_owned));
-        let store = SqliteStore::visit(&path).await;
-        let store = store.map_err(|e| self.store_failed(&path.display().to_string(), &e))?;
-        Ok(Arc::new(store))
+        let place = self.storage(&self.site()?)?;
+        place.visit().await.map_err(|e| self.store_failed(&place.words(), &e))
+    }
+
+    /// The configured store, if there is one.
+    pub(super) async fn visit_store_if_any(&self) -> Result<Option<Arc<dyn Store>>, Failure> {
+        let place = self.storage(&self.site()?)?;
+        place.visit_if_any().await.map_err(|e| self.store_failed(&place.words(), &e))
+    }
+
+    /// Where the configured store is.
+    pub(super) fn storage(&self, site: &Site) -> Result<Place, Failure> {
+        site.storage(&|name| self.environment.get(name).map(str::to_owned)).map_err(|problems| wrong(&problems))
     }
 
     /// What a store's trouble means for a command.

@@ -5,6 +5,8 @@
 
 pub mod wiring;
 
+pub mod storage;
+
 pub mod poller;
 
 pub mod run;

@@ -19,7 +19,7 @@ use crate::courier::{self, Courier};
 use crate::pipeline::{Done, Pipeline};
 use crate::playbook::{InForce, Playbook};
 use crate::store::{PlaybookRecord, Store, StoreError};
-use crate::time::Clock;
+use crate::time::{Clock, jittered};
 
 /// The longest that a loop sleeps: a wrong guess about the next instant is a short delay and no more.
 const NAP: Duration = Duration::from_secs(30);
@@ -113,7 +113,7 @@ impl Daemon<'_> {
     /// Runs until it is told to stop.
     pub async fn run(mut self) -> Result<(), RunError> {
         let progress = Arc::new(Progress::default());
-        // The store's lock says that nobody else is sending.
+        // Nobody else is this installation.
         self.store.end_leases(self.clock.now()).await?;
         let last_good = self.store.playbook().await?;
         let mut wiring = self.wire(last_good.as_ref()).await?;
@@ -252,6 +252,7 @@ fn start(
         courier = courier.watched_by(forward(events));
     }
     loops.spawn(courier_loop(shift.clone(), courier));
+    loops.spawn(nudge_loop(shift.clone()));
     loops
 }
 
@@ -349,6 +350,19 @@ async fn courier_loop(shift: Arc<Shift>, mut courier: Courier) {
     }
 }
 
+/// Wakes the others when another process has written something that may be due.
+async fn nudge_loop(shift: Arc<Shift>) {
+    while !shift.stop.is_cancelled() {
+        tokio::select! {
+            () = shift.store.nudged() => {
+                shift.to_send.notify_one();
+                shift.to_look.notify_one();
+            }
+            () = shift.stop.cancelled() => {}
+        }
+    }
+}
+
 impl Shift {
     /// Tells those who watch, and wakes the courier.
     fn tell(&self, done: &Done) {
@@ -379,7 +393,7 @@ impl Shift {
     async fn trouble(&self, what: &str, error: &StoreError) {
         tracing::error!("{what}: {error}");
         tokio::select! {
-            () = tokio::time::sleep(STORE_PAUSE) => {}
+            () = tokio::time::sleep(jittered(STORE_PAUSE)) => {}
             () = self.stop.cancelled() => {}
         }
     }

@@ -81,14 +81,14 @@ impl Site {
         Ok(Self { path: path.to_owned(), base, config })
     }
 
-    /// Where duban's memory lies.
+    /// Where the SQLite file lies.
     pub fn store_path(&self, lookup: Lookup<'_>) -> PathBuf {
         self.state_folder(lookup).join(&self.config.store.sqlite)
     }
 
     /// What duban itself writes lies below the state directory if systemd gives one, since the service may write nowhere
     /// else; without one, beside the configuration.
-    fn state_folder(&self, lookup: Lookup<'_>) -> PathBuf {
+    pub(super) fn state_folder(&self, lookup: Lookup<'_>) -> PathBuf {
         lookup("STATE_DIRECTORY").map_or_else(|| self.base.clone(), PathBuf::from)
     }
 
@@ -174,14 +174,17 @@ impl Site {
         channels
     }
 
+    /// Fetches a secret; that others may read it is said.
+    pub(super) fn secret(&self, secret: &SecretRef, lookup: Lookup<'_>) -> Result<SecretString, String> {
+        let resolved = secret.resolve(lookup, &self.base).map_err(|e| e.to_string())?;
+        if let Some(warning) = resolved.warning {
+            tracing::warn!("{warning}");
+        }
+        Ok(resolved.secret)
+    }
+
     fn channel(&self, config: &ChannelConfig, lookup: Lookup<'_>) -> Result<SharedChannel, String> {
-        let secret = |secret: &SecretRef| -> Result<SecretString, String> {
-            let resolved = secret.resolve(lookup, &self.base).map_err(|e| e.to_string())?;
-            if let Some(warning) = resolved.warning {
-                tracing::warn!("{warning}");
-            }
-            Ok(resolved.secret)
-        };
+        let secret = |secret: &SecretRef| self.secret(secret, lookup);
         let text = |e: ChannelError| e.to_string();
         if let Some(smtp) = &config.smtp {
             let mut smtp = smtp.clone();

@@ -12,6 +12,8 @@ pub mod sql;
 
 pub mod sqlite;
 
+pub mod postgres;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -43,6 +45,20 @@ pub enum StoreError {
     /// The store refuses what contradicts it: a defect of duban. The same verb will fail again.
     #[error("the store refuses to write what contradicts it: {0}")]
     Refused(String),
+}
+
+impl StoreError {
+    /// The same, naming the store.
+    #[must_use]
+    pub fn at(self, place: &str) -> Self {
+        match self {
+            Self::Unavailable(text) => Self::Unavailable(format!("{place}: {text}")),
+            Self::NotWritable(text) => Self::NotWritable(format!("{place}: {text}")),
+            Self::Unreadable(text) => Self::Unreadable(format!("{place}: {text}")),
+            Self::Refused(text) => Self::Refused(format!("{place}: {text}")),
+            other @ Self::OtherPlaybook(_) => other,
+        }
+    }
 }
 
 /// The answer of a verb.
@@ -366,7 +382,7 @@ pub trait Store: Send + Sync {
     /// The earliest instant at which an item is worth looking at.
     async fn next_look_at(&self) -> Result<Option<Instant>>;
 
-    /// What is remembered about items; those that are not stored are left out.
+    /// What is remembered about items, in the order asked for; those that are not stored are left out.
     async fn load(&self, items: &[ItemKey]) -> Result<Vec<ItemRecord>>;
 
     /// The items with this id in any source.
@@ -410,8 +426,8 @@ pub trait Store: Send + Sync {
     /// Gives claimed deliveries back untried: a shutdown is no failed try. Those whose lease was lost stay as they are.
     async fn give_back(&self, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()>;
 
-    /// Ends all leases. Only for a process that knows itself to be the only one, at its start: what another one was
-    /// sending when it died can be claimed again at once.
+    /// Ends the leases that this installation holds, at the start of its process: what an earlier one was sending when it
+    /// died can be claimed again at once. Another installation's leases run out by themselves.
     async fn end_leases(&self, now: Instant) -> Result<()>;
 
     /// Deliveries, newest first.

@@ -1,5 +1,6 @@
 //! Reading items, their snapshots and their transitions.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::rows::{ItemRow, KeyRow, SnapshotRow, TransitionRow};
@@ -58,7 +59,10 @@ pub const NEXT_LOOK_AT: &str = "
 
 pub async fn load(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {
     let keys: Vec<KeyRow> = items.iter().map(KeyRow::from).collect();
-    values(session.look_up::<ItemRow, _>(LOAD, &keys).await?)
+    let mut found: Vec<ItemRecord> = values(session.look_up::<ItemRow, _>(LOAD, &keys).await?)?;
+    let asked: HashMap<&ItemKey, usize> = items.iter().zip(0..).collect();
+    found.sort_by_key(|record| asked.get(&record.item.key));
+    Ok(found)
 }
 
 pub const LOAD: &str = "

@@ -27,6 +27,9 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(database) => {
+                if let Some(postgres) = database.try_downcast_ref() {
+                    return crate::store::postgres::of_database(postgres);
+                }
                 let code = database.code().and_then(|code| code.parse().ok()).unwrap_or_default();
                 of_code(code, format!("{} (SQLite {code})", database.message()))
             }
