@@ -5,6 +5,7 @@ mod support;
 
 mod board;
 mod gateways;
+mod ground;
 mod kills;
 mod mail;
 mod readiness;

@@ -20,6 +20,15 @@ pub struct Authority {
 impl Authority {
     /// Signs a certificate for these names.
     pub fn for_names(names: &[&str]) -> Self {
+        Self::until(2190, names)
+    }
+
+    /// Signs one that was good until some years ago.
+    pub fn long_ago_for_names(names: &[&str]) -> Self {
+        Self::until(2020, names)
+    }
+
+    fn until(year: i32, names: &[&str]) -> Self {
         let ca_key = KeyPair::generate().expect("key");
         let mut ca = CertificateParams::new(Vec::new()).expect("parameters");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -27,10 +36,9 @@ impl Authority {
         let ca_pem = ca.self_signed(&ca_key).expect("authority").pem();
         let key = KeyPair::generate().expect("key");
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-        let certificate = CertificateParams::new(names)
-            .expect("parameters")
-            .signed_by(&key, &Issuer::new(ca, ca_key))
-            .expect("certificate");
+        let mut signed = CertificateParams::new(names).expect("parameters");
+        signed.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let certificate = signed.signed_by(&key, &Issuer::new(ca, ca_key)).expect("certificate");
         Self {
             ca_pem,
             certificate_pem: certificate.pem(),

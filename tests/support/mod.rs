@@ -11,6 +11,8 @@ pub mod gateway;
 pub mod letter;
 pub mod memory;
 pub mod patience;
+pub mod postgres;
+pub mod proxy;
 pub mod sink;
 pub mod site;
 
