@@ -4,17 +4,19 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::on_both_stores;
 use crate::support::daemon::{Daemon, ask};
 use crate::support::patience::{ahead, free_port, holds_within};
 use crate::support::site::{Site, Ticket};
 
-#[test]
-fn open_cards_and_health_are_served_escaped_and_only_to_be_read() {
-    let (site, port) = (Site::new(), free_port());
+on_both_stores!(open_cards_and_health_are_served_escaped_and_only_to_be_read,);
+
+fn open_cards_and_health_are_served_escaped_and_only_to_be_read(site: &Site) {
+    let port = free_port();
     site.configure(&format!("[web]\nlisten = \"127.0.0.1:{port}\"\n"));
     let ticket = Ticket::due_at("T1", ahead(-60)).titled("<script>alert(1)</script>");
     site.tickets(&[ticket, Ticket::due_at("T2", ahead(600))]);
-    let daemon = Daemon::polled(&site);
+    let daemon = Daemon::polled(site);
     let get = |path: &str| ask(port, "GET", path);
 
     let (head, body) = get("/healthz");

@@ -5,11 +5,13 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::machine;
 use crate::support::daemon::Daemon;
 use crate::support::memory::Memory;
 use crate::support::patience::{ahead, holds_within};
 use crate::support::site::{LIVE, Site, Ticket};
+use crate::{machine, on_both_stores};
+
+on_both_stores!(a_short_message_under_way_at_a_sudden_end_is_unknown_and_not_sent_twice,);
 
 const CONTACTS: &str = "id,name,unit,roles,mobile\n\
     h1,承办人,示范区住建局,,13900000001\n\
@@ -37,10 +39,9 @@ fn silent() -> (u16, Arc<AtomicUsize>) {
     (port, asked)
 }
 
-#[test]
-fn a_short_message_under_way_at_a_sudden_end_is_unknown_and_not_sent_twice() {
+fn a_short_message_under_way_at_a_sudden_end_is_unknown_and_not_sent_twice(site: &Site) {
     let _alone = machine();
-    let ((port, asked), site) = (silent(), Site::new());
+    let (port, asked) = silent();
     site.put("contacts.csv", CONTACTS);
     site.configure(&format!(
         "{LIVE}[channels.sms.webhook]\nurl = \"http://127.0.0.1:{port}/send\"\nmedium = \"sms\"\ntimeout = 60\n"
@@ -48,13 +49,13 @@ fn a_short_message_under_way_at_a_sudden_end_is_unknown_and_not_sent_twice() {
     site.tickets(&[]);
     let due_at = ahead(5);
     site.tickets(&[Ticket::due_at("T0", ahead(90_000)), Ticket::due_at("T1", due_at)]);
-    let daemon = Daemon::polled(&site);
+    let daemon = Daemon::polled(site);
     assert!(holds_within(30, || asked.load(Ordering::SeqCst) == 2), "the handler's and the unit's are under way");
     daemon.kill();
 
-    let daemon = Daemon::start(&site);
+    let daemon = Daemon::start(site);
     let unknown = "SELECT count(*) FROM deliveries WHERE state = 'unknown'";
-    assert!(holds_within(30, || Memory::left_in(&site, "seen").number(unknown) == 2), "{}", daemon.log());
+    assert!(holds_within(30, || Memory::left_in(site, "seen").number(unknown) == 2), "{}", daemon.log());
     assert_eq!(asked.load(Ordering::SeqCst), 2, "nothing was asked again");
     assert_eq!(daemon.stop(), 0);
 }

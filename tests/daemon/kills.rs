@@ -2,23 +2,21 @@
 //! message and was being sent when the daemon died.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::BTreeMap;
 use std::thread::sleep;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::machine;
+use crate::proof::{PAUSE, assert_each_by_one_message, is_over, repeats, some_millis, told};
 use crate::support::daemon::Daemon;
 use crate::support::is_long;
 use crate::support::memory::Memory;
 use crate::support::patience::{ahead, holds_within, now};
 use crate::support::sink::{Sink, Taken};
 use crate::support::site::{LIVE, Site, Ticket, plain_mail_to};
+use crate::{machine, on_both_stores};
 
-/// How long the server needs for a mail: with four connections, hardly faster than tickets fall due.
-const PAUSE: Duration = Duration::from_millis(60);
+on_both_stores!(twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sent,);
 
 /// What the daemon holds claimed at most: four mails for each of four connections.
 const CLAIMED_AT_ONCE: usize = 16;
@@ -33,11 +31,6 @@ struct Run {
     in_flight: BTreeMap<String, usize>,
 }
 
-/// Milliseconds from a range, different in each run.
-fn some_millis(from: u64, to: u64) -> Duration {
-    Duration::from_millis(from + RandomState::new().hash_one(to) % (to - from))
-}
-
 /// Runs daemons one after the other and kills them all but the last.
 fn kill_again_and_again(site: &Site, sink: &Sink, kills: usize, reveal: impl Fn(usize)) -> Run {
     let memory = Memory::of(site);
@@ -48,9 +41,9 @@ fn kill_again_and_again(site: &Site, sink: &Sink, kills: usize, reveal: impl Fn(
         sleep(some_millis(150, 1_500));
         daemon.kill();
         let left = Memory::left_in(site, "left");
-        let claimed = left.column(
-            "SELECT id FROM deliveries WHERE state = 'sending' AND lease_until > unixepoch('now', 'subsec') * 1000000",
-        );
+        let now = now().timestamp_micros();
+        let claimed =
+            left.column(&format!("SELECT id FROM deliveries WHERE state = 'sending' AND lease_until > {now}"));
         assert!(claimed.len() <= CLAIMED_AT_ONCE, "{} were claimed at once", claimed.len());
         for id in claimed {
             *in_flight.entry(id).or_default() += 1;
@@ -58,57 +51,15 @@ fn kill_again_and_again(site: &Site, sink: &Sink, kills: usize, reveal: impl Fn(
     }
     reveal(kills);
     let last = Daemon::polled(site);
-    let is_over = || {
-        memory.number("SELECT count(*) FROM items WHERE next_look_at < unixepoch('now', '+1 hour') * 1000000") == 0
-            && memory.number("SELECT count(*) FROM deliveries WHERE claim_at IS NOT NULL") == 0
-    };
-    assert!(holds_within(90, is_over), "something waits for ever:\n{}", last.log());
+    assert!(holds_within(90, || is_over(&memory)), "something waits for ever:\n{}", last.log());
     assert_eq!(last.stop(), 0);
     Run { taken: sink.taken(), in_flight }
 }
 
-/// The handlers who were told so, each with the ids of the messages that said it.
-fn told(taken: &[Taken], label: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let mut by_handler: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for taken in taken {
-        let handler = taken.to.replace("@city.test", "");
-        let letter = taken.letter();
-        if letter.get("Subject").is_some_and(|subject| subject.starts_with(&format!("[{label}] T{handler} "))) {
-            by_handler.entry(handler).or_default().insert(letter.get("Message-ID").expect("an id").to_owned());
-        }
-    }
-    by_handler
-}
-
-#[track_caller]
-fn assert_each_by_one_message(said: &BTreeMap<String, BTreeSet<String>>, expected: impl Iterator<Item = String>) {
-    let lost: Vec<String> = expected.filter(|id| !said.contains_key(id)).collect();
-    assert!(lost.is_empty(), "never told: {lost:?}");
-    let twice: Vec<_> = said.iter().filter(|(_, messages)| messages.len() > 1).collect();
-    assert!(twice.is_empty(), "told by different messages: {twice:?}");
-}
-
-/// How many messages came again; each is the same as before, and was under way at a kill.
-#[track_caller]
-fn repeats(run: &Run) -> usize {
-    let mut by_id: BTreeMap<String, Vec<&Taken>> = BTreeMap::new();
-    for taken in &run.taken {
-        let id = taken.letter().get("Message-ID").expect("an id").trim_matches(['<', '>']).replace("@city.test", "");
-        by_id.entry(id).or_default().push(taken);
-    }
-    for (id, copies) in &by_id {
-        assert!(copies.iter().all(|copy| copy == &copies[0]), "{id} is not the same each time: {copies:#?}");
-        let kills = run.in_flight.get(id).copied().unwrap_or_default();
-        assert!(copies.len() <= 1 + kills, "{id} came {} times after {kills} kills in flight", copies.len());
-    }
-    run.taken.len() - by_id.len()
-}
-
-#[test]
-fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sent() {
+fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sent(site: &Site) {
     let _alone = machine();
     let (kills, count) = if is_long() { (200, 4_000) } else { (20, 300) };
-    let (sink, site) = (Sink::start(PAUSE), Site::new());
+    let sink = Sink::start(PAUSE);
     site.configure(&format!("{LIVE}{}", plain_mail_to(sink.port)));
     // One handler for each ticket, so that each card has a message of its own.
     let ids = || (0..count).map(|n| format!("h{n:04}"));
@@ -130,13 +81,13 @@ fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sen
         let rows = rows.map(|(id, ticket)| done.get(&id).map_or_else(|| ticket.clone(), |at| ticket.on_site(*at)));
         site.tickets(&rows.collect::<Vec<_>>());
     };
-    let run = kill_again_and_again(&site, &sink, kills, reveal);
+    let run = kill_again_and_again(site, &sink, kills, reveal);
     let done = done.into_inner();
     assert!(!done.is_empty(), "nobody was told before half of the kills");
 
-    let memory = Memory::of(&site);
-    let number = |sql| usize::try_from(memory.number(sql)).expect("a count");
-    assert_eq!(memory.column("PRAGMA integrity_check"), ["ok"]);
+    let memory = Memory::of(site);
+    let number = |sql: &str| usize::try_from(memory.number(sql)).expect("a count");
+    assert!(memory.is_sound());
     assert_eq!(number("SELECT count(*) FROM cards WHERE level = 'red'"), count - done.len());
     let told_to_the_unit = "SELECT count(*) FROM cards WHERE level = 'red' AND card IN
         (SELECT card FROM notices WHERE kind = 'raise' AND level = 'red' AND contact = 'u1' AND state = 'sent')";
@@ -144,7 +95,7 @@ fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sen
     assert_each_by_one_message(&told(&run.taken, "Red card"), ids());
     assert_each_by_one_message(&told(&run.taken, "Cleared"), done.into_keys());
 
-    let (repeats, claimed) = (repeats(&run), run.in_flight.values().sum::<usize>());
+    let (repeats, claimed) = (repeats(&run.taken, &run.in_flight), run.in_flight.values().sum::<usize>());
     println!("{kills} kills: {} mails, {repeats} of them repeats, {claimed} claimed at the kills", run.taken.len());
     assert!(repeats > 0, "no kill hit a message on its way: the test is too gentle");
 }

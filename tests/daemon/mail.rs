@@ -2,13 +2,18 @@
 
 use chrono::{DateTime, TimeDelta};
 
-use crate::machine;
 use crate::support::daemon::Daemon;
 use crate::support::exim::Exim;
 use crate::support::letter::Letter;
 use crate::support::memory::Memory;
 use crate::support::patience::{ahead, now};
 use crate::support::site::{LIVE, Site, Ticket};
+use crate::{machine, on_both_stores};
+
+on_both_stores!(
+    what_falls_due_is_in_the_mailbox_within_two_seconds_and_its_end_is_told_in_the_same_thread,
+    as_shipped_nothing_leaves_and_all_messages_lie_in_the_rehearsals_folder,
+);
 
 /// The mails to one receiver.
 fn to<'a>(letters: &'a [Letter], id: &str) -> Vec<&'a Letter> {
@@ -22,16 +27,15 @@ fn only<'a>(letters: &'a [Letter], id: &str) -> &'a Letter {
     found[0]
 }
 
-#[test]
-fn what_falls_due_is_in_the_mailbox_within_two_seconds_and_its_end_is_told_in_the_same_thread() {
+fn what_falls_due_is_in_the_mailbox_within_two_seconds_and_its_end_is_told_in_the_same_thread(site: &Site) {
     let _alone = machine();
-    let (exim, site) = (Exim::start(), Site::new());
+    let exim = Exim::start();
     site.configure(&format!("{LIVE}{}", site.mail_by(&exim)));
     let due_at = ahead(6);
     let old = Ticket::due_at("T1", due_at - TimeDelta::hours(1)).handled_by("h2");
     let new = Ticket::due_at("T2", due_at);
     site.tickets(&[old.clone(), new.clone()]);
-    let daemon = Daemon::polled(&site);
+    let daemon = Daemon::polled(site);
 
     // What the first poll finds is told to nobody but, as a digest, to operators.
     let digest = exim.only_letter();
@@ -74,19 +78,18 @@ fn what_falls_due_is_in_the_mailbox_within_two_seconds_and_its_end_is_told_in_th
         assert!(ended.get("Subject").is_some_and(|subject| subject.contains("T2")), "{ended:#?}");
     }
     assert_eq!(daemon.stop(), 0);
-    assert_eq!(Memory::of(&site).number("SELECT count(*) FROM deliveries WHERE state <> 'sent'"), 0);
+    assert_eq!(Memory::of(site).number("SELECT count(*) FROM deliveries WHERE state <> 'sent'"), 0);
 }
 
-#[test]
-fn as_shipped_nothing_leaves_and_all_messages_lie_in_the_rehearsals_folder() {
-    let (exim, site) = (Exim::start(), Site::new());
+fn as_shipped_nothing_leaves_and_all_messages_lie_in_the_rehearsals_folder(site: &Site) {
+    let exim = Exim::start();
     site.configure(&site.mail_by(&exim));
     let ticket = Ticket::due_at("T1", ahead(4));
     site.tickets(std::slice::from_ref(&ticket));
-    let daemon = Daemon::polled(&site);
-    daemon.mails_in(&site, "rehearsal", 3);
+    let daemon = Daemon::polled(site);
+    daemon.mails_in(site, "rehearsal", 3);
     site.tickets(&[ticket.on_site(now())]);
-    daemon.mails_in(&site, "rehearsal", 5);
+    daemon.mails_in(site, "rehearsal", 5);
     assert_eq!(daemon.stop(), 0);
 
     let letters = site.mails("rehearsal");

@@ -8,11 +8,36 @@ mod gateways;
 mod ground;
 mod kills;
 mod mail;
+mod proof;
 mod readiness;
 mod signals;
 mod sources;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Makes a test for each store of each scenario named, which is given the site.
+macro_rules! on_both_stores {
+    ($($scenario:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[test]
+                fn $scenario() {
+                    super::$scenario(&crate::support::site::Site::new());
+                }
+            )+
+        }
+        mod on_postgres {
+            $(
+                #[test]
+                fn $scenario() {
+                    super::$scenario(&crate::support::site::Site::on_postgres());
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use on_both_stores;
 
 /// Held by a test that measures time, and by one that loads the machine.
 static MACHINE: Mutex<()> = Mutex::new(());

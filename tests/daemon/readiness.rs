@@ -3,9 +3,12 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use crate::on_both_stores;
 use crate::support::daemon::Daemon;
 use crate::support::patience::{ahead, holds_within};
 use crate::support::site::{Site, Ticket};
+
+on_both_stores!(the_service_manager_hears_of_every_change_and_that_the_daemon_lives,);
 
 /// The service manager's end of the socket, and all it heard.
 struct Manager {
@@ -36,14 +39,12 @@ impl Manager {
     }
 }
 
-#[test]
-fn the_service_manager_hears_of_every_change_and_that_the_daemon_lives() {
-    let site = Site::new();
+fn the_service_manager_hears_of_every_change_and_that_the_daemon_lives(site: &Site) {
     site.tickets(&[Ticket::due_at("T1", ahead(-60))]);
-    let mut manager = Manager::of(&site);
+    let mut manager = Manager::of(site);
     let socket = site.path("notify");
     let environment = [("NOTIFY_SOCKET", socket.to_str().expect("UTF-8")), ("WATCHDOG_USEC", "600000")];
-    let daemon = Daemon::start_with(&site, &environment);
+    let daemon = Daemon::start_with(site, &environment);
 
     manager.hears("READY=1\nSTATUS=playbook ");
     for _ in 0..3 {

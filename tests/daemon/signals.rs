@@ -4,11 +4,19 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::on_both_stores;
 use crate::support::daemon::{Daemon, ask};
 use crate::support::memory::Memory;
 use crate::support::patience::{ahead, free_port, holds_within};
 use crate::support::sink::Sink;
 use crate::support::site::{LIVE, Site, Ticket, plain_mail_to};
+
+on_both_stores!(
+    a_stop_finishes_what_is_being_sent,
+    a_reload_puts_a_changed_rule_in_force_and_a_broken_one_is_refused,
+    a_start_with_a_broken_rule_runs_by_the_last_good_one_and_says_so,
+    a_start_with_a_broken_rule_and_no_memory_is_refused_with_the_place,
+);
 
 /// A rule with one window of so many hours to be on site.
 fn visit(hours: u32) -> String {
@@ -20,9 +28,8 @@ fn visit(hours: u32) -> String {
 
 const BROKEN: &str = "fn windows(item) {\n    [window(\"on_site\", \"2h\", #{ from: item.dispatched_at )]\n}\n";
 
-/// A site with the rule `visit`, and two hours in it.
-fn site() -> Site {
-    let site = Site::new();
+/// Gives a site the rule `visit`, with two hours in it.
+fn visiting(site: &Site) -> &Site {
     site.put("rules/visit.rhai", &visit(2));
     site.configure_rule("visit", "");
     site
@@ -30,31 +37,29 @@ fn site() -> Site {
 
 const RED: &str = "SELECT item FROM cards WHERE level = 'red' ORDER BY item";
 
-#[test]
-fn a_stop_finishes_what_is_being_sent() {
-    let (sink, site) = (Sink::start(Duration::from_millis(400)), Site::new());
+fn a_stop_finishes_what_is_being_sent(site: &Site) {
+    let sink = Sink::start(Duration::from_millis(400));
     site.configure(&format!("{LIVE}{}", plain_mail_to(sink.port)));
     let ids = || (0..20).map(|n| format!("h{n}"));
     site.contacts(ids());
     let due_at = ahead(4);
     site.tickets(&ids().map(|id| Ticket::due_at(&format!("T{id}"), due_at).handled_by(&id)).collect::<Vec<_>>());
-    let daemon = Daemon::polled(&site);
+    let daemon = Daemon::polled(site);
     // The digest, and the first of many.
     assert!(holds_within(30, || sink.count() > 2), "{}", daemon.log());
     assert_eq!(daemon.stop(), 0);
-    let memory = Memory::of(&site);
+    let memory = Memory::of(site);
     assert_eq!(memory.number("SELECT count(*) FROM deliveries WHERE state = 'sending'"), 0);
     let sent = memory.number("SELECT count(*) FROM deliveries WHERE state = 'sent'");
     assert_eq!(usize::try_from(sent).expect("few"), sink.count(), "what was taken is known as sent");
 }
 
-#[test]
-fn a_reload_puts_a_changed_rule_in_force_and_a_broken_one_is_refused() {
-    let site = site();
+fn a_reload_puts_a_changed_rule_in_force_and_a_broken_one_is_refused(site: &Site) {
+    let site = visiting(site);
     let dispatched = |minutes| ahead(0) - TimeDelta::minutes(minutes) + TimeDelta::hours(2);
     site.tickets(&[Ticket::due_at("T1", dispatched(90)), Ticket::due_at("T2", dispatched(150))]);
-    let daemon = Daemon::polled(&site);
-    let memory = Memory::of(&site);
+    let daemon = Daemon::polled(site);
+    let memory = Memory::of(site);
     assert_eq!(memory.column(RED), ["T2"]);
     let turns_red = |expected: &[&str]| {
         assert!(holds_within(20, || memory.column(RED) == expected), "{:?}\n{}", memory.column(RED), daemon.log());
@@ -81,7 +86,8 @@ fn a_reload_puts_a_changed_rule_in_force_and_a_broken_one_is_refused() {
 
 #[test]
 fn a_broken_configuration_is_refused_at_a_reload_too() {
-    let site = site();
+    let site = Site::new();
+    visiting(&site);
     site.tickets(&[Ticket::due_at("T1", ahead(0))]);
     let daemon = Daemon::polled(&site);
     site.put("duban.toml", "calendar = \"always.toml\"\nlanguag = \"en\"\n");
@@ -92,22 +98,21 @@ fn a_broken_configuration_is_refused_at_a_reload_too() {
     assert_eq!(daemon.stop(), 0);
 }
 
-#[test]
-fn a_start_with_a_broken_rule_runs_by_the_last_good_one_and_says_so() {
-    let site = site();
+fn a_start_with_a_broken_rule_runs_by_the_last_good_one_and_says_so(site: &Site) {
+    let site = visiting(site);
     let web = || format!("[web]\nlisten = \"127.0.0.1:{}\"\n", free_port());
     site.configure_rule("visit", &web());
     site.tickets(&[Ticket::due_at("T1", ahead(0))]);
-    assert_eq!(Daemon::polled(&site).stop(), 0);
+    assert_eq!(Daemon::polled(site).stop(), 0);
 
     site.put("rules/visit.rhai", BROKEN);
     let port = free_port();
     site.configure_rule("visit", &format!("[web]\nlisten = \"127.0.0.1:{port}\"\n"));
-    let daemon = Daemon::start(&site);
+    let daemon = Daemon::start(site);
     daemon.says_within(20, "the last good one runs: rules/visit.rhai:2:");
     daemon.polls_again(1);
     site.tickets(&[Ticket::due_at("T1", ahead(0)), Ticket::due_at("T2", ahead(-60))]);
-    let memory = Memory::of(&site);
+    let memory = Memory::of(site);
     assert!(holds_within(20, || memory.column(RED) == ["T1", "T2"]), "{}", daemon.log());
     let page = ask(port, "GET", "/").1;
     assert!(page.contains("T2") && page.contains("do not load"), "{page}");
@@ -123,11 +128,10 @@ fn a_start_with_a_broken_rule_runs_by_the_last_good_one_and_says_so() {
     assert_eq!(daemon.stop(), 0);
 }
 
-#[test]
-fn a_start_with_a_broken_rule_and_no_memory_is_refused_with_the_place() {
-    let site = site();
+fn a_start_with_a_broken_rule_and_no_memory_is_refused_with_the_place(site: &Site) {
+    let site = visiting(site);
     site.put("rules/visit.rhai", BROKEN);
-    let mut daemon = Daemon::start(&site);
+    let mut daemon = Daemon::start(site);
     assert_eq!(daemon.ends_within(20), 78);
     daemon.says_within(0, "rules/visit.rhai:2:");
 }
@@ -151,7 +155,8 @@ fn a_start_with_a_broken_configuration_is_refused_with_the_place() {
 
 #[test]
 fn a_second_daemon_on_the_same_memory_is_refused() {
-    let site = site();
+    let site = Site::new();
+    visiting(&site);
     site.tickets(&[Ticket::due_at("T1", ahead(0))]);
     let first = Daemon::polled(&site);
     let mut second = Daemon::start(&site);

@@ -2,11 +2,18 @@
 
 use std::fs;
 
+use crate::on_both_stores;
 use crate::support::daemon::Daemon;
 use crate::support::letter::Letter;
 use crate::support::memory::Memory;
 use crate::support::patience::{ahead, holds_within};
 use crate::support::site::{Site, Ticket};
+
+on_both_stores!(
+    a_table_that_vanishes_or_becomes_empty_closes_nothing_and_operators_hear_of_it_once,
+    a_bad_row_is_told_with_its_place_and_the_other_rows_go_on,
+    a_rule_that_fails_on_one_item_leaves_the_others_alone,
+);
 
 const RED: &str = "SELECT item FROM cards WHERE level = 'red' ORDER BY item";
 
@@ -25,13 +32,11 @@ fn tells_once_more(daemon: &Daemon, site: &Site, text: &str, count: usize) {
     assert_eq!(told(site, text).len(), count, "{text}:\n{}", daemon.log());
 }
 
-#[test]
-fn a_table_that_vanishes_or_becomes_empty_closes_nothing_and_operators_hear_of_it_once() {
-    let site = Site::new();
+fn a_table_that_vanishes_or_becomes_empty_closes_nothing_and_operators_hear_of_it_once(site: &Site) {
     let tickets = [Ticket::due_at("T1", ahead(-60)), Ticket::due_at("T2", ahead(-90))];
     site.tickets(&tickets);
-    let daemon = Daemon::polled(&site);
-    let memory = Memory::of(&site);
+    let daemon = Daemon::polled(site);
+    let memory = Memory::of(site);
     assert_eq!(memory.column(RED), ["T1", "T2"]);
     let no_data = "No believable data from tickets";
 
@@ -43,7 +48,7 @@ fn a_table_that_vanishes_or_becomes_empty_closes_nothing_and_operators_hear_of_i
     ];
     for (number, (what, make_trouble)) in troubles.into_iter().enumerate() {
         make_trouble();
-        tells_once_more(&daemon, &site, no_data, number + 1);
+        tells_once_more(&daemon, site, no_data, number + 1);
         assert_eq!(memory.column(RED), ["T1", "T2"], "{what}");
         site.tickets(&tickets);
         let good = || memory.number("SELECT count(*) FROM sources WHERE trouble IS NULL") == 1;
@@ -53,24 +58,20 @@ fn a_table_that_vanishes_or_becomes_empty_closes_nothing_and_operators_hear_of_i
     assert_eq!(daemon.stop(), 0);
 }
 
-#[test]
-fn a_bad_row_is_told_with_its_place_and_the_other_rows_go_on() {
-    let site = Site::new();
+fn a_bad_row_is_told_with_its_place_and_the_other_rows_go_on(site: &Site) {
     site.tickets(&[Ticket::due_at("T1", ahead(-60))]);
-    let daemon = Daemon::polled(&site);
+    let daemon = Daemon::polled(site);
     let good = fs::read_to_string(site.path("tickets.csv")).expect("table");
     let row = |id: &str| good.lines().nth(1).expect("row").replace("T1", id);
     site.put("tickets.csv", &format!("{good}{}\n{}\n", row("T2").replace("投诉,企业", "投诉,企业,太多"), row("T3")));
-    tells_once_more(&daemon, &site, "Rejected rows of the source tickets", 1);
-    let letter = &told(&site, "Rejected rows")[0];
+    tells_once_more(&daemon, site, "Rejected rows of the source tickets", 1);
+    let letter = &told(site, "Rejected rows")[0];
     assert!(letter.parts[0].body.contains('3'), "the line is named: {letter:#?}");
-    assert_eq!(Memory::of(&site).column(RED), ["T1", "T3"]);
+    assert_eq!(Memory::of(site).column(RED), ["T1", "T3"]);
     assert_eq!(daemon.stop(), 0);
 }
 
-#[test]
-fn a_rule_that_fails_on_one_item_leaves_the_others_alone() {
-    let site = Site::new();
+fn a_rule_that_fails_on_one_item_leaves_the_others_alone(site: &Site) {
     let rule = r#"
         const TITLE = "Visit";
         fn windows(item) {
@@ -82,17 +83,17 @@ fn a_rule_that_fails_on_one_item_leaves_the_others_alone() {
     site.configure_rule("visit", "");
     let tickets = ["T1", "T2", "T3"].map(|id| Ticket::due_at(id, ahead(-60)));
     site.tickets(&tickets);
-    let daemon = Daemon::polled(&site);
-    tells_once_more(&daemon, &site, "A rule fails: visit", 1);
-    let said = &told(&site, "A rule fails: visit")[0].parts[0].body;
+    let daemon = Daemon::polled(site);
+    tells_once_more(&daemon, site, "A rule fails: visit", 1);
+    let said = &told(site, "A rule fails: visit")[0].parts[0].body;
     assert!(said.contains("tickets/T2") && said.contains("no such district"), "{said}");
-    let memory = Memory::of(&site);
+    let memory = Memory::of(site);
     assert_eq!(memory.column(RED), ["T1", "T3"]);
 
     // It fails again, which is no news; the others go on.
     let [one, two, three] = tickets;
     site.tickets(&[one.on_site(ahead(-1)), two.titled("另一件"), three]);
     assert!(holds_within(20, || memory.column(RED) == ["T3"]), "{}", daemon.log());
-    tells_once_more(&daemon, &site, "A rule fails: visit", 1);
+    tells_once_more(&daemon, site, "A rule fails: visit", 1);
     assert_eq!(daemon.stop(), 0);
 }

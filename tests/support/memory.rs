@@ -1,63 +1,91 @@
-//! A daemon's memory, read with plain SQL: what it says about itself is not asked.
+//! A daemon's memory, read with plain SQL that every back end understands: what it says about itself is not asked.
 
 use std::fs;
-use std::future::Future;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
+use super::postgres::block_on;
 use super::site::Site;
 
-/// The SQLite file of a site.
-pub struct Memory {
-    path: PathBuf,
+/// Where a site's memory lies.
+#[derive(Debug, Clone)]
+pub enum Memory {
+    /// The SQLite file.
+    File(PathBuf),
+    /// The PostgreSQL database, by its URL.
+    Database(String),
+}
+
+/// Calls the same on a connection to either.
+macro_rules! on_connection {
+    ($memory:expr, $connection:ident => $found:expr) => {
+        block_on(async {
+            match $memory {
+                Memory::File(path) => {
+                    let options = SqliteConnectOptions::new().filename(path);
+                    let mut $connection: SqliteConnection = options.connect().await.expect("the memory");
+                    let found = $found.await;
+                    $connection.close().await.expect("closed");
+                    found
+                }
+                Memory::Database(url) => {
+                    let options = PgConnectOptions::from_str(url).expect("a URL");
+                    let mut $connection: PgConnection = options.connect().await.expect("the memory");
+                    let found = $found.await;
+                    $connection.close().await.expect("closed");
+                    found
+                }
+            }
+        })
+    };
 }
 
 impl Memory {
     pub fn of(site: &Site) -> Self {
-        Self { path: site.path("duban.db") }
+        site.memory().clone()
     }
 
-    /// A copy of what a killed daemon left, in a folder of its own and in place of an earlier copy: to look at the file
-    /// itself would already repair it.
+    /// What a killed daemon left. Of a file it is a copy, in a folder of its own and in place of an earlier copy: to look
+    /// at the file itself would already repair it.
     pub fn left_in(site: &Site, folder: &str) -> Self {
+        let Self::File(file) = site.memory() else { return Self::of(site) };
         let folder = site.path(folder);
         // The first time there is none.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).expect("folder");
-        for name in ["duban.db", "duban.db-wal"].into_iter().filter(|name| site.path(name).exists()) {
-            fs::copy(site.path(name), folder.join(name)).expect("copied");
+        let copy = folder.join("duban.db");
+        for (from, to) in [(file, &copy), (&file.with_extension("db-wal"), &copy.with_extension("db-wal"))] {
+            if from.exists() {
+                fs::copy(from, to).expect("copied");
+            }
         }
-        Self { path: folder.join("duban.db") }
+        Self::File(copy)
     }
 
     /// The first column of all rows, as text.
-    pub fn column(&self, sql: &'static str) -> Vec<String> {
-        block_on(async {
-            let mut connection = self.connect().await;
-            let found = sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect(sql);
-            connection.close().await.expect("closed");
-            found
-        })
+    #[track_caller]
+    pub fn column(&self, sql: &str) -> Vec<String> {
+        let found: sqlx::Result<_> = on_connection!(self, connection => {
+            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut connection)
+        });
+        found.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// The number that a query gives.
-    pub fn number(&self, sql: &'static str) -> i64 {
-        block_on(async {
-            let mut connection = self.connect().await;
-            let found = sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect(sql);
-            connection.close().await.expect("closed");
-            found
-        })
+    #[track_caller]
+    pub fn number(&self, sql: &str) -> i64 {
+        let found: sqlx::Result<_> = on_connection!(self, connection => {
+            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection)
+        });
+        found.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    async fn connect(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(&self.path).connect().await.expect("the memory")
+    /// Whether the file is whole; a server sees to that itself.
+    pub fn is_sound(&self) -> bool {
+        matches!(self, Self::Database(_)) || self.column("PRAGMA integrity_check") == ["ok"]
     }
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-    runtime.block_on(work)
 }

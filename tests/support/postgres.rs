@@ -152,7 +152,8 @@ impl Postgres {
         })
     }
 
-    fn superuser(&self, database: &str) -> PgConnectOptions {
+    /// The superuser's way to a database, which is no proxy's business.
+    pub fn superuser(&self, database: &str) -> PgConnectOptions {
         let options = PgConnectOptions::new_without_pgpass().socket(&self.folder).port(self.port);
         options.username("postgres").database(database)
     }

@@ -7,11 +7,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
+use duban::core::Instant;
+
 use super::letter::Letter;
+use super::patience::now;
 
 /// A mail as it was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Taken {
+    /// When it was taken.
+    pub at: Instant,
     /// The envelope's receiver.
     pub to: String,
     /// Head and body.
@@ -19,6 +24,11 @@ pub struct Taken {
 }
 
 impl Taken {
+    /// Whether it is the same mail, byte by byte, whenever it came.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.to, &self.bytes) == (&other.to, &other.bytes)
+    }
+
     pub fn letter(&self) -> Letter {
         Letter::parse(&self.bytes)
     }
@@ -75,7 +85,7 @@ fn serve(mut stream: &TcpStream, pause: Duration, taken: &Mutex<Vec<Taken>>) -> 
             "DATA" => {
                 stream.write_all(b"354 go on\r\n")?;
                 let bytes = mail(&mut reader)?;
-                taken.lock().expect("lock").push(Taken { to: to.clone(), bytes });
+                taken.lock().expect("lock").push(Taken { at: now(), to: to.clone(), bytes });
                 sleep(pause);
                 "250 taken\r\n"
             }

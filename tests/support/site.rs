@@ -1,7 +1,7 @@
 //! A site: a temporary folder with all that a daemon reads, and what it leaves there.
 //!
 //! Its office works around the clock, so that no test depends on the hour at which it runs. Its only source is
-//! `tickets.csv`, polled every second. As shipped it is in rehearsal.
+//! `tickets.csv`, polled every second. As shipped it is in rehearsal, and its memory a file.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 use super::exim::{Exim, PASSWORD, USER};
 use super::letter::Letter;
+use super::memory::Memory;
+use super::postgres::{Database, Postgres};
 
 /// A ticket of an enterprise under the rule 2110.
 #[derive(Debug, Clone)]
@@ -99,15 +101,40 @@ feedback_platform_at = "反馈平台"
 solved_at = "办结时间"
 "#;
 
-/// The folder; it goes with this value.
+/// The folder and the memory; both go with this value.
 pub struct Site {
     folder: TempDir,
+    memory: Memory,
+    /// The table that says where the memory is.
+    store: String,
+    _database: Option<Database<'static>>,
 }
 
 impl Site {
     /// A site whose rule is the shipped 2110, with the handlers `h1` and `h2`, a contact of the unit and an operator.
     pub fn new() -> Self {
-        let site = Self { folder: TempDir::with_prefix("site-").expect("folder") };
+        let folder = TempDir::with_prefix("site-").expect("folder");
+        let memory = Memory::File(folder.path().join("duban.db"));
+        Self { folder, memory, store: String::new(), _database: None }.furnished()
+    }
+
+    /// The same with its memory in a database of its own on PostgreSQL.
+    pub fn on_postgres() -> Self {
+        let database = Postgres::shared().new_database();
+        let url = database.url();
+        Self { _database: Some(database), ..Self::on_database(&url, &url) }
+    }
+
+    /// The same with its memory in a database that the daemon reaches by one URL, and the test by another.
+    pub fn on_database(url: &str, beside: &str) -> Self {
+        let folder = TempDir::with_prefix("site-").expect("folder");
+        let memory = Memory::Database(beside.to_owned());
+        let store = format!("[store.postgres]\nurl = \"{url}\"\ntls = \"off\"\n");
+        Self { folder, memory, store, _database: None }.furnished()
+    }
+
+    fn furnished(self) -> Self {
+        let site = self;
         site.put("always.toml", CALENDAR);
         site.put("rules/2110.rhai", include_str!("../../rules/2110.rhai"));
         site.put("rules/params.toml", include_str!("../../rules/params.toml"));
@@ -126,7 +153,7 @@ impl Site {
     pub fn configure_rule(&self, rule: &str, tables: &str) {
         let head = format!("calendar = \"always.toml\"\nlanguage = \"en\"\n[rules]\nenabled = [\"{rule}\"]\n");
         let mail = if tables.contains("[channels.") { "" } else { "[channels.mail.folder]\npath = \"mail\"\n" };
-        self.put("duban.toml", &format!("{head}{tables}\n{mail}{SOURCE}"));
+        self.put("duban.toml", &format!("{head}{tables}\n{mail}{SOURCE}{}", self.store));
     }
 
     /// Writes `contacts.csv`: handlers, one contact of the unit, one operator.
@@ -158,6 +185,10 @@ impl Site {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The table of a mail channel to a server that demands STARTTLS and a login, and has its own authority.
