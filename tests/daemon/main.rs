@@ -8,6 +8,7 @@ mod gateways;
 mod ground;
 mod kills;
 mod mail;
+mod outages;
 mod proof;
 mod readiness;
 mod signals;
