@@ -121,7 +121,7 @@ impl NoticeState {
 }
 
 /// Why a filter holds a notice, or sealing drops it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "hold")]
 pub enum Hold {
     /// The card belongs to a baseline: a source's first complete poll, a go-live, a large confirmed change.

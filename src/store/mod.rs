@@ -8,6 +8,8 @@
 
 pub mod admission;
 
+pub mod memory;
+
 pub mod sql;
 
 pub mod sqlite;

@@ -29,6 +29,17 @@ macro_rules! for_every_store {
                 }
             )+
         }
+
+        mod on_memory {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $scenario() {
+                    let opened = crate::stores::memory();
+                    super::$scenario(opened.store.clone()).await;
+                    opened.store.close().await;
+                }
+            )+
+        }
     };
 }
 

@@ -1,0 +1,234 @@
+//! The store in memory, for simulations and tests: opening one costs next to nothing, and nothing outlives it.
+//!
+//! It answers as the SQL stores do, from the same [`admission`](super::admission): the same orders, limits and refusals,
+//! instants in whole microseconds, names without NUL. What travels there as JSON stays a value here.
+//!
+//! **Invariants:** a verb is whole: it checks first and then writes, under one lock that is never held over an await. It
+//! costs in proportion to what it touches. Equal calls get equal answers: no order comes from a hash map.
+
+mod cards;
+mod columns;
+mod courier;
+mod deliveries;
+mod items;
+mod notices;
+mod playbooks;
+mod turns;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+
+use super::{
+    Attempt, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, ItemRecord, OpenCard, OpenDelivery,
+    PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn,
+};
+use crate::core::Instant;
+use crate::core::card::{CardId, Transition};
+use crate::core::delivery::{DeliveryId, DeliveryState};
+use crate::core::digest::Digest;
+use crate::core::item::ItemKey;
+use crate::core::notice::{Hold, Notice};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    memory: Mutex<Memory>,
+}
+
+/// What is remembered.
+#[derive(Debug, Clone, Default)]
+struct Memory {
+    playbooks: playbooks::Playbooks,
+    items: items::Items,
+    cards: cards::Cards,
+    notices: notices::Notices,
+    deliveries: deliveries::Deliveries,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What a process finds that starts after this one ended suddenly: all that a verb has answered, leases too. What
+    /// this store does from now on is not seen there.
+    #[must_use]
+    pub fn after_sudden_end(&self) -> Self {
+        Self { memory: Mutex::new(self.memory().clone()) }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().expect("no verb panics")
+    }
+}
+
+impl Memory {
+    fn counts(&self) -> Counts {
+        use DeliveryState::{Available, Discarded, Retryable, Scheduled, Sending, Sent, Unknown};
+        let (red, yellow) = self.cards.count();
+        let count = |state| self.deliveries.count(state);
+        Counts {
+            items: self.items.count(),
+            yellow,
+            red,
+            waiting: [Scheduled, Available, Retryable, Sending].map(count).iter().sum(),
+            sent: count(Sent),
+            discarded: count(Discarded),
+            unknown: count(Unknown),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()> {
+        self.memory().playbooks.put(playbook, rules);
+        Ok(())
+    }
+
+    async fn playbook(&self) -> Result<Option<PlaybookRecord>> {
+        Ok(self.memory().playbooks.in_force())
+    }
+
+    async fn rule_versions(&self) -> Result<Vec<RuleRecord>> {
+        Ok(self.memory().playbooks.rule_versions())
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceRecord>> {
+        Ok(self.memory().playbooks.sources())
+    }
+
+    async fn put_source(&self, source: &SourceRecord) -> Result<()> {
+        self.memory().playbooks.put_source(source);
+        Ok(())
+    }
+
+    async fn digests(
+        &self,
+        source: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Arc<str>, Digest, Digest)>> {
+        Ok(self.memory().items.digests(source, after, limit))
+    }
+
+    async fn stale_items(&self, playbook: Digest, limit: usize) -> Result<Vec<ItemKey>> {
+        Ok(self.memory().items.stale(playbook, limit))
+    }
+
+    async fn due_items(&self, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
+        Ok(self.memory().items.due(now, limit))
+    }
+
+    async fn next_look_at(&self) -> Result<Option<Instant>> {
+        Ok(self.memory().items.next_look_at())
+    }
+
+    async fn load(&self, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {
+        Ok(self.memory().items.load(items))
+    }
+
+    async fn find_items(&self, id: &str) -> Result<Vec<ItemKey>> {
+        Ok(self.memory().items.find(id))
+    }
+
+    async fn notices_about(&self, cards: &[CardId]) -> Result<Vec<Notice>> {
+        Ok(self.memory().notices.about(cards))
+    }
+
+    async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>> {
+        Ok(self.memory().items.transitions(item))
+    }
+
+    async fn snapshots(&self, item: &ItemKey) -> Result<Vec<Snapshot>> {
+        Ok(self.memory().items.snapshots(item))
+    }
+
+    async fn open_deliveries(&self, contacts: &[Arc<str>]) -> Result<Vec<OpenDelivery>> {
+        Ok(self.memory().deliveries.open(contacts))
+    }
+
+    async fn commit(&self, turn: &Turn) -> Result<Committed> {
+        self.memory().commit(turn)
+    }
+
+    async fn claim(
+        &self,
+        now: Instant,
+        lease_until: Instant,
+        limit: usize,
+        except: &[Arc<str>],
+    ) -> Result<Vec<Claimed>> {
+        Ok(self.memory().claim(now, lease_until, limit, except))
+    }
+
+    async fn next_claim_at(&self, except: &[Arc<str>]) -> Result<Option<Instant>> {
+        Ok(self.memory().deliveries.next_claim_at(except))
+    }
+
+    async fn seal(&self, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>> {
+        Ok(self.memory().seal(now, seals))
+    }
+
+    async fn settle(&self, now: Instant, settles: &[Settle]) -> Result<Vec<DeliveryId>> {
+        self.memory().settle(now, settles)
+    }
+
+    async fn give_back(&self, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()> {
+        self.memory().give_back(now, claims);
+        Ok(())
+    }
+
+    async fn end_leases(&self, now: Instant) -> Result<()> {
+        self.memory().end_leases(now);
+        Ok(())
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>> {
+        Ok(self.memory().deliveries.list(filter))
+    }
+
+    async fn delivery(&self, id: &str) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>> {
+        let memory = self.memory();
+        let found = memory.deliveries.beginning(id);
+        Ok(found.map(|record| (record.clone(), memory.notices.of_delivery(record.id))).collect())
+    }
+
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>> {
+        Ok(self.memory().deliveries.get(id).map(deliveries::Delivery::attempts).unwrap_or_default())
+    }
+
+    async fn retry_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
+        Ok(self.memory().retry_delivery(id, now))
+    }
+
+    async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
+        Ok(self.memory().cancel_delivery(id, now))
+    }
+
+    async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>> {
+        Ok(self.memory().notices.held(hold, limit))
+    }
+
+    async fn open_cards(&self, limit: usize) -> Result<Vec<OpenCard>> {
+        let memory = self.memory();
+        Ok(memory.cards.list(&memory.items, limit))
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        Ok(self.memory().counts())
+    }
+
+    async fn last_fired(&self, schedule: &str) -> Result<Option<Instant>> {
+        Ok(self.memory().playbooks.last_fired(schedule))
+    }
+
+    async fn fired(&self, schedule: &str, at: Instant) -> Result<()> {
+        self.memory().playbooks.put_fired(schedule, at);
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}

@@ -1,0 +1,142 @@
+//! Notices, in the order in which they were first planned.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::columns::{self, cut, name};
+use crate::core::Instant;
+use crate::core::card::CardId;
+use crate::core::delivery::DeliveryId;
+use crate::core::digest::Digest;
+use crate::core::notice::{Hold, Notice, NoticeState};
+
+/// All notices. One is named by its place in the order; [`Order`] sorts oldest first, and equals by their place.
+#[derive(Debug, Clone, Default)]
+pub struct Notices {
+    rows: Vec<Notice>,
+    by_key: HashMap<Digest, usize>,
+    by_card: HashMap<CardId, Vec<usize>>,
+    by_delivery: HashMap<DeliveryId, BTreeSet<Order>>,
+    held: HashMap<Hold, BTreeSet<Order>>,
+}
+
+type Order = (Instant, usize);
+
+impl Notices {
+    /// Writes a notice, new or in place of the stored one with the same key.
+    pub fn put(&mut self, notice: &Notice) {
+        let Some(place) = self.by_key.get(&notice.key).copied() else { return self.add(kept(notice)) };
+        self.change(place, |stored| {
+            (stored.planned_at, stored.rehearsal) = (cut(notice.planned_at), notice.rehearsal);
+            (stored.state, stored.hold) = (notice.state, notice.hold.clone());
+            (stored.delivery, stored.change, stored.body) =
+                (notice.delivery, notice.change.clone(), notice.body.clone());
+        });
+    }
+
+    fn add(&mut self, notice: Notice) {
+        let place = self.rows.len();
+        self.by_key.insert(notice.key, place);
+        if let Some(card) = notice.card {
+            self.by_card.entry(card).or_default().push(place);
+        }
+        self.rows.push(notice);
+        self.index(place);
+    }
+
+    fn change(&mut self, place: usize, change: impl FnOnce(&mut Notice)) {
+        self.unindex(place);
+        change(&mut self.rows[place]);
+        self.index(place);
+    }
+
+    fn index(&mut self, place: usize) {
+        let notice = &self.rows[place];
+        let order = (notice.planned_at, place);
+        if let Some(delivery) = notice.delivery {
+            self.by_delivery.entry(delivery).or_default().insert(order);
+        }
+        if let (NoticeState::Held, Some(hold)) = (notice.state, &notice.hold) {
+            self.held.entry(hold.clone()).or_default().insert(order);
+        }
+    }
+
+    fn unindex(&mut self, place: usize) {
+        let notice = &self.rows[place];
+        let order = (notice.planned_at, place);
+        if let Some(members) = notice.delivery.and_then(|delivery| self.by_delivery.get_mut(&delivery)) {
+            members.remove(&order);
+        }
+        if let Some(held) = notice.hold.as_ref().and_then(|hold| self.held.get_mut(hold)) {
+            held.remove(&order);
+        }
+    }
+
+    pub fn state(&self, key: Digest) -> Option<NoticeState> {
+        self.by_key.get(&key).map(|place| self.rows[*place].state)
+    }
+
+    /// Drops a member of a delivery, if it is one and was not said.
+    pub fn drop_member(&mut self, delivery: DeliveryId, key: Digest, hold: &Hold) {
+        let Some(place) = self.by_key.get(&key).copied() else { return };
+        let notice = &self.rows[place];
+        if notice.delivery == Some(delivery) && notice.state == NoticeState::Planned {
+            self.change(place, |notice| (notice.state, notice.hold) = (NoticeState::Dropped, Some(hold.clone())));
+        }
+    }
+
+    /// Drops what a cancelled delivery would have said.
+    pub fn drop_planned(&mut self, delivery: DeliveryId, hold: &Hold) {
+        self.change_members(delivery, &[NoticeState::Planned], |notice| {
+            (notice.state, notice.hold) = (NoticeState::Dropped, Some(hold.clone()));
+        });
+    }
+
+    /// Moves the notices of a delivery that are in one of the states into another.
+    pub fn turn_into(&mut self, delivery: DeliveryId, from: &[NoticeState], to: NoticeState) {
+        self.change_members(delivery, from, |notice| notice.state = to);
+    }
+
+    fn change_members(&mut self, delivery: DeliveryId, from: &[NoticeState], change: impl Fn(&mut Notice)) {
+        let places: Vec<usize> = self.places_of(delivery).collect();
+        for place in places {
+            if from.contains(&self.rows[place].state) {
+                self.change(place, &change);
+            }
+        }
+    }
+
+    fn places_of(&self, delivery: DeliveryId) -> impl Iterator<Item = usize> {
+        self.by_delivery.get(&delivery).into_iter().flatten().map(|(_, place)| *place)
+    }
+
+    /// What a delivery says, or said and what dropped out of it.
+    pub fn of_delivery(&self, delivery: DeliveryId) -> Vec<Notice> {
+        self.places_of(delivery).map(|place| self.rows[place].clone()).collect()
+    }
+
+    /// What a delivery is about to say.
+    pub fn members(&self, delivery: DeliveryId) -> Vec<Notice> {
+        let members = self.places_of(delivery).map(|place| &self.rows[place]);
+        members.filter(|notice| notice.state == NoticeState::Planned).cloned().collect()
+    }
+
+    pub fn about(&self, cards: &[CardId]) -> Vec<Notice> {
+        let places = cards.iter().filter_map(|card| self.by_card.get(card)).flatten();
+        let mut found: Vec<Order> = places.map(|place| (self.rows[*place].planned_at, *place)).collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, place)| self.rows[place].clone()).collect()
+    }
+
+    pub fn held(&self, hold: &Hold, limit: usize) -> Vec<Notice> {
+        let held = self.held.get(hold).into_iter().flatten();
+        held.take(limit).map(|(_, place)| self.rows[*place].clone()).collect()
+    }
+}
+
+fn kept(notice: &Notice) -> Notice {
+    let mut kept = notice.clone();
+    kept.item = kept.item.as_ref().map(columns::key);
+    (kept.contact, kept.channel) = (name(&kept.contact), name(&kept.channel));
+    kept.planned_at = cut(kept.planned_at);
+    kept
+}
