@@ -55,9 +55,7 @@ impl Place {
     pub async fn visit(&self) -> Result<Arc<dyn Store>> {
         Ok(match self {
             Self::Sqlite(path) => Arc::new(SqliteStore::visit(path).await?),
-            Self::Postgres { config, password, .. } => {
-                Arc::new(PostgresStore::visit(config, password.as_ref()).await?)
-            }
+            Self::Postgres { config, password, .. } => Arc::new(PostgresStore::visit(config, password.as_ref()).await?),
         })
     }
 

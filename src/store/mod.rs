@@ -16,6 +16,7 @@ pub mod sqlite;
 
 pub mod postgres;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -38,7 +39,19 @@ pub enum StoreError {
     /// The disk is full or read-only.
     #[error("the store cannot be written: {0}")]
     NotWritable(String),
-    /// The store's content is damaged or from a newer duban.
+    /// The store was written by a newer duban.
+    #[error("{}", in_words(place, *schema, *known, backup.as_deref()))]
+    Newer {
+        /// Where it is.
+        place: String,
+        /// Its schema.
+        schema: i64,
+        /// The newest schema that this duban knows.
+        known: i64,
+        /// A copy beside it that this duban can use.
+        backup: Option<PathBuf>,
+    },
+    /// The store's content is damaged.
     #[error("the store cannot be read: {0}")]
     Unreadable(String),
     /// The turn was planned under a playbook that is not the one in force, which is named.
@@ -58,8 +71,16 @@ impl StoreError {
             Self::NotWritable(text) => Self::NotWritable(format!("{place}: {text}")),
             Self::Unreadable(text) => Self::Unreadable(format!("{place}: {text}")),
             Self::Refused(text) => Self::Refused(format!("{place}: {text}")),
-            other @ Self::OtherPlaybook(_) => other,
+            other @ (Self::OtherPlaybook(_) | Self::Newer { .. }) => other,
         }
+    }
+}
+
+fn in_words(place: &str, schema: i64, known: i64, backup: Option<&Path>) -> String {
+    let what = format!("{place}: it was written by a newer duban (schema {schema}, and this one knows {known})");
+    match backup {
+        Some(backup) => format!("{what}; start that one, or go back with `duban restore {}`", backup.display()),
+        None => format!("{what}; start that one: there is no backup beside it that this one can use"),
     }
 }
 

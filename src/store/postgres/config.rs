@@ -120,7 +120,9 @@ fn check(url: &str) -> Result<(), String> {
         let key = pair.split('=').next().unwrap_or_default();
         if !KEYS.contains(&key) {
             let keys = KEYS.join(" and ");
-            return Err(format!("url: expected {keys} after the ?, got {key:?}; trust is configured by tls and ca_file"));
+            return Err(format!(
+                "url: expected {keys} after the ?, got {key:?}; trust is configured by tls and ca_file"
+            ));
         }
     }
     Ok(())

@@ -13,9 +13,6 @@ mod opening;
 mod session;
 mod trouble;
 
-#[cfg(test)]
-mod plans;
-
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;

@@ -6,7 +6,10 @@
 //! **Invariants:** a second process is refused (a lock on `FILE.lock`). The file is readable by its owner only. Rows travel
 //! by the thousand, never one a statement.
 
+pub mod backup;
+
 mod opening;
+mod schema;
 mod session;
 mod trouble;
 
@@ -17,6 +20,8 @@ use std::fs::File;
 use std::path::Path;
 
 use sqlx::sqlite::SqlitePool;
+
+pub use schema::Updated;
 
 use super::Result;
 use super::sql::SqlStore;
@@ -37,6 +42,11 @@ impl SqliteStore {
     /// Opens a store, creates it if it is not there, and brings its schema up to date.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         Ok(Self { engine: opening::open(path.as_ref()).await? })
+    }
+
+    /// Brings the schema of the store at `path` up to date, as [`SqliteStore::open`] does, and leaves it closed.
+    pub async fn migrate(path: impl AsRef<Path>) -> Result<Updated> {
+        opening::migrate(path.as_ref()).await
     }
 
     /// Opens a store that exists, for a command beside the daemon: it reads, and its few writes name the old state.

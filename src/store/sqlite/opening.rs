@@ -2,19 +2,20 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 
 use super::SqliteEngine;
+use super::backup::{self, BackupError};
+use super::schema::{self, Found, SCHEMA, Updated};
 use crate::store::{Result, StoreError};
 
-// Compiled in: a new file in the folder is seen when this one is compiled again, which a test watches.
-static SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-
 /// How long a verb waits for another program's lock on the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many reads go on beside the writer.
 const READERS: u32 = 4;
@@ -23,44 +24,95 @@ const READERS: u32 = 4;
 const WRITER_CACHE: &str = "-65536";
 const READER_CACHE: &str = "-8192";
 
+/// A file whose schema is up to date, with the connection that writes and the lock that keeps others out.
+pub struct Prepared {
+    pub writer: SqlitePool,
+    pub lock: File,
+    pub updated: Updated,
+}
+
 pub async fn open(path: &Path) -> Result<SqliteEngine> {
+    let Prepared { writer, lock, updated } = prepare(path, &SCHEMA).await?;
+    if updated.is_change() {
+        let backup = updated.backup.unwrap_or_default();
+        let (from, to) = (updated.from, updated.to);
+        tracing::info!(from, to, backup = %backup.display(), "the store's schema was brought up to date");
+    }
+    let readers = options(path).pragma("query_only", "ON").pragma("cache_size", READER_CACHE);
+    let readers = pool(READERS).connect_with(readers).await?;
+    Ok(SqliteEngine { writer, readers, _lock: Some(lock) })
+}
+
+/// Brings the schema of the store at `path` up to date, and leaves it closed.
+pub async fn migrate(path: &Path) -> Result<Updated> {
+    let Prepared { writer, updated, lock } = prepare(path, &SCHEMA).await?;
+    writer.close().await;
+    drop(lock);
+    Ok(updated)
+}
+
+/// Takes the lock, looks for damage, and brings the schema up to date.
+pub async fn prepare(path: &Path, schema: &Migrator) -> Result<Prepared> {
     check_folder(path)?;
     let lock = lock(path)?;
     create(path).map_err(|error| not_writable(path, &error))?;
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY_TIMEOUT);
+    let options = options(path).foreign_keys(true).synchronous(SqliteSynchronous::Full);
+    refuse_foreign(path, &options).await?;
     let writer = options
-        .clone()
-        .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", WRITER_CACHE)
         .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864");
     let writer = pool(1).connect_with(writer).await.map_err(|error| named(path, error.into()))?;
-    check(&writer).await.map_err(|error| named(path, error))?;
-    SCHEMA.run(&writer).await.map_err(|error| named(path, error.into()))?;
-    let readers =
-        pool(READERS).connect_with(options.pragma("query_only", "ON").pragma("cache_size", READER_CACHE)).await?;
-    Ok(SqliteEngine { writer, readers, _lock: Some(lock) })
+    let updated = update(path, &writer, schema).await.map_err(|error| named(path, error))?;
+    Ok(Prepared { writer, lock, updated })
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY_TIMEOUT)
+}
+
+/// Looks whose the file is before anything in it is set.
+async fn refuse_foreign(path: &Path, options: &SqliteConnectOptions) -> Result<()> {
+    let look = async || {
+        let mut connection = options.connect().await?;
+        let found = schema::look(&mut connection).await?;
+        connection.close().await?;
+        sqlx::Result::Ok(found)
+    };
+    match look().await.map_err(|error: sqlx::Error| named(path, error.into()))? {
+        Found::Foreign => Err(named(path, schema::foreign())),
+        Found::Nothing | Found::Store(_) => Ok(()),
+    }
+}
+
+async fn update(path: &Path, writer: &SqlitePool, schema: &Migrator) -> Result<Updated> {
+    check(writer).await?;
+    let mut connection = writer.acquire().await?;
+    schema::update(path, &mut connection, schema).await
 }
 
 /// Opens a store that exists, beside the process that owns it: without its lock, and without touching its schema.
 pub async fn visit(path: &Path) -> Result<SqliteEngine> {
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY_TIMEOUT);
-    let writer = options.clone().foreign_keys(true).synchronous(SqliteSynchronous::Full);
+    let writer = options(path).foreign_keys(true).synchronous(SqliteSynchronous::Full);
     let writer = pool(1).connect_with(writer).await.map_err(|error| named(path, error.into()))?;
-    let readers = pool(1).connect_with(options.pragma("query_only", "ON")).await?;
-    let known: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
-        .fetch_one(&readers)
-        .await
-        .map_err(|error| named(path, error.into()))?;
-    let wanted = SCHEMA.iter().map(|migration| migration.version).max();
-    if known != wanted {
-        let text =
-            format!("its schema is {known:?} and this duban's is {wanted:?}; start the daemon of one version once");
-        return Err(named(path, StoreError::Unreadable(text)));
+    let readers = pool(1).connect_with(options(path).pragma("query_only", "ON")).await?;
+    let mut connection = readers.acquire().await?;
+    let found = schema::look(&mut connection).await.map_err(|error| named(path, error.into()))?;
+    drop(connection);
+    let wanted = schema::newest(&SCHEMA);
+    match found {
+        Found::Store(schema) if schema == wanted => Ok(SqliteEngine { writer, readers, _lock: None }),
+        Found::Store(schema) if wanted < schema => Err(schema::newer(path, schema, wanted).await),
+        Found::Store(schema) => {
+            let text = format!(
+                "its schema {schema} is older than this duban's, {wanted}: `duban migrate` brings it up to date"
+            );
+            Err(named(path, StoreError::Unreadable(text)))
+        }
+        Found::Nothing => Err(named(path, StoreError::Unreadable("nothing is in it".to_owned()))),
+        Found::Foreign => Err(named(path, schema::foreign())),
     }
-    Ok(SqliteEngine { writer, readers, _lock: None })
 }
 
 pub async fn open_in_memory() -> Result<SqliteEngine> {
@@ -92,16 +144,22 @@ fn check_folder(path: &Path) -> Result<()> {
 
 /// Takes the lock that keeps a second process out.
 fn lock(path: &Path) -> Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
-    let file = create(&name).map_err(|error| not_writable(&name, &error))?;
+    take_lock(path).map_err(|error| match error {
+        BackupError::InUse(path) => StoreError::Unavailable(format!("another duban has {} open", path.display())),
+        other => StoreError::NotWritable(other.to_string()),
+    })
+}
+
+/// The same, for those who tell a store in use from one that cannot be locked.
+pub fn take_lock(path: &Path) -> std::result::Result<File, BackupError> {
+    let name = backup::beside(path, ".lock");
+    let failed = |error| BackupError::Io(name.clone(), error);
+    let file = create(&name).map_err(failed)?;
+    backup::belong_like(&name, path);
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(StoreError::Unavailable(format!("another duban has {} open", path.display())))
-        }
-        Err(TryLockError::Error(error)) => Err(not_writable(&name, &error)),
+        Err(TryLockError::WouldBlock) => Err(BackupError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
@@ -135,18 +193,6 @@ fn named(path: &Path, error: StoreError) -> StoreError {
         StoreError::NotWritable(text) => StoreError::NotWritable(format!("{path}: {text}")),
         StoreError::Unreadable(text) => StoreError::Unreadable(format!("{path}: {text}")),
         StoreError::Refused(text) => StoreError::Refused(format!("{path}: {text}")),
-        other @ StoreError::OtherPlaybook(_) => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::SCHEMA;
-
-    #[test]
-    fn every_migration_is_compiled_in() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/migrations/sqlite");
-        let files = std::fs::read_dir(folder).expect("the folder of migrations").count();
-        assert_eq!(files, SCHEMA.iter().count(), "touch src/store/sqlite/opening.rs and build again");
+        other @ (StoreError::OtherPlaybook(_) | StoreError::Newer { .. }) => other,
     }
 }

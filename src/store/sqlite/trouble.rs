@@ -62,12 +62,7 @@ fn of_code(code: u32, message: String) -> StoreError {
 
 fn of_migration(error: &MigrateError) -> StoreError {
     match error {
-        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
-            let message =
-                format!("it was written by a newer duban (schema {version}); start that one, or restore a backup");
-            StoreError::Unreadable(message)
-        }
-        MigrateError::VersionMismatch(version) => {
+        MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => {
             StoreError::Unreadable(format!("its schema {version} is not the one that this duban knows"))
         }
         MigrateError::Execute(sqlx::Error::Database(database))
@@ -90,7 +85,7 @@ mod tests {
             StoreError::Unavailable(_) => "unavailable",
             StoreError::Unreadable(_) => "unreadable",
             StoreError::Refused(_) => "refused",
-            StoreError::OtherPlaybook(_) => "other playbook",
+            StoreError::OtherPlaybook(_) | StoreError::Newer { .. } => "something else",
         };
         let cases = [
             (13, "not writable"),   // FULL
