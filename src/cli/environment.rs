@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, stderr, stdout};
 
 /// What the process was given.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,8 @@ pub struct Environment {
     pub variables: BTreeMap<String, String>,
     /// Whether data goes to a terminal.
     pub is_terminal: bool,
+    /// Whether words for people go to a terminal.
+    pub is_watched: bool,
 }
 
 impl Environment {
@@ -26,6 +28,7 @@ impl Environment {
             arguments: std::env::args_os().collect(),
             variables: std::env::vars_os().filter_map(text).collect(),
             is_terminal: stdout().is_terminal(),
+            is_watched: stderr().is_terminal(),
         }
     }
 
@@ -48,7 +51,7 @@ mod tests {
     fn colour_is_for_terminals_that_want_it() {
         let colour = |is_terminal, variables: &[(&str, &str)]| {
             let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-            Environment { arguments: Vec::new(), variables, is_terminal }.has_colour()
+            Environment { variables, is_terminal, ..Environment::default() }.has_colour()
         };
         assert!(colour(true, &[]));
         assert!(!colour(false, &[]));

@@ -63,6 +63,14 @@ mod deliveries;
 
 mod send_test;
 
+mod place;
+
+mod backup;
+
+mod restore;
+
+mod migrate;
+
 /// Who calls: in which language to answer, and what the process was given.
 pub(crate) struct Caller<'a> {
     language: Language,
@@ -118,6 +126,12 @@ enum Command {
     },
     /// Send a test message to a receiver
     SendTest(send_test::Arguments),
+    /// Copy the store, also while the daemon runs
+    Backup(backup::Arguments),
+    /// Put a copy in the place of the store
+    Restore(restore::Arguments),
+    /// Bring the store's tables up to date, or move everything into another store
+    Migrate(migrate::Arguments),
     /// When a limit is due
     Due(due::Arguments),
     /// How much working time lies between two instants
@@ -168,6 +182,9 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
         Command::Explain(arguments) => explain::run(&arguments, caller, out),
         Command::Deliveries { command } => deliveries::run(&command, caller, out),
         Command::SendTest(arguments) => send_test::run(&arguments, caller, out),
+        Command::Backup(arguments) => backup::run(&arguments, caller, out),
+        Command::Restore(arguments) => restore::run(&arguments, caller, out),
+        Command::Migrate(arguments) => migrate::run(&arguments, caller, out),
         Command::Due(arguments) => due::run(&arguments, caller, out),
         Command::Elapsed(arguments) => elapsed::run(&arguments, caller, out),
         Command::Calendar { command } => calendar::run(&command, caller, out),

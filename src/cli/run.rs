@@ -103,7 +103,11 @@ impl Caller<'_> {
 
     /// What a store's trouble means for a command.
     pub(super) fn store_failed(&self, place: &str, error: &StoreError) -> Failure {
-        Failure::internal(words::about(self.language, place, &error.to_string()))
+        let command = match error {
+            StoreError::Newer { backup: Some(file), .. } => Some(self.command_line(&["restore"], file)),
+            _ => None,
+        };
+        Failure::internal(words::upkeep::store_failed(self.language, place, error, command.as_deref()))
     }
 
     /// Runs the daemon and its page until a stop.

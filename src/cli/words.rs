@@ -29,6 +29,8 @@ pub mod explain;
 
 pub mod test;
 
+pub mod upkeep;
+
 /// The language for people, found before the arguments are read, since it also decides how their mistakes are told.
 pub fn language(environment: &Environment) -> Language {
     let said = environment.arguments.iter().enumerate().find_map(|(n, argument)| {
@@ -338,6 +340,7 @@ mod tests {
                 arguments: arguments.iter().map(Into::into).collect(),
                 variables: variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
                 is_terminal: false,
+                is_watched: false,
             })
         };
         assert_eq!(language(&["duban"], &[]), Chinese);

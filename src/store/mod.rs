@@ -16,6 +16,8 @@ pub mod sqlite;
 
 pub mod postgres;
 
+pub mod transfer;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -21,12 +21,9 @@ pub enum BackupError {
     /// A file of that name is there.
     #[error("{0} is there already, and nothing is overwritten")]
     Exists(PathBuf),
-    /// There is no such file.
-    #[error("there is no file {0}")]
-    Missing(PathBuf),
-    /// It is not a database, or another program's.
+    /// There is no store there.
     #[error("{0} is not a store of duban: {1}")]
-    Foreign(PathBuf, String),
+    NoStore(PathBuf, NoStore),
     /// It is not whole.
     #[error("{0} is damaged: {1}")]
     Damaged(PathBuf, String),
@@ -49,6 +46,23 @@ pub enum BackupError {
     /// The database engine says no.
     #[error("{0}: {1}")]
     Store(PathBuf, StoreError),
+}
+
+/// Why something is not a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoStore {
+    /// There is no such file.
+    #[error("there is no such file")]
+    NoFile,
+    /// It is not a database.
+    #[error("it is not an SQLite database")]
+    NoDatabase,
+    /// A database without tables.
+    #[error("it has no tables")]
+    Empty,
+    /// A database with other tables.
+    #[error("it is another program's database")]
+    OtherPrograms,
 }
 
 type Result<T> = std::result::Result<T, BackupError>;
@@ -82,9 +96,7 @@ pub async fn back_up(store: &Path, to: &Path) -> Result<Contents> {
     check_header(store)?;
     let failed = |error: sqlx::Error| of_engine(store, error);
     let mut connection = connect(store, false).await.map_err(failed)?;
-    if !matches!(schema::look(&mut connection).await.map_err(failed)?, Found::Store(_)) {
-        return Err(foreign(store));
-    }
+    schema_of(store, &mut connection).await?;
     let contents = copy(&mut connection, to).await?;
     let _ = connection.close().await;
     Ok(contents)
@@ -155,9 +167,7 @@ pub async fn examine(path: &Path) -> Result<Contents> {
     if found != ["ok"] {
         return Err(BackupError::Damaged(path.to_owned(), found.join("; ")));
     }
-    let Found::Store(schema) = schema::look(&mut connection).await.map_err(failed)? else {
-        return Err(foreign(path));
-    };
+    let schema = schema_of(path, &mut connection).await?;
     let counts = "SELECT (SELECT count(*) FROM items), (SELECT count(*) FROM transitions),
                          (SELECT count(*) FROM deliveries)";
     let (items, transitions, deliveries): (i64, i64, i64) =
@@ -272,7 +282,7 @@ pub async fn connect(path: &Path, create: bool) -> sqlx::Result<SqliteConnection
 }
 
 /// Whether a file begins as SQLite's do, before SQLite itself opens it.
-fn check_header(path: &Path) -> Result<()> {
+pub fn check_header(path: &Path) -> Result<()> {
     let mut header = [0; 16];
     let read = File::open(path).and_then(|mut file| {
         let is_file = file.metadata()?.is_file();
@@ -280,9 +290,11 @@ fn check_header(path: &Path) -> Result<()> {
     });
     match read {
         Ok(()) if header == *b"SQLite format 3\0" => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(BackupError::Missing(path.to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(BackupError::NoStore(path.to_owned(), NoStore::NoFile))
+        }
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(BackupError::Io(path.to_owned(), error)),
-        _ => Err(BackupError::Foreign(path.to_owned(), "it is not an SQLite database".to_owned())),
+        _ => Err(BackupError::NoStore(path.to_owned(), NoStore::NoDatabase)),
     }
 }
 
@@ -344,8 +356,13 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder(path)).and_then(|folder| folder.sync_all())
 }
 
-fn foreign(path: &Path) -> BackupError {
-    BackupError::Foreign(path.to_owned(), "it is another program's database".to_owned())
+/// The schema of what must be a store.
+async fn schema_of(path: &Path, connection: &mut SqliteConnection) -> Result<i64> {
+    match schema::look(connection).await.map_err(|error| of_engine(path, error))? {
+        Found::Store(schema) => Ok(schema),
+        Found::Nothing => Err(BackupError::NoStore(path.to_owned(), NoStore::Empty)),
+        Found::Foreign => Err(BackupError::NoStore(path.to_owned(), NoStore::OtherPrograms)),
+    }
 }
 
 /// What SQLite says of a file.
@@ -360,7 +377,7 @@ fn of_engine(path: &Path, error: sqlx::Error) -> BackupError {
 fn renamed(error: BackupError, copy: &Path, file: &Path) -> BackupError {
     let name = |path: PathBuf| if path == copy { file.to_owned() } else { path };
     match error {
-        BackupError::Foreign(path, text) => BackupError::Foreign(name(path), text),
+        BackupError::NoStore(path, why) => BackupError::NoStore(name(path), why),
         BackupError::Damaged(path, text) => BackupError::Damaged(name(path), text),
         other => other,
     }

@@ -8,8 +8,8 @@
 
 pub mod backup;
 
-mod opening;
-mod schema;
+pub(super) mod opening;
+pub(super) mod schema;
 mod session;
 mod trouble;
 
