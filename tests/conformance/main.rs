@@ -3,6 +3,9 @@
 //! A scenario is a function of a store. [`for_every_store`] makes a test of it for each back end, so a new back end is one
 //! more `mod` in that macro.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod sample;
 mod stores;
 
@@ -19,22 +22,20 @@ mod sqlite;
 /// Makes a test for each back end of each scenario named.
 macro_rules! for_every_store {
     ($($scenario:ident),+ $(,)?) => {
-        mod on_sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $scenario() {
-                    let opened = crate::stores::sqlite().await;
-                    super::$scenario(opened.store.clone()).await;
-                    opened.store.close().await;
-                }
-            )+
-        }
+        crate::for_a_store!(on_sqlite, sqlite, $($scenario),+);
+        crate::for_a_store!(on_memory, memory, $($scenario),+);
+        crate::for_a_store!(on_postgres, postgres, $($scenario),+);
+        crate::for_a_store!(on_postgres_behind_a_pooler, pooled_postgres, $($scenario),+);
+    };
+}
 
-        mod on_memory {
+macro_rules! for_a_store {
+    ($name:ident, $store:ident, $($scenario:ident),+) => {
+        mod $name {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $scenario() {
-                    let opened = crate::stores::memory();
+                    let opened = crate::stores::$store().await;
                     super::$scenario(opened.store.clone()).await;
                     opened.store.close().await;
                 }
@@ -43,4 +44,4 @@ macro_rules! for_every_store {
     };
 }
 
-pub(crate) use for_every_store;
+pub(crate) use {for_a_store, for_every_store};

@@ -46,7 +46,7 @@ pub enum PostgresTls {
 }
 
 /// Keys of a URL that say which database, and nothing else.
-const KEYS: [&str; 2] = ["host", "port"];
+const KEYS: [&str; 3] = ["host", "port", "user"];
 
 impl PostgresConfig {
     /// A database with everything else at its default.
@@ -119,9 +119,9 @@ fn check(url: &str) -> Result<(), String> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let key = pair.split('=').next().unwrap_or_default();
         if !KEYS.contains(&key) {
-            let keys = KEYS.join(" and ");
+            let keys = KEYS.join(", ");
             return Err(format!(
-                "url: expected {keys} after the ?, got {key:?}; trust is configured by tls and ca_file"
+                "url: expected one of {keys} after the ?, got {key:?}; trust is configured by tls and ca_file"
             ));
         }
     }

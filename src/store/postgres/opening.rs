@@ -41,7 +41,7 @@ pub async fn open(config: &PostgresConfig, password: Option<&SecretString>, inst
     let options = options(config, password)?;
     let pool = connect(config, options.clone()).await?;
     check_server(&pool).await.map_err(|error| named(config, error))?;
-    migrate(&pool).await.map_err(|error| named(config, error))?;
+    migrate(config, &pool).await.map_err(|error| named(config, error))?;
     let nudges = Some(Nudges::listen(options, &holder));
     Ok(PostgresEngine { pool, holder: holder.into(), nudges, _lock: Some(lock) })
 }
@@ -51,6 +51,9 @@ pub async fn visit(config: &PostgresConfig, password: Option<&SecretString>) -> 
     let pool = connect(config, options(config, password)?).await?;
     check_server(&pool).await.map_err(|error| named(config, error))?;
     let (known, wanted) = versions(&pool).await.map_err(|error| named(config, error))?;
+    if known > wanted {
+        return Err(newer(config, known, wanted));
+    }
     if known != wanted {
         let text =
             format!("its schema is {known:?} and this duban's is {wanted:?}; start the daemon of one version once");
@@ -113,10 +116,10 @@ const SERVER: &str = "
            current_setting('fsync')";
 
 /// Brings the schema up to date, in one transaction; another process that does the same is waited for.
-async fn migrate(pool: &PgPool) -> Result<()> {
+async fn migrate(config: &PostgresConfig, pool: &PgPool) -> Result<()> {
     let (known, wanted) = versions(pool).await?;
-    if known == wanted {
-        return Ok(());
+    if known >= wanted {
+        return if known == wanted { Ok(()) } else { Err(newer(config, known, wanted)) };
     }
     let mut tx = pool.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('duban schema', 137))")
@@ -149,6 +152,11 @@ async fn versions(pool: &PgPool) -> Result<(Option<i64>, Option<i64>)> {
     let (known,): (Option<i64>,) =
         sqlx::query_as("SELECT max(version) FROM _sqlx_migrations").persistent(false).fetch_one(&mut *tx).await?;
     Ok((known, wanted))
+}
+
+fn newer(config: &PostgresConfig, known: Option<i64>, wanted: Option<i64>) -> StoreError {
+    let (schema, known) = (known.unwrap_or_default(), wanted.unwrap_or_default());
+    StoreError::Newer { place: config.place(), schema, known, backup: None }
 }
 
 /// Reads which installation this is, or decides it, and keeps a second process from being the same one.

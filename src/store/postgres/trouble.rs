@@ -37,7 +37,7 @@ mod tests {
             StoreError::Unavailable(_) => "unavailable",
             StoreError::Unreadable(_) => "unreadable",
             StoreError::Refused(_) => "refused",
-            StoreError::OtherPlaybook(_) => "other playbook",
+            StoreError::OtherPlaybook(_) | StoreError::Newer { .. } => "another",
         };
         let cases = [
             ("53100", "not writable"), // disk_full
