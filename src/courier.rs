@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
 use crate::core::Instant;
-use crate::core::card::CardId;
 use crate::core::contact::Medium;
 use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
 use crate::core::item::ItemKey;
@@ -246,11 +245,9 @@ impl Courier {
 
     /// Everything about the members' cards and items.
     async fn look_up(&self, claimed: &[Claimed]) -> Result<Known> {
-        let members = || claimed.iter().flat_map(|c| &c.members);
-        let items: HashSet<ItemKey> = members().filter_map(|m| m.item.clone()).collect();
-        let cards: HashSet<CardId> = members().filter_map(|m| m.card).collect();
+        let members = claimed.iter().flat_map(|c| &c.members);
+        let items: HashSet<ItemKey> = members.filter_map(|m| m.item.clone()).collect();
         let items: Vec<ItemKey> = items.into_iter().collect();
-        let cards: Vec<CardId> = cards.into_iter().collect();
         let mut known = Known::default();
         let as_of: HashMap<Arc<str>, Option<Instant>> =
             self.store.sources().await?.into_iter().map(|s| (s.source, s.good_at)).collect();
@@ -261,7 +258,7 @@ impl Courier {
             let matter = Matter { item: record.item, rulings: record.rulings, data_as_of };
             known.matters.insert(matter.item.key.clone(), matter);
         }
-        known.standing.said = by_card(self.store.notices_about(&cards).await?);
+        known.standing.said = by_card(self.store.notices_about(&items).await?);
         Ok(known)
     }
 

@@ -160,7 +160,8 @@ impl Pipeline {
         if about.is_empty() && system.bodies.is_empty() {
             return Ok(());
         }
-        let old: Vec<CardId> = about.iter().filter(|t| t.from.is_some()).map(|t| t.card).collect();
+        let had_one = |t: &&Thought| t.write.transitions.iter().any(|t| t.change.is_about_a_card() && t.from.is_some());
+        let old: Vec<ItemKey> = thoughts.iter().filter(had_one).map(|t| t.item.key.clone()).collect();
         let said = if old.is_empty() { HashMap::new() } else { by_card(self.store.notices_about(&old).await?) };
         let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
         for thought in thoughts {

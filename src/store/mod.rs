@@ -413,8 +413,8 @@ pub trait Store: Send + Sync {
     /// The items with this id in any source.
     async fn find_items(&self, id: &str) -> Result<Vec<ItemKey>>;
 
-    /// What was said or is about to be said about cards, oldest first.
-    async fn notices_about(&self, cards: &[CardId]) -> Result<Vec<Notice>>;
+    /// What was said or is about to be said about the cards of items, oldest first.
+    async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>>;
 
     /// All transitions of an item's cards, oldest first.
     async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>>;

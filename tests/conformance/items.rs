@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use duban::core::card::{CardId, Change, Stop, Transition};
+use duban::core::card::{Change, Stop, Transition};
 use duban::core::item::ItemKey;
 use duban::core::reading::Verdict;
 use duban::core::reason::Reason;
@@ -220,6 +220,5 @@ async fn items_that_are_not_stored_are_left_out(store: Arc<dyn Store>) {
     let found = store.load(&[key("B"), key("X"), key("A")]).await.expect("load");
     let ids: Vec<_> = found.iter().map(|record| &*record.item.key.id).collect();
     assert_eq!(ids, ["B", "A"]);
-    let nothing: [CardId; 0] = [];
-    assert_eq!(store.notices_about(&nothing).await.expect("notices"), []);
+    assert_eq!(store.notices_about(&[]).await.expect("notices"), []);
 }

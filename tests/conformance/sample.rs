@@ -244,7 +244,7 @@ pub async fn shown(store: &Arc<dyn Store>, id: DeliveryId) -> (DeliveryRecord, V
 
 /// What was said, or is about to be, about an item.
 pub async fn notices(store: &Arc<dyn Store>, id: &str) -> Vec<Notice> {
-    store.notices_about(&[card(id)]).await.expect("notices")
+    store.notices_about(&[key(id)]).await.expect("notices")
 }
 
 pub async fn states(store: &Arc<dyn Store>, id: &str) -> Vec<NoticeState> {

@@ -8,7 +8,7 @@ use crate::cli::site::wrong;
 use crate::cli::words::explain as words;
 use crate::cli::{Caller, say};
 use crate::core::Instant;
-use crate::core::card::{CardId, Transition};
+use crate::core::card::Transition;
 use crate::core::delivery::DeliveryId;
 use crate::core::item::{Item, ItemKey};
 use crate::core::notice::Notice;
@@ -65,8 +65,7 @@ impl Evidence {
         let (item, seen_at) = then.map_or((record.item, record.seen_at), |then| (then.item, then.seen_at));
         let mut transitions = store.transitions(&key).await.map_err(failed)?;
         transitions.retain(|transition| transition.noticed_at <= at);
-        let cards: BTreeSet<CardId> = transitions.iter().map(|transition| transition.card).collect();
-        let mut notices = store.notices_about(&Vec::from_iter(cards)).await.map_err(failed)?;
+        let mut notices = store.notices_about(std::slice::from_ref(&key)).await.map_err(failed)?;
         notices.retain(|notice| notice.planned_at <= at);
         let mut deliveries = BTreeMap::new();
         for id in notices.iter().filter_map(|notice| notice.delivery).collect::<BTreeSet<_>>() {

@@ -24,7 +24,7 @@ use super::{
     PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn,
 };
 use crate::core::Instant;
-use crate::core::card::{CardId, Transition};
+use crate::core::card::Transition;
 use crate::core::delivery::{DeliveryId, DeliveryState};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
@@ -134,8 +134,8 @@ impl Store for MemoryStore {
         Ok(self.memory().items.find(id))
     }
 
-    async fn notices_about(&self, cards: &[CardId]) -> Result<Vec<Notice>> {
-        Ok(self.memory().notices.about(cards))
+    async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {
+        Ok(self.memory().notices.about(items))
     }
 
     async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>> {

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::columns::{self, cut, name};
 use crate::core::Instant;
-use crate::core::card::CardId;
 use crate::core::delivery::DeliveryId;
 use crate::core::digest::Digest;
+use crate::core::item::ItemKey;
 use crate::core::notice::{Hold, Notice, NoticeState};
 
 /// All notices. One is named by its place in the order; [`Order`] sorts oldest first, and equals by their place.
@@ -14,7 +14,7 @@ use crate::core::notice::{Hold, Notice, NoticeState};
 pub struct Notices {
     rows: Vec<Notice>,
     by_key: HashMap<Digest, usize>,
-    by_card: HashMap<CardId, Vec<usize>>,
+    by_item: HashMap<ItemKey, Vec<usize>>,
     by_delivery: HashMap<DeliveryId, BTreeSet<Order>>,
     held: HashMap<Hold, BTreeSet<Order>>,
 }
@@ -36,8 +36,8 @@ impl Notices {
     fn add(&mut self, notice: Notice) {
         let place = self.rows.len();
         self.by_key.insert(notice.key, place);
-        if let Some(card) = notice.card {
-            self.by_card.entry(card).or_default().push(place);
+        if let (Some(_), Some(item)) = (notice.card, &notice.item) {
+            self.by_item.entry(item.clone()).or_default().push(place);
         }
         self.rows.push(notice);
         self.index(place);
@@ -120,8 +120,9 @@ impl Notices {
         members.filter(|notice| notice.state == NoticeState::Planned).cloned().collect()
     }
 
-    pub fn about(&self, cards: &[CardId]) -> Vec<Notice> {
-        let places = cards.iter().filter_map(|card| self.by_card.get(card)).flatten();
+    /// What was said about the cards of items.
+    pub fn about(&self, items: &[ItemKey]) -> Vec<Notice> {
+        let places = items.iter().filter_map(|item| self.by_item.get(item)).flatten();
         let mut found: Vec<Order> = places.map(|place| (self.rows[*place].planned_at, *place)).collect();
         found.sort_unstable();
         found.into_iter().map(|(_, place)| self.rows[place].clone()).collect()

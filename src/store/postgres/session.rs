@@ -11,8 +11,9 @@ use sqlx::{Arguments, AssertSqlSafe, Transaction};
 use super::PostgresEngine;
 use super::nudges::CHANNEL;
 use crate::store::sql::courier::claimed;
+use crate::store::sql::next_batch;
 use crate::store::sql::rows::{Found, Row};
-use crate::store::sql::session::{Engine, Given, Session};
+use crate::store::sql::session::{Engine, Given, Rows, Session};
 use crate::store::{Result, StoreError};
 
 /// The longest that a statement may take: a server that hangs must not hold a loop up for ever.
@@ -26,9 +27,6 @@ const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Between two questions for the outcome of a commit.
 const AGAIN: Duration = Duration::from_millis(100);
-
-/// At most so many rows travel in one statement.
-const BATCH_ROWS: usize = 1_000;
 
 /// A transaction.
 pub struct PostgresSession {
@@ -120,21 +118,25 @@ impl Session for PostgresSession {
         in_time(query.fetch_all(&mut *self.tx)).await
     }
 
-    async fn write<R: Row>(&mut self, statement: &'static str, given: &[Given], rows: &[R]) -> Result<u64> {
+    async fn write<R: Row>(&mut self, statement: &'static str, given: &[Given], rows: impl Rows<R>) -> Result<()> {
         let statement = over::<R>(statement, given.len());
-        let mut written = 0;
-        for batch in rows.chunks(BATCH_ROWS) {
-            let query = sqlx::query_with(AssertSqlSafe(statement.clone()), arguments_over(given, batch)?);
-            written += in_time(query.persistent(false).execute(&mut *self.tx)).await?.rows_affected();
+        let mut rows = rows.into_iter();
+        let mut next = next_batch(&mut rows);
+        while let Some(batch) = next {
+            let query = sqlx::query_with(AssertSqlSafe(statement.clone()), arguments_over(given, &batch)?);
+            let written = in_time(query.persistent(false).execute(&mut *self.tx));
+            let (written, following) = tokio::join!(written, async { next_batch(&mut rows) });
+            written?;
+            next = following;
         }
-        Ok(written)
+        Ok(())
     }
 
-    async fn look_up<T: Found, R: Row>(&mut self, statement: &'static str, rows: &[R]) -> Result<Vec<T>> {
+    async fn look_up<T: Found, R: Row>(&mut self, statement: &'static str, rows: impl Rows<R>) -> Result<Vec<T>> {
         self.find_over(over::<R>(statement, 0), rows).await
     }
 
-    async fn lock<T: Found, R: Row>(&mut self, statement: &'static str, rows: &[R]) -> Result<Vec<T>> {
+    async fn lock<T: Found, R: Row>(&mut self, statement: &'static str, rows: impl Rows<R>) -> Result<Vec<T>> {
         self.find_over(over::<R>(statement, 0) + " FOR UPDATE OF t", rows).await
     }
 
@@ -142,10 +144,10 @@ impl Session for PostgresSession {
         &mut self,
         statement: &'static str,
         given: &[Given],
-        rows: &[R],
+        rows: Vec<R>,
     ) -> Result<Vec<T>> {
         let statement = AssertSqlSafe(over::<R>(statement, given.len()));
-        let query = sqlx::query_as_with(statement, arguments_over(given, rows)?).persistent(false);
+        let query = sqlx::query_as_with(statement, arguments_over(given, &rows)?).persistent(false);
         in_time(query.fetch_all(&mut *self.tx)).await
     }
 
@@ -164,10 +166,11 @@ impl Session for PostgresSession {
 }
 
 impl PostgresSession {
-    async fn find_over<T: Found, R: Row>(&mut self, statement: String, rows: &[R]) -> Result<Vec<T>> {
+    async fn find_over<T: Found, R: Row>(&mut self, statement: String, rows: impl Rows<R>) -> Result<Vec<T>> {
+        let mut rows = rows.into_iter();
         let mut found = Vec::new();
-        for batch in rows.chunks(BATCH_ROWS) {
-            let query = sqlx::query_as_with(AssertSqlSafe(statement.clone()), arguments_over(&[], batch)?);
+        while let Some(batch) = next_batch(&mut rows) {
+            let query = sqlx::query_as_with(AssertSqlSafe(statement.clone()), arguments_over(&[], &batch)?);
             found.extend(in_time(query.persistent(false).fetch_all(&mut *self.tx)).await?);
         }
         Ok(found)

@@ -25,12 +25,12 @@ pub async fn claim<E: Engine>(
     except: &[Arc<str>],
 ) -> Result<Vec<Claimed>> {
     let given = [micros(now).into(), micros(lease.until).into(), rows(limit), lease.holder.to_owned().into()];
-    let mut claimed: Vec<DeliveryRow> = session.select_over(E::CLAIM, &given, &channels(except)).await?;
+    let mut claimed: Vec<DeliveryRow> = session.select_over(E::CLAIM, &given, channels(except)).await?;
     claimed.sort_by(|a, b| (a.not_before, a.opened_at, &a.id).cmp(&(b.not_before, b.opened_at, &b.id)));
     let ids = IdRow::all(claimed.iter().map(|row| &row.id));
-    session.write(LOSE_LEASES, &[micros(now).into()], &ids).await?;
-    session.write(BEGIN_ATTEMPTS, &[micros(now).into()], &ids).await?;
-    let members: Vec<Notice> = values(session.look_up::<NoticeRow, _>(MEMBERS, &ids).await?)?;
+    session.write(LOSE_LEASES, &[micros(now).into()], ids.iter().cloned()).await?;
+    session.write(BEGIN_ATTEMPTS, &[micros(now).into()], ids.iter().cloned()).await?;
+    let members: Vec<Notice> = values(session.look_up::<NoticeRow, _>(MEMBERS, ids).await?)?;
     let mut by_delivery: HashMap<Option<DeliveryId>, Vec<Notice>> = HashMap::new();
     for member in members {
         by_delivery.entry(member.delivery).or_default().push(member);
@@ -71,7 +71,7 @@ pub const MEMBERS: &str = r#"
     FROM r CROSS JOIN notices AS n WHERE n.delivery = r.id AND n.state = 'planned' ORDER BY n.planned_at, n.seq"#;
 
 pub async fn next_claim_at(session: &mut impl Session, except: &[Arc<str>]) -> Result<Option<Instant>> {
-    let at: Vec<(Option<i64>,)> = session.select_over(NEXT_CLAIM_AT, &[], &channels(except)).await?;
+    let at: Vec<(Option<i64>,)> = session.select_over(NEXT_CLAIM_AT, &[], channels(except)).await?;
     maybe_instant(at.first().and_then(|(at,)| *at))
 }
 
@@ -82,12 +82,12 @@ pub const NEXT_CLAIM_AT: &str = "
 
 pub async fn seal(session: &mut impl Session, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>> {
     let (held, lost) = sort(session, SEALABLE, seals, |seal| (seal.id, seal.fence)).await?;
-    let dropped: Vec<DroppedRow> = held.iter().flat_map(|seal| DroppedRow::all(seal)).collect();
+    let dropped = held.iter().flat_map(|seal| DroppedRow::all(seal));
+    session.write(DROP_NOTICES, &[], dropped).await?;
     let rows: Vec<SealRow> = held.into_iter().map(SealRow::from).collect();
-    session.write(SEAL, &[micros(now).into()], &rows).await?;
-    session.write(END_SEALED_ATTEMPTS, &[micros(now).into()], &rows).await?;
-    session.write(DROP_NOTICES, &[], &dropped).await?;
-    session.write(DROP_CANCELLED, &[json(&Hold::Cancelled).into()], &rows).await?;
+    session.write(END_SEALED_ATTEMPTS, &[micros(now).into()], rows.iter().cloned()).await?;
+    session.write(DROP_CANCELLED, &[json(&Hold::Cancelled).into()], rows.iter().cloned()).await?;
+    session.write(SEAL, &[micros(now).into()], rows).await?;
     Ok(lost)
 }
 
@@ -123,9 +123,9 @@ pub const DROP_CANCELLED: &str = "
 pub async fn settle(session: &mut impl Session, now: Instant, settles: &[Settle]) -> Result<Vec<DeliveryId>> {
     let (held, lost) = sort(session, HELD, settles, |settle| (settle.id, settle.fence)).await?;
     let rows: Vec<SettleRow> = held.into_iter().map(SettleRow::from).collect();
-    session.write(SETTLE, &[micros(now).into()], &rows).await?;
-    session.write(END_ATTEMPTS, &[micros(now).into()], &rows).await?;
-    session.write(END_NOTICES, &[], &rows).await?;
+    session.write(SETTLE, &[micros(now).into()], rows.iter().cloned()).await?;
+    session.write(END_ATTEMPTS, &[micros(now).into()], rows.iter().cloned()).await?;
+    session.write(END_NOTICES, &[], rows).await?;
     Ok(lost)
 }
 
@@ -157,8 +157,8 @@ pub const END_NOTICES: &str = "
 pub async fn give_back(session: &mut impl Session, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()> {
     let (held, _) = sort(session, HELD, claims, |claim| *claim).await?;
     let held: Vec<LeaseRow> = held.into_iter().map(|(id, fence)| LeaseRow::new(*id, *fence)).collect();
-    session.write(GIVE_BACK_ATTEMPTS, &[micros(now).into()], &held).await?;
-    session.write(GIVE_BACK, &[], &held).await?;
+    session.write(GIVE_BACK_ATTEMPTS, &[micros(now).into()], held.iter().cloned()).await?;
+    session.write(GIVE_BACK, &[], held).await?;
     session.nudge();
     Ok(())
 }
@@ -210,7 +210,7 @@ async fn sort<'a, T>(
 ) -> Result<(Vec<&'a T>, Vec<DeliveryId>)> {
     let leases: Vec<LeaseRow> = all.iter().map(&lease).map(|(id, fence)| LeaseRow::new(id, fence)).collect();
     let mut held = HashSet::with_capacity(leases.len());
-    for (delivery, fence) in session.lock::<(String, i64), _>(statement, &leases).await? {
+    for (delivery, fence) in session.lock::<(String, i64), _>(statement, leases).await? {
         held.insert((id::<DeliveryId>(&delivery)?, fence));
     }
     let lost = all.iter().map(&lease).filter(|lease| !held.contains(lease)).map(|(id, _)| id).collect();

@@ -58,8 +58,8 @@ pub const NEXT_LOOK_AT: &str = "
     SELECT min(next_look_at) FROM items WHERE next_look_at IS NOT NULL";
 
 pub async fn load(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {
-    let keys: Vec<KeyRow> = items.iter().map(KeyRow::from).collect();
-    let mut found: Vec<ItemRecord> = values(session.look_up::<ItemRow, _>(LOAD, &keys).await?)?;
+    let mut found: Vec<ItemRecord> =
+        values(session.look_up::<ItemRow, _>(LOAD, items.iter().map(KeyRow::from)).await?)?;
     let asked: HashMap<&ItemKey, usize> = items.iter().zip(0..).collect();
     found.sort_by_key(|record| asked.get(&record.item.key));
     Ok(found)

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::rows::{AttemptRow, DeliveryRow, IdRow, NoticeRow, OpenCardRow, OpenDeliveryRow};
+use super::rows::{AttemptRow, DeliveryRow, IdRow, KeyRow, NoticeRow, OpenCardRow, OpenDeliveryRow};
 use super::session::{Given, Session};
 use super::{json, limit as rows, plain, values};
-use crate::core::card::CardId;
 use crate::core::delivery::DeliveryId;
+use crate::core::item::ItemKey;
 use crate::core::notice::{Hold, Notice, OpenDelivery};
 use crate::store::{Attempt, Counts, DeliveryFilter, DeliveryRecord, OpenCard, Result};
 
-pub async fn notices_about(session: &mut impl Session, cards: &[CardId]) -> Result<Vec<Notice>> {
-    let mut found: Vec<Notice> = values(session.look_up::<NoticeRow, _>(NOTICES_ABOUT, &IdRow::all(cards)).await?)?;
+pub async fn notices_about(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<Notice>> {
+    let found: Vec<NoticeRow> = session.look_up(NOTICES_ABOUT, items.iter().map(KeyRow::from)).await?;
+    let mut found: Vec<Notice> = values(found)?;
     found.sort_by_key(|notice| notice.planned_at);
     Ok(found)
 }
@@ -19,11 +20,12 @@ pub async fn notices_about(session: &mut impl Session, cards: &[CardId]) -> Resu
 pub const NOTICES_ABOUT: &str = r#"
     SELECT n."key", n.kind, n.card, n.source, n.item, n.episode, n.number, n.level, n.step, n.ordinal, n.contact,
            n.channel, n.planned_at, n.rehearsal, n.state, n.hold, n.delivery, n.change, n.body
-    FROM r CROSS JOIN notices AS n WHERE n.card = r.id ORDER BY n.planned_at, n.seq"#;
+    FROM r CROSS JOIN notices AS n WHERE n.source = r.source AND n.item = r.id AND n.card IS NOT NULL
+    ORDER BY n.planned_at, n.seq"#;
 
 pub async fn open_deliveries(session: &mut impl Session, contacts: &[Arc<str>]) -> Result<Vec<OpenDelivery>> {
     let contacts = IdRow::all(contacts.iter().map(|contact| plain(contact)));
-    values(session.look_up::<OpenDeliveryRow, _>(OPEN_DELIVERIES, &contacts).await?)
+    values(session.look_up::<OpenDeliveryRow, _>(OPEN_DELIVERIES, contacts).await?)
 }
 
 pub const OPEN_DELIVERIES: &str = "

@@ -10,6 +10,8 @@ pub mod rows;
 
 pub mod session;
 
+mod store;
+
 pub(in crate::store) mod courier;
 
 pub(in crate::store) mod items;
@@ -20,22 +22,20 @@ pub(in crate::store) mod playbooks;
 
 pub(in crate::store) mod turns;
 
-mod store;
-
 pub use store::SqlStore;
 
 use std::str::FromStr;
 
+use rows::Row;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
 use session::Given;
 
 use super::{Result, StoreError};
 use crate::core::Instant;
 
 /// At most so many rows travel in one statement.
-pub const BATCH_ROWS: usize = 1_000;
+const BATCH_ROWS: usize = 1_000;
 
 /// A batch is closed when its text is longer than this.
 const BATCH_BYTES: usize = 8 << 20;
@@ -112,21 +112,15 @@ where
     rows.into_iter().map(V::try_from).collect()
 }
 
-/// Rows as JSON arrays of at most [`BATCH_ROWS`], each short enough for one statement.
-pub fn batches<T: Serialize>(rows: &[T]) -> impl Iterator<Item = String> {
-    let mut rest = rows;
-    std::iter::from_fn(move || {
-        let mut batch = String::new();
-        let mut taken = 0;
-        while taken < rest.len().min(BATCH_ROWS) && batch.len() < BATCH_BYTES {
-            batch.push(if taken == 0 { '[' } else { ',' });
-            batch.push_str(&json(&rest[taken]));
-            taken += 1;
-        }
-        rest = &rest[taken..];
-        batch.push(']');
-        (taken > 0).then_some(batch)
-    })
+/// The next rows, at most [`BATCH_ROWS`] and short enough for one statement; `None` when there are none.
+pub fn next_batch<R: Row>(rows: &mut impl Iterator<Item = R>) -> Option<Vec<R>> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+        let Some(row) = rows.next() else { break };
+        bytes += row.bytes();
+        batch.push(row);
+    }
+    (!batch.is_empty()).then_some(batch)
 }
 
 #[cfg(test)]
@@ -134,15 +128,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_travel_by_the_thousand_and_in_bounded_texts() {
-        assert_eq!(batches::<u8>(&[]).count(), 0);
-        assert_eq!(batches(&[1, 2]).collect::<Vec<_>>(), ["[1,2]"]);
-        let sizes = |rows: &[String]| {
-            let parsed = batches(rows).map(|b| serde_json::from_str::<Vec<String>>(&b).expect("JSON").len());
-            parsed.collect::<Vec<_>>()
+    fn rows_travel_by_the_thousand_and_in_bounded_statements() {
+        let sizes = |texts: Vec<String>| {
+            let mut rows = rows::IdRow::all(texts).into_iter();
+            std::iter::from_fn(|| next_batch(&mut rows)).map(|batch| batch.len()).collect::<Vec<_>>()
         };
-        assert_eq!(sizes(&vec![String::new(); 2_001]), [1_000, 1_000, 1]);
-        assert_eq!(sizes(&vec!["x".repeat(3 << 20); 4]), [3, 1]);
+        assert_eq!(sizes(vec![]), [0; 0]);
+        assert_eq!(sizes(vec![String::new(); 2_001]), [1_000, 1_000, 1]);
+        assert_eq!(sizes(vec!["x".repeat(3 << 20); 4]), [3, 1]);
     }
 
     #[test]

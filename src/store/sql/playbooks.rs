@@ -7,13 +7,11 @@ use crate::core::Instant;
 use crate::store::{PlaybookRecord, Result, RuleRecord, SourceRecord};
 
 pub async fn put_playbook(session: &mut impl Session, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()> {
-    let rules: Vec<RuleRow> = rules.iter().map(RuleRow::from).collect();
-    let row = [PlaybookRow::from(playbook)];
-    session.write(PUT_PLAYBOOK, &[], &row).await?;
-    session.write(PUT_IN_FORCE, &[], &row).await?;
-    session.write(LOG_PLAYBOOK, &[], &row).await?;
-    session.write(PUT_RULES, &[], &rules).await?;
-    Ok(())
+    let row = PlaybookRow::from(playbook);
+    session.write(PUT_PLAYBOOK, &[], [row.clone()]).await?;
+    session.write(PUT_IN_FORCE, &[], [row.clone()]).await?;
+    session.write(LOG_PLAYBOOK, &[], [row]).await?;
+    session.write(PUT_RULES, &[], rules.iter().map(RuleRow::from)).await
 }
 
 const PUT_PLAYBOOK: &str = r#"
@@ -54,8 +52,7 @@ const SOURCES: &str = "
     SELECT source, good_at, good_rows, polled_at, rejected, trouble FROM sources ORDER BY source";
 
 pub async fn put_source(session: &mut impl Session, source: &SourceRecord) -> Result<()> {
-    session.write(PUT_SOURCE, &[], &[SourceRow::from(source)]).await?;
-    Ok(())
+    session.write(PUT_SOURCE, &[], [SourceRow::from(source)]).await
 }
 
 const PUT_SOURCE: &str = "

@@ -34,6 +34,11 @@ impl From<Option<String>> for Given {
     }
 }
 
+/// Rows on their way into a statement, made when they are needed.
+pub trait Rows<R>: IntoIterator<Item = R, IntoIter: Send> + Send {}
+
+impl<R, I> Rows<R> for I where I: IntoIterator<Item = R, IntoIter: Send> + Send {}
+
 /// A transaction. Dropped without [`Session::commit`], it changes nothing.
 ///
 /// A statement *over rows* finds them as `r`, with the columns of their type; `{columns}` in it stands for the names of
@@ -46,21 +51,21 @@ pub trait Session: Send + Sized {
     /// What a statement finds.
     async fn select<T: Found>(&mut self, statement: &'static str, given: &[Given]) -> Result<Vec<T>>;
 
-    /// Runs a statement over rows, once for each batch of them; how many rows it changed.
-    async fn write<R: Row>(&mut self, statement: &'static str, given: &[Given], rows: &[R]) -> Result<u64>;
+    /// Runs a statement over rows, once for each batch of them. A batch is made while the one before it is written.
+    async fn write<R: Row>(&mut self, statement: &'static str, given: &[Given], rows: impl Rows<R>) -> Result<()>;
 
     /// What a statement over rows finds; it runs once for each batch of them.
-    async fn look_up<T: Found, R: Row>(&mut self, statement: &'static str, rows: &[R]) -> Result<Vec<T>>;
+    async fn look_up<T: Found, R: Row>(&mut self, statement: &'static str, rows: impl Rows<R>) -> Result<Vec<T>>;
 
     /// The same, and keeps others from changing what it finds in the table that the statement calls `t`.
-    async fn lock<T: Found, R: Row>(&mut self, statement: &'static str, rows: &[R]) -> Result<Vec<T>>;
+    async fn lock<T: Found, R: Row>(&mut self, statement: &'static str, rows: impl Rows<R>) -> Result<Vec<T>>;
 
     /// What a statement over a few rows, or none, finds; it runs once.
     async fn select_over<T: Found, R: Row>(
         &mut self,
         statement: &'static str,
         given: &[Given],
-        rows: &[R],
+        rows: Vec<R>,
     ) -> Result<Vec<T>>;
 
     /// Lets other processes know, once this is committed, that something may be due.

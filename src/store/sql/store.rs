@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::session::{Engine, Session};
 use super::{courier, items, lists, playbooks, turns};
 use crate::core::Instant;
-use crate::core::card::{CardId, Transition};
+use crate::core::card::Transition;
 use crate::core::delivery::DeliveryId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
@@ -87,8 +87,8 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.reading, items::find_items, id)
     }
 
-    async fn notices_about(&self, cards: &[CardId]) -> Result<Vec<Notice>> {
-        verb!(self.reading, lists::notices_about, cards)
+    async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {
+        verb!(self.reading, lists::notices_about, items)
     }
 
     async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>> {

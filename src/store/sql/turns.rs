@@ -2,10 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::rows::{CardRow, IdRow, ItemRow, KeyRow, NoticeRow, OpeningRow, SnapshotRow, StandingRow, TransitionRow};
+use super::rows::{
+    CardRow, IdRow, ItemRow, KeyRow, NoticeRow, OpeningRow, SnapshotRow, StandingRow, StoredRow, TouchRow,
+    TransitionRow,
+};
 use super::session::{Engine, Session};
 use super::{from_word, id, plain};
 use crate::core::card::CardId;
+use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::store::admission::{Admitted, Known, admit, missing_deliveries, planned};
 use crate::store::{Committed, ItemWrite, Result, StoreError, Turn};
@@ -13,9 +17,9 @@ use crate::store::{Committed, ItemWrite, Result, StoreError, Turn};
 pub async fn commit<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<Committed> {
     enter::<E>(session, turn).await?;
     check_playbook::<E>(session, turn).await?;
-    let known = known(session, turn).await?;
+    let (known, unchanged) = known(session, turn).await?;
     let admitted = admit(turn, &known);
-    put_items(session, &admitted.items).await?;
+    put_items(session, &admitted.items, &unchanged).await?;
     put_notices(session, &admitted).await?;
     session.nudge();
     Ok(admitted.committed)
@@ -29,7 +33,7 @@ async fn enter<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<()> {
     let mut sources: Vec<String> = of_items.chain(of_none).collect();
     sources.sort_unstable();
     sources.dedup();
-    session.select_over::<(i64,), _>(statement, &[], &IdRow::all(sources)).await?;
+    session.select_over::<(i64,), _>(statement, &[], IdRow::all(sources)).await?;
     Ok(())
 }
 
@@ -40,36 +44,44 @@ async fn check_playbook<E: Engine>(session: &mut E::Session, turn: &Turn) -> Res
     if in_force == Some(planned_under) { Ok(()) } else { Err(StoreError::OtherPlaybook(in_force)) }
 }
 
-/// Looks up what the store holds of what the turn names.
-async fn known(session: &mut impl Session, turn: &Turn) -> Result<Known> {
-    let mut known = Known { versions: versions(session, turn).await?, ..Known::default() };
-    let keys = IdRow::all(planned(turn).map(|planned| planned.notice.key));
-    for (key, state) in session.look_up::<(String, String), _>(NOTICE_STATES, &keys).await? {
+/// Looks up what the store holds of what the turn names; and which of its items are stored with the same snapshot, judged
+/// under the same playbook.
+async fn known(session: &mut impl Session, turn: &Turn) -> Result<(Known, HashSet<ItemKey>)> {
+    let mut known = Known::default();
+    let unchanged = stored(session, turn, &mut known).await?;
+    let keys = planned(turn).map(|planned| IdRow { id: planned.notice.key.to_string() });
+    for (key, state) in session.look_up::<(String, String), _>(NOTICE_STATES, keys).await? {
         known.notices.insert(id(&key)?, from_word(&state)?);
     }
     loop {
         let missing = missing_deliveries(turn, &known);
         if missing.is_empty() {
-            return Ok(known);
+            return Ok((known, unchanged));
         }
         known.deliveries.extend(missing.iter().map(|id| (*id, None)));
-        for row in session.lock::<StandingRow, _>(STANDINGS, &IdRow::all(missing)).await? {
+        for row in session.lock::<StandingRow, _>(STANDINGS, IdRow::all(missing)).await? {
             known.deliveries.insert(id(&row.id)?, Some(row.try_into()?));
         }
     }
 }
 
-async fn versions(session: &mut impl Session, turn: &Turn) -> Result<HashMap<ItemKey, i64>> {
-    let keys: Vec<KeyRow> = turn.items.iter().map(|item| (&item.record.item.key).into()).collect();
-    let mut versions = HashMap::with_capacity(keys.len());
-    for (source, id, version) in session.look_up::<(String, String, i64), _>(VERSIONS, &keys).await? {
-        versions.insert(ItemKey::new(source, id), version);
+async fn stored(session: &mut impl Session, turn: &Turn, known: &mut Known) -> Result<HashSet<ItemKey>> {
+    let keys = turn.items.iter().map(|item| KeyRow::from(&item.record.item.key));
+    let found: Vec<StoredRow> = session.look_up(STORED, keys).await?;
+    let mut contents = HashMap::with_capacity(found.len());
+    for row in found {
+        let key = ItemKey::new(row.source, row.id);
+        known.versions.insert(key.clone(), row.version);
+        contents.insert(key, (id::<Digest>(&row.digest)?, id::<Digest>(&row.judged_under)?));
     }
-    Ok(versions)
+    let records = turn.items.iter().map(|item| &item.record);
+    let same = records.filter(|r| contents.get(&r.item.key) == Some(&(r.digest, r.judged_under)));
+    Ok(same.map(|record| record.item.key.clone()).collect())
 }
 
-pub const VERSIONS: &str = "
-    SELECT i.source, i.id, i.version FROM r CROSS JOIN items AS i WHERE i.source = r.source AND i.id = r.id";
+pub const STORED: &str = "
+    SELECT i.source, i.id, i.version, i.digest, i.judged_under
+    FROM r CROSS JOIN items AS i WHERE i.source = r.source AND i.id = r.id";
 
 pub const NOTICE_STATES: &str = r#"
     SELECT n."key", n.state FROM r CROSS JOIN notices AS n WHERE n."key" = r.id"#;
@@ -79,18 +91,16 @@ pub const STANDINGS: &str = "
            t.waits_for, t.opened_at
     FROM r CROSS JOIN deliveries AS t WHERE t.id = r.id ORDER BY t.id";
 
-async fn put_items(session: &mut impl Session, items: &[&ItemWrite]) -> Result<()> {
-    let records: Vec<ItemRow> = items.iter().map(|item| (&item.record).into()).collect();
+async fn put_items(session: &mut impl Session, items: &[&ItemWrite], unchanged: &HashSet<ItemKey>) -> Result<()> {
+    let (touched, put): (Vec<&ItemWrite>, Vec<&ItemWrite>) =
+        items.iter().partition(|item| unchanged.contains(&item.record.item.key));
+    session.write(TOUCH_ITEMS, &[], touched.iter().map(|item| TouchRow::from(&item.record))).await?;
+    session.write(PUT_ITEMS, &[], put.iter().map(|item| ItemRow::from(&item.record))).await?;
     let kept = items.iter().filter(|item| item.keep_snapshot);
-    let snapshots: Vec<SnapshotRow> = kept.map(|item| (&item.record).into()).collect();
+    session.write(PUT_SNAPSHOTS, &[], kept.map(|item| SnapshotRow::from(&item.record))).await?;
     let transitions = items.iter().flat_map(|write| write.transitions.iter().map(|t| (&write.record.item.key, t)));
-    let transitions: Vec<TransitionRow> = transitions.map(|(key, t)| TransitionRow::new(key, t)).collect();
-    let cards: Vec<CardRow> = items.iter().flat_map(|item| cards(item)).collect();
-    session.write(PUT_ITEMS, &[], &records).await?;
-    session.write(PUT_SNAPSHOTS, &[], &snapshots).await?;
-    session.write(PUT_TRANSITIONS, &[], &transitions).await?;
-    session.write(PUT_CARDS, &[], &cards).await?;
-    Ok(())
+    session.write(PUT_TRANSITIONS, &[], transitions.map(|(key, t)| TransitionRow::new(key, t))).await?;
+    session.write(PUT_CARDS, &[], items.iter().flat_map(|item| cards(item))).await
 }
 
 /// An item's cards as they stand after the turn, each once.
@@ -111,6 +121,12 @@ const PUT_ITEMS: &str = "
         next_look_at = excluded.next_look_at, missing_polls = excluded.missing_polls, title = excluded.title,
         unit = excluded.unit, item = excluded.item, rulings = excluded.rulings, watches = excluded.watches";
 
+// An item's content is long, and most turns do not change it.
+pub const TOUCH_ITEMS: &str = "
+    UPDATE items SET version = r.version, seen_at = r.seen_at, noticed_at = r.noticed_at,
+        next_look_at = r.next_look_at, missing_polls = r.missing_polls, rulings = r.rulings, watches = r.watches
+    FROM r WHERE items.source = r.source AND items.id = r.id";
+
 const PUT_SNAPSHOTS: &str = "
     INSERT INTO snapshots ({columns}) SELECT {columns} FROM r";
 
@@ -126,11 +142,8 @@ const PUT_CARDS: &str = "
         IS DISTINCT FROM (excluded.name, excluded.level, excluded.at, excluded.episode, excluded.number)";
 
 async fn put_notices(session: &mut impl Session, admitted: &Admitted<'_>) -> Result<()> {
-    let deliveries: Vec<OpeningRow> = admitted.deliveries.iter().map(OpeningRow::from).collect();
-    let notices: Vec<NoticeRow> = admitted.notices.iter().map(NoticeRow::from).collect();
-    session.write(PUT_DELIVERIES, &[], &deliveries).await?;
-    session.write(PUT_NOTICES, &[], &notices).await?;
-    Ok(())
+    session.write(PUT_DELIVERIES, &[], admitted.deliveries.iter().map(OpeningRow::from)).await?;
+    session.write(PUT_NOTICES, &[], admitted.notices.iter().map(NoticeRow::from)).await
 }
 
 // A stored one is joined or, if it was cancelled, reopened: its fence goes on from where it was.

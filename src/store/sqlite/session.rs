@@ -6,10 +6,10 @@ use sqlx::{Arguments, AssertSqlSafe, Transaction};
 
 use super::SqliteEngine;
 use crate::store::Result;
-use crate::store::sql::batches;
 use crate::store::sql::courier::claimed;
 use crate::store::sql::rows::{Found, Row};
-use crate::store::sql::session::{Engine, Given, Session};
+use crate::store::sql::session::{Engine, Given, Rows, Session};
+use crate::store::sql::{json, next_batch};
 
 /// A transaction.
 pub struct SqliteSession {
@@ -71,28 +71,33 @@ impl Session for SqliteSession {
         Ok(query.fetch_all(&mut *self.tx).await?)
     }
 
-    async fn write<R: Row>(&mut self, statement: &'static str, given: &[Given], rows: &[R]) -> Result<u64> {
+    async fn write<R: Row>(&mut self, statement: &'static str, given: &[Given], rows: impl Rows<R>) -> Result<()> {
         let statement = over::<R>(statement, given.len());
-        let mut written = 0;
-        for batch in batches(rows) {
-            let query = sqlx::query_with(AssertSqlSafe(statement.clone()), arguments(given, Some(batch))?);
-            written += query.execute(&mut *self.tx).await?.rows_affected();
+        let mut rows = rows.into_iter();
+        let mut next = next_batch(&mut rows);
+        while let Some(batch) = next {
+            let query = sqlx::query_with(AssertSqlSafe(statement.clone()), arguments(given, Some(json(&batch)))?);
+            // SQLite works in a thread of its own.
+            let (written, following) = tokio::join!(query.execute(&mut *self.tx), async { next_batch(&mut rows) });
+            written?;
+            next = following;
         }
-        Ok(written)
+        Ok(())
     }
 
-    async fn look_up<T: Found, R: Row>(&mut self, statement: &'static str, rows: &[R]) -> Result<Vec<T>> {
+    async fn look_up<T: Found, R: Row>(&mut self, statement: &'static str, rows: impl Rows<R>) -> Result<Vec<T>> {
         let statement = over::<R>(statement, 0);
+        let mut rows = rows.into_iter();
         let mut found = Vec::new();
-        for batch in batches(rows) {
-            let query = sqlx::query_as_with(AssertSqlSafe(statement.clone()), arguments(&[], Some(batch))?);
+        while let Some(batch) = next_batch(&mut rows) {
+            let query = sqlx::query_as_with(AssertSqlSafe(statement.clone()), arguments(&[], Some(json(&batch)))?);
             found.extend(query.fetch_all(&mut *self.tx).await?);
         }
         Ok(found)
     }
 
     /// Nobody else writes while this transaction does.
-    async fn lock<T: Found, R: Row>(&mut self, statement: &'static str, rows: &[R]) -> Result<Vec<T>> {
+    async fn lock<T: Found, R: Row>(&mut self, statement: &'static str, rows: impl Rows<R>) -> Result<Vec<T>> {
         self.look_up(statement, rows).await
     }
 
@@ -100,11 +105,10 @@ impl Session for SqliteSession {
         &mut self,
         statement: &'static str,
         given: &[Given],
-        rows: &[R],
+        rows: Vec<R>,
     ) -> Result<Vec<T>> {
-        let all = batches(rows).next().unwrap_or_else(|| "[]".to_owned());
         let statement = over::<R>(statement, given.len());
-        let query = sqlx::query_as_with(AssertSqlSafe(statement), arguments(given, Some(all))?);
+        let query = sqlx::query_as_with(AssertSqlSafe(statement), arguments(given, Some(json(&rows)))?);
         Ok(query.fetch_all(&mut *self.tx).await?)
     }
 
@@ -116,20 +120,15 @@ impl Session for SqliteSession {
     }
 }
 
-/// A statement over rows that come as one JSON text, after so many values.
+/// A statement over rows that come as one JSON text, an array for each row, after so many values.
 ///
-/// Without MATERIALIZED, SQLite writes a row out as JSON again for each of its columns.
+/// `jsonb_each` hands a row over as it was parsed; `json_each` would write it out as text to be parsed again.
 pub(super) fn over<R: Row>(statement: &str, given: usize) -> String {
-    let quoted = |(name, _): &(&str, &str)| format!("\"{name}\"");
-    let columns: Vec<String> = R::COLUMNS.iter().map(quoted).collect();
-    let values: Vec<String> = R::COLUMNS.iter().map(|(name, _)| format!("v->>'{name}'")).collect();
+    let columns: Vec<String> = R::COLUMNS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    let values: Vec<String> = (0..R::COLUMNS.len()).map(|number| format!("value->>{number}")).collect();
     let (columns, values) = (columns.join(", "), values.join(", "));
     let statement = statement.replace("{columns}", &columns);
-    format!(
-        "WITH json (v) AS MATERIALIZED (SELECT value FROM json_each(${})), r ({columns}) AS (SELECT {values} FROM json)
-        {statement}",
-        given + 1
-    )
+    format!("WITH r ({columns}) AS (SELECT {values} FROM jsonb_each(${}))\n{statement}", given + 1)
 }
 
 fn arguments(given: &[Given], rows: Option<String>) -> Result<SqliteArguments> {

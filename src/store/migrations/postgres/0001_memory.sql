@@ -105,8 +105,7 @@ CREATE TABLE cards (
 );
 
 -- 'red' sorts before 'yellow'.
-CREATE INDEX cards_open ON cards (level, at, card) WHERE level IS NOT NULL;
-CREATE INDEX cards_of_item ON cards (source, item);
+CREATE INDEX cards_open ON cards (level, at) WHERE level IS NOT NULL;
 
 CREATE TABLE transitions (
     -- Every change of a card, and every stop of a clock; rows are only added.
@@ -129,12 +128,10 @@ CREATE TABLE transitions (
     rule_version     TEXT NOT NULL,
     calendar_version TEXT NOT NULL,
     ladder           TEXT,
-    PRIMARY KEY (card, number),
+    -- A card is named by its item, so this says the same as (card, number), and finds an item's.
+    PRIMARY KEY (source, item, card, number),
     FOREIGN KEY (source, item) REFERENCES items (source, id)
 );
-
-CREATE INDEX transitions_of_item ON transitions (source, item);
-CREATE INDEX transitions_by_time ON transitions (noticed_at);
 
 CREATE TABLE deliveries (
     -- One message to one address.
@@ -203,7 +200,7 @@ CREATE TABLE notices (
     CHECK (state IN ('held', 'dropped') OR delivery IS NOT NULL)
 );
 
-CREATE INDEX notices_about_card ON notices (card) WHERE card IS NOT NULL;
+CREATE INDEX notices_about_item ON notices (source, item) WHERE card IS NOT NULL;
 CREATE INDEX notices_of_delivery ON notices (delivery) WHERE delivery IS NOT NULL;
 CREATE INDEX notices_held ON notices (hold, planned_at) WHERE state = 'held';
 

@@ -92,6 +92,50 @@ impl TryFrom<ItemRow> for ItemRecord {
 }
 
 row! {
+    /// What changes of an item whose snapshot and playbook are those that are stored.
+    pub struct TouchRow {
+        pub source: String,
+        pub id: String,
+        pub version: i64,
+        pub seen_at: i64,
+        pub noticed_at: Option<i64>,
+        pub next_look_at: Option<i64>,
+        pub missing_polls: i64,
+        pub rulings: String,
+        pub watches: String,
+    }
+}
+
+impl From<&ItemRecord> for TouchRow {
+    /// The row to be written: its version is the next one.
+    fn from(record: &ItemRecord) -> Self {
+        let KeyRow { source, id } = (&record.item.key).into();
+        Self {
+            source,
+            id,
+            version: record.version + 1,
+            seen_at: micros(record.seen_at),
+            noticed_at: record.noticed_at.map(micros),
+            next_look_at: record.next_look_at.map(micros),
+            missing_polls: record.missing_polls.into(),
+            rulings: json(&record.rulings),
+            watches: json(&record.watches),
+        }
+    }
+}
+
+row! {
+    /// An item as a turn finds it.
+    pub struct StoredRow {
+        pub source: String,
+        pub id: String,
+        pub version: i64,
+        pub digest: String,
+        pub judged_under: String,
+    }
+}
+
+row! {
     /// A row of `snapshots`.
     pub struct SnapshotRow {
         pub source: String,

@@ -1,5 +1,5 @@
-//! The shapes of rows, and how they travel: thousands of them are one JSON text for SQLite, and one array for each
-//! column for PostgreSQL.
+//! The shapes of rows, and how they travel: thousands of them are one JSON text for SQLite, an array for each row, and one
+//! array for each column for PostgreSQL.
 
 mod deliveries;
 mod items;
@@ -9,7 +9,7 @@ mod playbooks;
 pub use deliveries::{
     AttemptRow, DeliveryRow, DroppedRow, LeaseRow, OpenDeliveryRow, OpeningRow, SealRow, SettleRow, StandingRow,
 };
-pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, TransitionRow};
+pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, StoredRow, TouchRow, TransitionRow};
 pub use notices::NoticeRow;
 pub use playbooks::{PlaybookRow, RuleRow, SourceRow};
 
@@ -26,10 +26,13 @@ pub trait Found: for<'r> sqlx::FromRow<'r, SqliteRow> + for<'r> sqlx::FromRow<'r
 
 impl<T> Found for T where T: for<'r> sqlx::FromRow<'r, SqliteRow> + for<'r> sqlx::FromRow<'r, PgRow> + Send + Unpin {}
 
-/// What a statement can be given in batches: `r`, with the columns named here.
-pub trait Row: Serialize + Send + Sync + 'static {
+/// What a statement can be given in batches: `r`, with the columns named here. As JSON, a row is an array of them.
+pub trait Row: Serialize + Clone + Send + Sync + 'static {
     /// The columns: name, and PostgreSQL's type.
     const COLUMNS: &'static [(&'static str, &'static str)];
+
+    /// About how long it is as text.
+    fn bytes(&self) -> usize;
 
     /// Adds an array for each column, in that order.
     fn add_arrays(rows: &[Self], arguments: &mut PgArguments) -> Added
@@ -42,6 +45,9 @@ pub trait Cell {
     /// PostgreSQL's type.
     const KIND: &'static str;
 
+    /// About how long it is as text.
+    fn bytes(&self) -> usize;
+
     /// Adds a column's values as one array.
     fn add_array<'r>(cells: impl ExactSizeIterator<Item = &'r Self>, arguments: &mut PgArguments) -> Added
     where
@@ -49,9 +55,13 @@ pub trait Cell {
 }
 
 macro_rules! cell {
-    ($type:ty, $kind:literal, $borrowed:ty, $borrow:expr) => {
+    ($type:ty, $kind:literal, $bytes:expr, $borrowed:ty, $borrow:expr) => {
         impl Cell for $type {
             const KIND: &'static str = $kind;
+
+            fn bytes(&self) -> usize {
+                $bytes(self)
+            }
 
             fn add_array<'r>(cells: impl ExactSizeIterator<Item = &'r Self>, arguments: &mut PgArguments) -> Added {
                 let cells: Vec<$borrowed> = cells.map($borrow).collect();
@@ -61,25 +71,39 @@ macro_rules! cell {
     };
 }
 
-cell!(String, "text", &'r str, String::as_str);
-cell!(Option<String>, "text", Option<&'r str>, Option::as_deref);
-cell!(i64, "bigint", i64, |number| *number);
-cell!(Option<i64>, "bigint", Option<i64>, |number| *number);
-cell!(bool, "boolean", bool, |flag| *flag);
+cell!(String, "text", String::len, &'r str, String::as_str);
+cell!(Option<String>, "text", |text: &Self| text.as_ref().map_or(4, String::len), Option<&'r str>, Option::as_deref);
+cell!(i64, "bigint", |_| 16, i64, |number| *number);
+cell!(Option<i64>, "bigint", |_| 16, Option<i64>, |number| *number);
+cell!(bool, "boolean", |_| 4, bool, |flag| *flag);
 
 /// Declares a row: the columns are explained in the schema.
 macro_rules! row {
     ($(#[$attribute:meta])* pub struct $name:ident { $(pub $column:ident: $type:ty,)+ }) => {
         $(#[$attribute])*
-        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+        #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
         #[allow(missing_docs)]
         pub struct $name {
             $(pub $column: $type,)+
         }
 
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+                use serde::ser::SerializeTuple as _;
+                let columns = <Self as $crate::store::sql::rows::Row>::COLUMNS;
+                let mut tuple = serializer.serialize_tuple(columns.len())?;
+                $(tuple.serialize_element(&self.$column)?;)+
+                tuple.end()
+            }
+        }
+
         impl $crate::store::sql::rows::Row for $name {
             const COLUMNS: &'static [(&'static str, &'static str)] =
                 &[$((stringify!($column), <$type as $crate::store::sql::rows::Cell>::KIND)),+];
+
+            fn bytes(&self) -> usize {
+                0 $(+ $crate::store::sql::rows::Cell::bytes(&self.$column))+
+            }
 
             fn add_arrays(
                 rows: &[Self],
