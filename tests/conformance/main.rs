@@ -14,6 +14,7 @@ mod edges;
 mod guards;
 mod items;
 mod leases;
+mod plans;
 mod playbooks;
 mod reopening;
 mod sealing;

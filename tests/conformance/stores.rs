@@ -32,18 +32,21 @@ pub async fn memory() -> Opened {
 /// A store in a database of its own.
 pub async fn postgres() -> Opened {
     let database = Postgres::shared().new_database();
-    in_database(&database.url(), database).await
+    let opened = in_database(&database.url()).await;
+    Opened { _database: Some(database), ..opened }
 }
 
 /// The same through a pooler that gives a connection for the time of a transaction only.
 pub async fn pooled_postgres() -> Opened {
     let database = Postgres::shared().new_database();
-    in_database(&database.pooled_url(), database).await
+    let opened = in_database(&database.pooled_url()).await;
+    Opened { _database: Some(database), ..opened }
 }
 
-async fn in_database(url: &str, database: Database<'static>) -> Opened {
+/// A store in a database that somebody else keeps.
+pub async fn in_database(url: &str) -> Opened {
     let folder = tempfile::tempdir().expect("a folder");
     let config = PostgresConfig { tls: PostgresTls::Off, ..PostgresConfig::at(url) };
     let store = PostgresStore::open(&config, None, &folder.path().join("duban.instance")).await.expect("a new store");
-    Opened { store: Arc::new(store), _folder: Some(folder), _database: Some(database) }
+    Opened { store: Arc::new(store), _folder: Some(folder), _database: None }
 }

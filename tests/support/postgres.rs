@@ -132,7 +132,12 @@ impl Postgres {
     /// Does something as the superuser.
     #[track_caller]
     pub fn run(&self, sql: &str) {
-        let options = self.superuser("postgres");
+        self.run_in("postgres", sql);
+    }
+
+    /// The same in a database.
+    pub fn run_in(&self, database: &str, sql: &str) {
+        let options = self.superuser(database);
         block_on(async {
             let mut connection = options.connect().await.expect("connected");
             let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await;
