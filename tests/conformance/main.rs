@@ -19,6 +19,7 @@ mod playbooks;
 mod reopening;
 mod sealing;
 mod sqlite;
+mod twins;
 
 /// Makes a test for each back end of each scenario named.
 macro_rules! for_every_store {

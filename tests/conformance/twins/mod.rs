@@ -1,0 +1,350 @@
+//! Two back ends beside each other: whatever is asked of both, in whatever order, they answer the same.
+
+mod deeds;
+mod views;
+
+use std::fmt::Debug;
+
+use chrono::TimeDelta;
+use duban::core::Instant;
+use duban::core::card::{CardId, Change, Transition, Watch};
+use duban::core::delivery::{DeliveryId, DeliveryState};
+use duban::core::digest::Digest;
+use duban::core::item::ItemKey;
+use duban::core::notice::{Hold, Notice, NoticeKind, NoticeState, Placement, Planned, Wait};
+use duban::core::value::Value;
+use duban::core::window::Level;
+use duban::store::memory::MemoryStore;
+use duban::store::sqlite::SqliteStore;
+use duban::store::{
+    Claimed, DeliveryFilter, DeliveryRecord, ItemRecord, ItemWrite, PlaybookRecord, Result, RuleRecord, Seal, Settle,
+    SourceRecord, Store, StoreError, Turn,
+};
+use proptest::prelude::*;
+
+use self::deeds::{CardDeed, Deed, ItemDeed, NoticeDeed, Pick, Place, SealAs, lives};
+use crate::sample;
+
+const ITEMS: u8 = 5;
+const CONTACTS: [&str; 2] = ["li", "wang\0"];
+const CHANNELS: [&str; 2] = ["mail", "sms"];
+const HOLDS: [Hold; 3] = [Hold::Baseline, Hold::NoAddress, Hold::NoContact { role: String::new() }];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20))]
+
+    #[test]
+    fn a_store_in_memory_answers_as_one_in_sqlite(life in lives()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let sqlite = SqliteStore::open_in_memory().await.expect("a store");
+            let mut twins = Twins::new(Box::new(MemoryStore::new()), Box::new(sqlite));
+            for deed in life {
+                twins.act(&deed).await;
+            }
+            twins.compare().await;
+        });
+    }
+}
+
+/// The stores, and what their caller knows.
+struct Twins {
+    one: Box<dyn Store>,
+    other: Box<dyn Store>,
+    now: Instant,
+    /// What was claimed, the last one last.
+    claims: Vec<Claimed>,
+}
+
+fn named(kind: &str, n: u8) -> Digest {
+    Digest::of([kind.as_bytes(), &[n]])
+}
+
+fn key(n: u8) -> ItemKey {
+    ItemKey::new(if n.is_multiple_of(2) { "even" } else { "odd" }, (n / 2).to_string())
+}
+
+fn card(item: u8, name: u8) -> CardId {
+    CardId::new(&key(item), "rule", &name.to_string())
+}
+
+/// An answer that can be compared: a value, or a kind of refusal.
+fn answer<T: Debug>(answer: &Result<T>) -> String {
+    match answer {
+        Ok(value) => format!("{value:?}"),
+        Err(StoreError::OtherPlaybook(in_force)) => format!("not under {in_force:?}"),
+        Err(StoreError::Refused(_)) => "refused".into(),
+        Err(other) => panic!("both are in memory: {other}"),
+    }
+}
+
+impl Twins {
+    fn new(one: Box<dyn Store>, other: Box<dyn Store>) -> Self {
+        Self { one, other, now: sample::now(), claims: Vec::new() }
+    }
+
+    /// Asks both for the same; the answer is the one on which they agree.
+    async fn both<T: Debug>(&self, deed: &impl Debug, ask: impl AsyncFn(&dyn Store) -> Result<T>) -> Result<T> {
+        let (one, other) = (ask(&*self.one).await, ask(&*self.other).await);
+        assert_eq!(answer(&one), answer(&other), "{deed:?}");
+        one
+    }
+
+    async fn compare(&self) {
+        let (one, other) = (views::view(&*self.one, self.now).await, views::view(&*self.other, self.now).await);
+        for (one, other) in one.iter().zip(&other) {
+            assert_eq!(one, other);
+        }
+        assert_eq!(one.len(), other.len());
+    }
+
+    /// Time goes on with each call, by more than a column can hold, so that no two instants are equal but those of a
+    /// lease.
+    fn later(&mut self) -> Instant {
+        self.now += TimeDelta::nanoseconds(1_700_003_003);
+        self.now
+    }
+
+    fn in_seconds(&mut self, seconds: i64) -> Instant {
+        self.later() + TimeDelta::seconds(seconds)
+    }
+
+    async fn act(&mut self, deed: &Deed) {
+        let now = self.later();
+        match deed {
+            Deed::Commit { under, items, own } => {
+                let turn = self.turn(*under, items, own).await;
+                let _ = self.both(deed, async |store| store.commit(&turn).await).await;
+            }
+            Deed::Claim { few, lease, except } => self.claim(deed, *few, *lease, *except).await,
+            Deed::Seal { seals } => {
+                let seals: Vec<Seal> = seals.iter().filter_map(|(pick, how)| self.seal(pick, how)).collect();
+                let _ = self.both(&seals, async |store| store.seal(now, &seals).await).await;
+            }
+            Deed::Settle { settles } => {
+                let ends = settles.iter().filter_map(|(pick, state, wait)| self.settle(pick, *state, *wait));
+                let ends: Vec<Settle> = ends.collect();
+                let _ = self.both(&ends, async |store| store.settle(now, &ends).await).await;
+            }
+            Deed::GiveBack { claims } => {
+                let leases: Vec<_> = claims.iter().filter_map(|pick| self.lease(pick)).collect();
+                let _ = self.both(&leases, async |store| store.give_back(now, &leases).await).await;
+            }
+            Deed::EndLeases => {
+                let _ = self.both(deed, async |store| store.end_leases(now).await).await;
+            }
+            Deed::Retry(n) => {
+                let id = self.given_up(*n).await;
+                let _ = self.both(deed, async |store| store.retry_delivery(id, now).await).await;
+            }
+            Deed::Cancel(n) => {
+                let id = self.any_delivery(*n).await;
+                let _ = self.both(deed, async |store| store.cancel_delivery(id, now).await).await;
+            }
+            Deed::PutPlaybook(n) => {
+                let (playbook, rules) = playbook(*n, now);
+                let _ = self.both(deed, async |store| store.put_playbook(&playbook, &rules).await).await;
+            }
+            Deed::PutSource(n) => {
+                let source = source(*n, now);
+                let _ = self.both(deed, async |store| store.put_source(&source).await).await;
+            }
+            Deed::Fire(n) => {
+                let schedule = named("schedule", *n).to_string();
+                let _ = self.both(deed, async |store| store.fired(&schedule, now).await).await;
+            }
+        }
+    }
+
+    async fn claim(&mut self, deed: &Deed, few: bool, lease: i64, except: bool) {
+        let now = self.now;
+        // Which of those under one lease is claimed first is nobody's promise.
+        let is_clear = self.deliveries(Some(DeliveryState::Sending)).await.is_empty();
+        let limit = if few && is_clear { 2 } else { 99 };
+        let except: Vec<_> = except.then(|| CHANNELS[0].into()).into_iter().collect();
+        let until = now + TimeDelta::seconds(lease);
+        let claimed = self.both(deed, async |store| store.claim(now, until, limit, &except).await).await;
+        self.claims.extend(claimed.expect("a claim"));
+    }
+
+    fn picked(&self, pick: &Pick) -> Option<&Claimed> {
+        self.claims.iter().rev().nth(pick.back.into())
+    }
+
+    fn lease(&self, pick: &Pick) -> Option<(DeliveryId, i64)> {
+        self.picked(pick).map(|claimed| (claimed.delivery.id, claimed.fence + pick.off))
+    }
+
+    fn seal(&mut self, pick: &Pick, how: &SealAs) -> Option<Seal> {
+        let (id, fence) = self.lease(pick)?;
+        let members = self.picked(pick)?.members.iter().map(|member| (member.key, Hold::NoLongerSo));
+        let strangers = self.claims.iter().flat_map(|claimed| &claimed.members).take(3);
+        let strangers = strangers.map(|stranger| (stranger.key, Hold::NeverTold));
+        let mut seal = Seal { id, fence, dropped: vec![], sealed: None, postponed_to: None };
+        match how {
+            SealAs::Whole(without) => {
+                seal.dropped =
+                    if *without == 2 { strangers.collect() } else { members.take((*without).into()).collect() };
+                seal.sealed = Some(serde_json::json!({"fence": fence, "督办": "\0"}));
+            }
+            SealAs::Postponed(seconds) => {
+                seal.dropped = members.skip(1).collect();
+                seal.postponed_to = Some(self.in_seconds(*seconds));
+            }
+            SealAs::Nothing => seal.dropped = members.take(1).collect(),
+        }
+        Some(seal)
+    }
+
+    fn settle(&mut self, pick: &Pick, state: DeliveryState, wait: Option<i64>) -> Option<Settle> {
+        let (id, fence) = self.lease(pick)?;
+        let not_before = wait.map(|seconds| self.in_seconds(seconds));
+        let remote_id = wait.map(|seconds| format!("\0{seconds}"));
+        Some(Settle { id, fence, state, not_before, reason: format!("try {fence}\0"), remote_id })
+    }
+
+    /// A delivery that there is, if there is one.
+    async fn any_delivery(&self, n: u8) -> DeliveryId {
+        one_of(&self.deliveries(None).await, n)
+    }
+
+    /// A delivery that was given up, or any.
+    async fn given_up(&self, n: u8) -> DeliveryId {
+        let mut given_up = self.deliveries(Some(DeliveryState::Unknown)).await;
+        given_up.extend(self.deliveries(Some(DeliveryState::Discarded)).await);
+        if given_up.is_empty() { self.any_delivery(n).await } else { one_of(&given_up, n) }
+    }
+
+    async fn deliveries(&self, state: Option<DeliveryState>) -> Vec<DeliveryRecord> {
+        let filter = DeliveryFilter { state, contact: None, limit: 999 };
+        self.one.deliveries(&filter).await.expect("deliveries")
+    }
+
+    async fn turn(&mut self, under: Option<u8>, items: &[ItemDeed], own: &[NoticeDeed]) -> Turn {
+        let mut turn = Turn { playbook: under.map(|n| named("playbook", n)), ..Turn::default() };
+        for deed in items {
+            turn.items.push(self.item(deed).await);
+        }
+        turn.notices = self.notices(own).await;
+        turn
+    }
+
+    async fn item(&mut self, deed: &ItemDeed) -> ItemWrite {
+        let found = self.one.load(&[key(deed.item)]).await.expect("a load").pop();
+        let mut record = found.unwrap_or_else(|| ItemRecord { version: 0, ..sample::record("") });
+        record.item.key = key(deed.item);
+        record.item.fields.set("title", Value::text(format!("{}\0{}", deed.item, deed.keep_snapshot)));
+        record.digest = record.item.digest();
+        record.version -= i64::from(deed.is_late);
+        record.seen_at = self.later();
+        record.judged_under = named("playbook", deed.look_in.unwrap_or_default().unsigned_abs() as u8 % 3);
+        record.next_look_at = deed.look_in.map(|seconds| self.in_seconds(seconds));
+        let transitions = deed.card.iter().map(|card| self.change(&mut record, card)).collect();
+        let notices = self.notices(&deed.notices).await;
+        ItemWrite { record, keep_snapshot: deed.keep_snapshot, transitions, notices }
+    }
+
+    /// Changes a card of an item.
+    fn change(&mut self, record: &mut ItemRecord, deed: &CardDeed) -> Transition {
+        let id = CardId::new(&record.item.key, "rule", &deed.name.to_string());
+        let old = record.watches.iter().find(|watch| watch.card == id).cloned();
+        record.watches.retain(|watch| watch.card != id);
+        let number = old.as_ref().map_or(1, |old| old.number + 1);
+        let at = self.in_seconds(deed.seconds - 25);
+        let change = if deed.level.is_some() { Change::Raise } else { Change::Clear };
+        let transition = Transition {
+            card: id,
+            name: format!("{}\0", deed.name).into(),
+            number: if deed.is_numbered_wrongly { number - 1 } else { number },
+            change,
+            from: old.and_then(|old| old.level),
+            to: deed.level,
+            at,
+            noticed_at: at + TimeDelta::seconds(deed.seconds % 3),
+            ..sample::raise("", Level::Red, "02:00:00")
+        };
+        if !deed.is_forgotten {
+            let (rule, name) = (transition.rule.clone(), transition.name.clone());
+            let at = deed.level.map(|_| at);
+            record.watches.push(Watch {
+                card: id,
+                rule,
+                name,
+                level: deed.level,
+                at,
+                episode: 1,
+                number,
+                stopped: None,
+            });
+        }
+        transition
+    }
+
+    async fn notices(&mut self, deeds: &[NoticeDeed]) -> Vec<Planned> {
+        let contacts = CONTACTS.map(|contact| contact.replace('\0', "\u{fffd}").into());
+        let open = self.one.open_deliveries(&contacts).await.expect("open deliveries");
+        let open: Vec<DeliveryId> = open.into_iter().map(|open| open.id).collect();
+        deeds.iter().map(|deed| self.notice(deed, &open)).collect()
+    }
+
+    fn notice(&mut self, deed: &NoticeDeed, open: &[DeliveryId]) -> Planned {
+        let (contact, channel) = (CONTACTS[usize::from(deed.contact)], CHANNELS[usize::from(deed.channel)]);
+        let notice_key = |item, what| Digest::of([&[item, what][..], contact.as_bytes(), channel.as_bytes()]);
+        let delivery = |item, what| DeliveryId::new(contact, channel, notice_key(item, what));
+        let notice = Notice {
+            key: notice_key(deed.item, deed.what),
+            kind: NoticeKind::Raise,
+            card: Some(card(deed.item, deed.what % 2)),
+            item: Some(key(deed.item)),
+            planned_at: self.later(),
+            ..sample::notice("", contact)
+        };
+        let notice = Notice { channel: channel.into(), rehearsal: deed.rehearsal, ..notice };
+        let (to, opens) = match deed.place {
+            Place::Opens => (delivery(deed.item, deed.what), true),
+            Place::JoinsOf(item, what) => (delivery(item, what), false),
+            Place::JoinsOpen(n) if open.is_empty() => (delivery(n % ITEMS, n % 3), true),
+            Place::JoinsOpen(n) => (open[usize::from(n) % open.len()], false),
+            Place::Held(n) => return held(notice, Some(HOLDS[usize::from(n)].clone())),
+            Place::HeldForNothing => return held(notice, None),
+        };
+        let waits_for = (deed.seconds > 5).then_some(Wait::QuietHours);
+        let not_before = self.in_seconds(deed.seconds);
+        let placement = Placement { delivery: to, opens, not_before, waits_for, rehearsal: deed.rehearsal };
+        Planned { notice, placement: Some(placement) }
+    }
+}
+
+fn one_of(deliveries: &[DeliveryRecord], n: u8) -> DeliveryId {
+    let one = deliveries.get(usize::from(n) % deliveries.len().max(1));
+    one.map_or(DeliveryId(named("no delivery", n)), |record| record.id)
+}
+
+fn held(notice: Notice, hold: Option<Hold>) -> Planned {
+    Planned { notice: Notice { state: NoticeState::Held, hold, ..notice }, placement: None }
+}
+
+fn playbook(n: u8, at: Instant) -> (PlaybookRecord, Vec<RuleRecord>) {
+    let files = [("a.toml".to_owned(), at.to_string())];
+    let playbook = PlaybookRecord { version: named("playbook", n), at, by: "start\0".into(), files: files.into() };
+    let rule = |version: u8| RuleRecord {
+        rule: "rule\0".into(),
+        version: named("rule", version),
+        at: at - TimeDelta::minutes(version.into()),
+        by: format!("{n}\0"),
+        text: at.to_string(),
+        tables: [("a\0".to_owned(), "b\0".to_owned())].into(),
+    };
+    (playbook, vec![rule(n), rule(1), rule(1)])
+}
+
+fn source(n: u8, at: Instant) -> SourceRecord {
+    SourceRecord {
+        source: format!("{n}\0").into(),
+        good_at: (n > 0).then_some(at),
+        good_rows: (n > 0).then_some(u64::MAX),
+        polled_at: Some(at),
+        rejected: n.into(),
+        trouble: (n == 0).then(|| "a\0b".into()),
+    }
+}

@@ -1,0 +1,85 @@
+//! Everything that can be seen of a store.
+
+use duban::core::Instant;
+use duban::core::card::CardId;
+use duban::core::delivery::DeliveryState;
+use duban::core::digest::Digest;
+use duban::core::item::ItemKey;
+use duban::core::notice::Hold;
+use duban::store::{DeliveryFilter, Store};
+
+use super::{CHANNELS, CONTACTS, HOLDS, ITEMS, card, named};
+
+/// What a store shows at an instant, in words.
+pub async fn view(store: &dyn Store, now: Instant) -> Vec<String> {
+    let mut seen = Vec::new();
+    look_at_items(store, now, &mut seen).await;
+    look_at_deliveries(store, &mut seen).await;
+    look_at_playbooks(store, &mut seen).await;
+    seen
+}
+
+macro_rules! look {
+    ($seen:ident, $($verb:tt)+) => {
+        $seen.push(format!("{}: {:?}", stringify!($($verb)+), $($verb)+.await.expect("a reading verb")))
+    };
+}
+
+async fn look_at_items(store: &dyn Store, now: Instant, seen: &mut Vec<String>) {
+    let keys: Vec<ItemKey> = (0..ITEMS + 1).map(super::key).collect();
+    let cards: Vec<CardId> = (0..ITEMS).flat_map(|item| [card(item, 0), card(item, 1)]).collect();
+    look!(seen, store.counts());
+    look!(seen, store.load(&keys));
+    look!(seen, store.due_items(now, 9));
+    look!(seen, store.due_items(now, 2));
+    look!(seen, store.next_look_at());
+    look!(seen, store.digests("even", None, 9));
+    look!(seen, store.digests("odd", Some("1"), 1));
+    look!(seen, store.find_items("1"));
+    look!(seen, store.open_cards(99));
+    look!(seen, store.open_cards(1));
+    look!(seen, store.notices_about(&cards));
+    look!(seen, store.notices_about(&[cards[1], cards[0], cards[1]]));
+    for key in &keys {
+        look!(seen, store.transitions(key));
+        look!(seen, store.snapshots(key));
+    }
+    for playbook in 0..3 {
+        let mut stale = store.stale_items(named("playbook", playbook), 9).await.expect("stale items");
+        stale.sort(); // Their order is nobody's promise.
+        seen.push(format!("stale {playbook}: {stale:?}"));
+    }
+}
+
+async fn look_at_deliveries(store: &dyn Store, seen: &mut Vec<String>) {
+    let all = DeliveryFilter { limit: 999, ..DeliveryFilter::default() };
+    look!(seen, store.deliveries(&all));
+    look!(seen, store.deliveries(&DeliveryFilter { limit: 2, ..all.clone() }));
+    look!(seen, store.open_deliveries(&CONTACTS.map(Into::into)));
+    look!(seen, store.next_claim_at(&[]));
+    look!(seen, store.next_claim_at(&[CHANNELS[0].into()]));
+    for state in DeliveryState::ALL {
+        let filter = DeliveryFilter { state: Some(state), contact: Some(CONTACTS[0].into()), limit: 3 };
+        look!(seen, store.deliveries(&filter));
+    }
+    for record in store.deliveries(&all).await.expect("deliveries") {
+        let beginning = record.id.to_string()[..4].to_uppercase();
+        look!(seen, store.delivery(&beginning));
+        look!(seen, store.attempts(record.id));
+    }
+    for hold in HOLDS {
+        look!(seen, store.held_notices(&hold, 9));
+        look!(seen, store.held_notices(&hold, 1));
+    }
+    look!(seen, store.held_notices(&Hold::Cancelled, 9));
+}
+
+async fn look_at_playbooks(store: &dyn Store, seen: &mut Vec<String>) {
+    look!(seen, store.playbook());
+    look!(seen, store.rule_versions());
+    look!(seen, store.sources());
+    for n in 0..3 {
+        let schedule: Digest = named("schedule", n);
+        look!(seen, store.last_fired(&schedule.to_string()));
+    }
+}
