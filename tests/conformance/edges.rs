@@ -9,7 +9,7 @@ use duban::core::item::ItemKey;
 use duban::core::notice::{Body, Hold};
 use duban::core::value::Value;
 use duban::core::window::Level;
-use duban::store::{ItemRecord, ItemWrite, Settle, SourceRecord, Store};
+use duban::store::{Claimed, ItemRecord, ItemWrite, Settle, SourceRecord, Store};
 
 use crate::for_every_store;
 use crate::sample::*;
@@ -20,7 +20,9 @@ for_every_store!(
     hostile_texts_are_kept_as_they_are,
     a_nul_is_kept_in_values_and_marked_in_columns,
     a_megabyte_in_a_field_is_kept,
-    ten_thousand_items_travel_in_one_turn,
+    leases_at_the_edges_of_time_run_out_in_order,
+    deliveries_of_one_instant_are_claimed_in_the_same_order_everywhere,
+    a_hundred_thousand_rows_travel_in_one_turn,
 );
 
 async fn instants_at_the_edges_are_kept_and_compared(store: Arc<dyn Store>) {
@@ -132,27 +134,65 @@ async fn a_megabyte_in_a_field_is_kept(store: Arc<dyn Store>) {
     }
 }
 
-async fn ten_thousand_items_travel_in_one_turn(store: Arc<dyn Store>) {
-    let items = |version| {
-        (0..10_000).map(move |n| {
-            let id = format!("{n:05}");
-            let mut item = if version == 0 { raised(&id, Level::Red, "01:00:00") } else { write(&id) };
-            item.notices = vec![opens(&id, "li")];
-            item.record.version = version;
-            item
-        })
-    };
-    commit(&store, items(0)).await;
-    commit(&store, items(1)).await;
-    let keys: Vec<_> = (0..10_000).map(|n| key(&format!("{n:05}"))).collect();
+async fn leases_at_the_edges_of_time_run_out_in_order(store: Arc<dyn Store>) {
+    let edge = |text: &str| -> Instant { text.parse().expect("instant") };
+    let (first, last) = (edge("0001-01-01T00:00:00Z"), edge("9999-12-31T23:59:59.999999Z"));
+    say(&store, [opens_at("first", "li", first), opens_at("last", "li", last)]).await;
+    let ids = |claimed: Vec<Claimed>| claimed.iter().map(|claimed| claimed.delivery.id).collect::<Vec<_>>();
+    let just_before = |at: Instant| at - TimeDelta::microseconds(1);
+    assert_eq!(ids(store.claim(just_before(first), last, 9, &[]).await.expect("a claim")), []);
+    assert_eq!(store.next_claim_at(&[]).await.expect("next"), Some(first));
+    // A lease that is over as it begins, and one until the end of time.
+    let of_first = [delivery("first", "li")];
+    assert_eq!(ids(store.claim(first, first, 9, &[]).await.expect("a claim")), of_first);
+    assert_eq!(ids(store.claim(first, last, 9, &[]).await.expect("a claim")), of_first);
+    assert_eq!(ids(store.claim(just_before(last), last, 9, &[]).await.expect("a claim")), []);
+    assert_eq!(store.next_claim_at(&[]).await.expect("next"), Some(last));
+    let both = store.claim(last, last, 9, &[]).await.expect("a claim");
+    assert_eq!(ids(both.clone()), [delivery("first", "li"), delivery("last", "li")]);
+    assert_eq!(both.iter().map(|claimed| claimed.delivery.tries).collect::<Vec<_>>(), [3, 1]);
+    let later = Settle { not_before: Some(first), ..settled(&both[1], DeliveryState::Retryable) };
+    settle(&store, later).await;
+    assert_eq!(ids(store.claim(first, last, 9, &[]).await.expect("a claim")), [delivery("last", "li")]);
+}
+
+async fn deliveries_of_one_instant_are_claimed_in_the_same_order_everywhere(store: Arc<dyn Store>) {
+    let items: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+    say(&store, items.iter().map(|id| opens(id, "li"))).await;
+    let mut sorted: Vec<_> = items.iter().map(|id| delivery(id, "li")).collect();
+    sorted.sort_unstable();
+    for lease in ["02:01:00", "02:02:00"] {
+        let claimed = store.claim(at(lease) - TimeDelta::minutes(1), at(lease), 99, &[]).await.expect("a claim");
+        assert_eq!(claimed.iter().map(|claimed| claimed.delivery.id).collect::<Vec<_>>(), sorted);
+    }
+}
+
+async fn a_hundred_thousand_rows_travel_in_one_turn(store: Arc<dyn Store>) {
+    const ITEMS: usize = 16_700;
+    const AGAIN: usize = 3_300;
+    let id = |n: usize| format!("{n:05}");
+    // Each with a snapshot, a card, a transition, a delivery and a notice.
+    let new = (0..ITEMS)
+        .map(id)
+        .map(|id| ItemWrite { notices: vec![opens(&id, "li")], ..raised(&id, Level::Red, "01:00:00") });
+    commit(&store, new).await;
+    let mut again: Vec<ItemWrite> = (0..AGAIN).map(id).map(|id| tells(&id, [opens(&id, "li")])).collect();
+    again.iter_mut().for_each(|item| item.record.version = 1);
+    commit(&store, again).await;
+
+    let keys: Vec<ItemKey> = (0..ITEMS).map(|n| key(&id(n))).collect();
     let found = store.load(&keys).await.expect("load");
-    assert!(found.iter().map(|record| (&record.item.key, record.version)).eq(keys.iter().map(|key| (key, 2))));
+    let versions = (0..ITEMS).map(|n| if n < AGAIN { 2 } else { 1 });
+    let expected = keys.iter().zip(versions);
+    assert!(found.iter().map(|record| (&record.item.key, record.version)).eq(expected));
     let counts = store.counts().await.expect("counts");
-    assert_eq!((counts.items, counts.red, counts.waiting), (10_000, 10_000, 10_000));
-    let claimed = store.claim(now(), at("03:00:00"), 10_000, &[]).await.expect("a claim");
+    let all = ITEMS as u64;
+    assert_eq!((counts.items, counts.red, counts.waiting), (all, all, all));
+
+    let claimed = store.claim(now(), at("03:00:00"), AGAIN, &[]).await.expect("a claim");
     let seals: Vec<_> = claimed.iter().map(sealed).collect();
     assert_eq!(store.seal(now(), &seals).await.expect("a seal"), []);
     let settles: Vec<_> = claimed.iter().map(|claimed| settled(claimed, DeliveryState::Sent)).collect();
     assert_eq!(store.settle(now(), &settles).await.expect("a settle"), []);
-    assert_eq!(store.counts().await.expect("counts").sent, 10_000);
+    assert_eq!(store.counts().await.expect("counts").sent, AGAIN as u64);
 }

@@ -16,6 +16,7 @@ mod items;
 mod leases;
 mod plans;
 mod playbooks;
+mod races;
 mod reopening;
 mod sealing;
 mod sqlite;

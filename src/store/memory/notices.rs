@@ -129,8 +129,8 @@ impl Notices {
     }
 
     pub fn held(&self, hold: &Hold, limit: usize) -> Vec<Notice> {
-        let held = self.held.get(hold).into_iter().flatten();
-        held.take(limit).map(|(_, place)| self.rows[*place].clone()).collect()
+        let oldest = self.held.get(hold).into_iter().flatten();
+        oldest.take(limit).map(|(_, place)| self.rows[*place].clone()).collect()
     }
 }
 
