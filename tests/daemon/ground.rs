@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 
 use crate::support::authority::Authority;
 use crate::support::patience::holds_within;
-use crate::support::postgres::{PASSWORD, Postgres, block_on};
+use crate::support::postgres::{Database, PASSWORD, Postgres, block_on};
 use crate::support::proxy::{Direction, Mode, Proxy};
 
 fn options(url: &str) -> PgConnectOptions {
@@ -42,7 +42,7 @@ fn a_server_gives_databases_that_are_each_ones_own_and_asks_one_role_for_its_pas
     }
     assert_eq!(once(&options(&other.url()), create).expect("a count"), 0);
 
-    let guarded = options(&one.guarded_url());
+    let guarded = options(&Database::guarded(&one.url()));
     assert_eq!(once(&guarded.clone().password(PASSWORD), "SELECT count(*) FROM mine").expect("its owner's rights"), 0);
     for refused in [guarded.clone(), guarded.password("Correct horse")] {
         let error = once(&refused, "SELECT 1::bigint").expect_err("the password is wrong");

@@ -10,6 +10,7 @@ mod kills;
 mod mail;
 mod outages;
 mod proof;
+mod reaching;
 mod readiness;
 mod signals;
 mod sources;

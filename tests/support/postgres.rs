@@ -17,7 +17,7 @@ use super::authority::Authority;
 
 /// The role that owns the databases. Nobody asks it for a password.
 pub const OWNER: &str = "duban";
-/// The role with the owner's rights that has to show [`PASSWORD`].
+/// The role with the owner's rights that has to show [`PASSWORD`], and to speak TLS if the server does.
 pub const GUARDED: &str = "guarded";
 /// The password of [`GUARDED`], with what a URL and a shell would take apart.
 pub const PASSWORD: &str = "correct horse/battery:staple@'%41";
@@ -219,13 +219,18 @@ impl Database<'_> {
 
     /// The same through the Unix socket.
     pub fn socket_url(&self) -> String {
-        let (folder, port) = (self.server.folder.display(), self.server.port);
-        format!("postgres:///{}?host={folder}&port={port}&user={OWNER}", self.name)
+        let folder = self.server.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://{OWNER}@{folder}:{}/{}", self.server.port, self.name)
     }
 
-    /// The way of the role that has to show its password, which is not in it.
-    pub fn guarded_url(&self) -> String {
-        self.url().replace(&format!("//{OWNER}@"), &format!("//{GUARDED}@"))
+    /// The same through the name of this machine, which a certificate can bear.
+    pub fn named_url(&self) -> String {
+        self.url().replace("127.0.0.1", "localhost")
+    }
+
+    /// The same for the role that has to show its password, which is not in it.
+    pub fn guarded(url: &str) -> String {
+        url.replace(&format!("//{OWNER}@"), &format!("//{GUARDED}@"))
     }
 }
 

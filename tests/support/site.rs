@@ -125,12 +125,16 @@ impl Site {
         Self { _database: Some(database), ..Self::on_database(&url, &url) }
     }
 
-    /// The same with its memory in a database that the daemon reaches by one URL, and the test by another.
+    /// The same with its memory in a database that the daemon reaches by one URL in the clear, and the test by another.
     pub fn on_database(url: &str, beside: &str) -> Self {
+        Self::storing(&format!("[store.postgres]\nurl = \"{url}\"\ntls = \"off\"\n"), beside)
+    }
+
+    /// The same with a table that says so.
+    pub fn storing(table: &str, beside: &str) -> Self {
         let folder = TempDir::with_prefix("site-").expect("folder");
         let memory = Memory::Database(beside.to_owned());
-        let store = format!("[store.postgres]\nurl = \"{url}\"\ntls = \"off\"\n");
-        Self { folder, memory, store, _database: None }.furnished()
+        Self { folder, memory, store: table.to_owned(), _database: None }.furnished()
     }
 
     fn furnished(self) -> Self {
@@ -179,6 +183,12 @@ impl Site {
         fs::rename(fresh, path).expect(name);
     }
 
+    /// Writes a file that only its owner reads.
+    pub fn secret(&self, name: &str, text: &str) {
+        self.put(name, text);
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("mode");
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -193,8 +203,7 @@ impl Site {
 
     /// The table of a mail channel to a server that demands STARTTLS and a login, and has its own authority.
     pub fn mail_by(&self, exim: &Exim) -> String {
-        self.put("password", PASSWORD);
-        fs::set_permissions(self.path("password"), fs::Permissions::from_mode(0o600)).expect("mode");
+        self.secret("password", PASSWORD);
         let (port, ca) = (exim.starttls, exim.ca_file());
         format!(
             "[channels.mail]\npassword = {{ file = \"password\" }}\n[channels.mail.smtp]\nhost = \"127.0.0.1\"\n\
