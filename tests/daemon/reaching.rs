@@ -11,9 +11,12 @@ use crate::support::site::{Site, Ticket};
 /// What a daemon has to be able to do wherever its memory is.
 fn works(site: &Site) {
     site.configure("");
-    let tickets = [Ticket::due_at("T1", ahead(-60)), Ticket::due_at("T2", ahead(2))];
-    site.tickets(&tickets);
+    let old = Ticket::due_at("T1", ahead(-60));
+    site.tickets(std::slice::from_ref(&old));
     let daemon = Daemon::polled(site);
+    daemon.mails_in(site, "rehearsal", 1);
+    let tickets = [old, Ticket::due_at("T2", ahead(-30))];
+    site.tickets(&tickets);
     daemon.mails_in(site, "rehearsal", 3);
     site.tickets(&tickets.map(|ticket| ticket.on_site(now())));
     daemon.mails_in(site, "rehearsal", 5);
@@ -35,7 +38,7 @@ fn table(url: &str, more: &str) -> String {
 /// A site for the role that needs a password, which trusts an authority.
 fn guarded(database: &Database, url: &str, more: &str, password: &str, trusted: &Authority) -> Site {
     let more = format!("password = {{ file = \"password\" }}\n{more}");
-    let site = Site::storing(&table(&Database::guarded(url), &more), &database.url());
+    let site = Site::storing(&table(&Database::guarded(url), &more), &database.superuser_url());
     site.secret("password", password);
     trusted.file_in(site.folder());
     site

@@ -228,7 +228,12 @@ impl Database<'_> {
         self.url().replace("127.0.0.1", "localhost")
     }
 
-    /// The same for the role that has to show its password, which is not in it.
+    /// The way of one who may see everything.
+    pub fn superuser_url(&self) -> String {
+        self.url().replace(&format!("//{OWNER}@"), "//postgres@")
+    }
+
+    /// A URL for the role that has to show its password, which is not in it.
     pub fn guarded(url: &str) -> String {
         url.replace(&format!("//{OWNER}@"), &format!("//{GUARDED}@"))
     }
