@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
         None => store.with_file_name(name),
     };
     let made = runtime()?.block_on(back_up(&store, &file));
-    let contents = made.map_err(|error| caller.copy_failed(error))?;
+    let contents = made.map_err(|error| caller.copy_failed(&error))?;
     write_contents(&file, &contents, arguments.format, caller, out)?;
     super::say(&words::backed_up(caller.language, &file));
     Ok(Exit::Fine)
@@ -69,8 +69,8 @@ pub(super) fn write_contents(
 
 impl Caller<'_> {
     /// What it means for a command that a copy cannot be made or put back.
-    pub(super) fn copy_failed(&self, error: BackupError) -> Failure {
-        let sentence = words::copy_failed(self.language, &error);
+    pub(super) fn copy_failed(&self, error: &BackupError) -> Failure {
+        let sentence = words::copy_failed(self.language, error);
         match error {
             BackupError::Io(..) | BackupError::Store(..) => Failure::internal(sentence),
             _ => Failure::no(sentence),

@@ -10,6 +10,7 @@ use super::exit::{Exit, Failure};
 use super::run::runtime;
 use super::table::{Format, Table};
 use super::words::upkeep as words;
+use crate::store::sqlite::backup::BackupError;
 use crate::store::sqlite::{SqliteStore, Updated};
 use crate::store::transfer::{self, Compared, Place, Step, TransferError};
 
@@ -44,11 +45,13 @@ fn update(format: Format, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Ex
     let name = transfer::name(&place);
     let updated = runtime()?.block_on(async {
         match &place {
-            Place::Sqlite(path) => SqliteStore::migrate(path).await,
-            Place::Postgres(server) => server.migrate().await,
+            Place::Sqlite(path) => SqliteStore::migrate(path).await.map_err(|error| match error {
+                BackupError::Store(_, error) => caller.store_failed(&name, &error),
+                other => caller.copy_failed(&other),
+            }),
+            Place::Postgres(server) => server.migrate().await.map_err(|error| caller.store_failed(&name, &error)),
         }
-    });
-    let updated = updated.map_err(|error| caller.store_failed(&name, &error))?;
+    })?;
     let Updated { from, to, backup } = &updated;
     let mut table = Table::new(&["store", "from", "to", "backup"]);
     table.add(vec![json!(name), json!(from), json!(to), json!(backup)]);

@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
         }
     };
     let done = runtime()?.block_on(restore(&arguments.file, &store, caller.clock.now()));
-    let done = done.map_err(|error| caller.copy_failed(error))?;
+    let done = done.map_err(|error| caller.copy_failed(&error))?;
     write_contents(&store, &done.contents, arguments.format, caller, out)?;
     let undo = done.replaced.as_deref().map(|file| (file, caller.command_line(&["restore"], file)));
     super::say(&words::restored(caller.language, &arguments.file, undo));

@@ -119,10 +119,9 @@ pub async fn copy(connection: &mut SqliteConnection, to: &Path) -> Result<Conten
 async fn write_part(connection: &mut SqliteConnection, part: &Path) -> Result<Contents> {
     let failed = |error: io::Error| BackupError::Io(part.to_owned(), error);
     // What an earlier try left.
-    if let Err(error) = fs::remove_file(part) {
-        if error.kind() != ErrorKind::NotFound {
-            return Err(failed(error));
-        }
+    match fs::remove_file(part) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
     }
     create_private(part).map_err(failed)?;
     // The name goes in as a text of SQL: this statement takes no parameter before the database is locked for it.
@@ -224,9 +223,11 @@ async fn copy_and_check(file: &Path, fresh: &Path, store: &Path) -> Result<Conte
 async fn fold(path: &Path) -> Result<()> {
     let failed = |error: sqlx::Error| of_engine(path, error);
     let mut connection = connect(path, false).await.map_err(failed)?;
-    let (busy, _, _): (i64, i64, i64) =
-        sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await.map_err(failed)?;
-    connection.close().await.map_err(failed)?;
+    let folded = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+    // Closed in any case before somebody moves the files.
+    let closed = connection.close().await;
+    let (busy, _, _): (i64, i64, i64) = folded.map_err(failed)?;
+    closed.map_err(failed)?;
     if busy != 0 {
         return Err(BackupError::InUse(path.to_owned()));
     }
@@ -243,11 +244,7 @@ async fn swap(fresh: &Path, store: &Path, now: Instant) -> Result<Option<PathBuf
     let aside = free_name(store, now);
     let was_there = store.symlink_metadata().is_ok();
     if was_there {
-        match fold(store).await {
-            Ok(()) => {}
-            Err(error @ BackupError::InUse(_)) => return Err(error),
-            Err(_) => move_if_there(&beside(store, "-wal"), &beside(&aside, "-wal")).map_err(failed)?,
-        }
+        fold_or_keep(store, &beside(&aside, "-wal")).await?;
         // Not every file system has links; without them there is an instant without a file.
         fs::hard_link(store, &aside).or_else(|_| fs::rename(store, &aside)).map_err(failed)?;
     }
@@ -258,6 +255,24 @@ async fn swap(fresh: &Path, store: &Path, now: Instant) -> Result<Option<PathBuf
     remove_all(fresh);
     sync_folder(store).map_err(failed)?;
     Ok(was_there.then_some(aside))
+}
+
+/// Folds a store's log in; where that cannot be done, a copy of the log is kept under a name.
+async fn fold_or_keep(store: &Path, log: &Path) -> Result<()> {
+    let is_kept = match copy_file(&beside(store, "-wal"), log) {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        Err(error) => return Err(BackupError::Io(log.to_owned(), error)),
+    };
+    let folded = fold(store).await;
+    if is_kept && matches!(folded, Ok(()) | Err(BackupError::InUse(_))) {
+        let _ = fs::remove_file(log);
+    }
+    match folded {
+        Err(error @ BackupError::InUse(_)) => Err(error),
+        // It is damaged, which is why it goes.
+        _ => Ok(()),
+    }
 }
 
 fn free_name(store: &Path, now: Instant) -> PathBuf {
@@ -319,11 +334,11 @@ fn create_private(path: &Path) -> io::Result<File> {
 pub fn belong_like(path: &Path, model: &Path) {
     use std::os::unix::fs::{MetadataExt, chown};
     let metadata = model.metadata().or_else(|_| folder(model).metadata());
-    if let (Ok(metadata), Ok(own)) = (metadata, path.metadata()) {
-        if (metadata.uid(), metadata.gid()) != (own.uid(), own.gid()) {
-            // Only root can; everybody else's files are their own.
-            let _ = chown(path, Some(metadata.uid()), Some(metadata.gid()));
-        }
+    if let (Ok(metadata), Ok(own)) = (metadata, path.metadata())
+        && (metadata.uid(), metadata.gid()) != (own.uid(), own.gid())
+    {
+        // Only root can; everybody else's files are their own.
+        let _ = chown(path, Some(metadata.uid()), Some(metadata.gid()));
     }
 }
 
@@ -332,13 +347,6 @@ pub fn belong_like(_: &Path, _: &Path) {}
 
 fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-fn move_if_there(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::rename(from, to) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// Removes a file and what SQLite keeps beside it.

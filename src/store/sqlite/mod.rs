@@ -45,7 +45,7 @@ impl SqliteStore {
     }
 
     /// Brings the schema of the store at `path` up to date, as [`SqliteStore::open`] does, and leaves it closed.
-    pub async fn migrate(path: impl AsRef<Path>) -> Result<Updated> {
+    pub async fn migrate(path: impl AsRef<Path>) -> std::result::Result<Updated, backup::BackupError> {
         opening::migrate(path.as_ref()).await
     }
 

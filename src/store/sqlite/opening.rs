@@ -43,12 +43,26 @@ pub async fn open(path: &Path) -> Result<SqliteEngine> {
     Ok(SqliteEngine { writer, readers, _lock: Some(lock) })
 }
 
-/// Brings the schema of the store at `path` up to date, and leaves it closed.
-pub async fn migrate(path: &Path) -> Result<Updated> {
-    let Prepared { writer, updated, lock } = prepare(path, &SCHEMA).await?;
+/// Brings the schema of the store at `path` up to date, and leaves it closed. One that is up to date may be in use.
+pub async fn migrate(path: &Path) -> std::result::Result<Updated, BackupError> {
+    let failed = |error| BackupError::Store(path.to_owned(), error);
+    check_folder(path).map_err(failed)?;
+    match take_lock(path) {
+        Ok(lock) => drop(lock),
+        Err(error) => return is_up_to_date(path).await.ok_or(error),
+    }
+    let Prepared { writer, updated, lock } = prepare(path, &SCHEMA).await.map_err(failed)?;
     writer.close().await;
     drop(lock);
     Ok(updated)
+}
+
+async fn is_up_to_date(path: &Path) -> Option<Updated> {
+    let to = schema::newest(&SCHEMA);
+    let mut connection = options(path).connect().await.ok()?;
+    let found = schema::look(&mut connection).await.ok()?;
+    let _ = connection.close().await;
+    (found == Found::Store(to)).then_some(Updated { from: Some(to), to, backup: None })
 }
 
 /// Takes the lock, looks for damage, and brings the schema up to date.

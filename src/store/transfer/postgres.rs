@@ -29,14 +29,14 @@ const DAEMON: &str = "duban";
 
 /// Where a PostgreSQL database is and how it is reached.
 #[derive(Debug, Clone)]
-pub struct Server(PgConnectOptions);
+pub struct Server(Box<PgConnectOptions>);
 
 impl FromStr for Server {
     type Err = String;
 
     fn from_str(url: &str) -> std::result::Result<Self, String> {
         let options = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
-        Ok(Self(options.application_name("duban migrate")))
+        Ok(Self(Box::new(options.application_name("duban migrate"))))
     }
 }
 

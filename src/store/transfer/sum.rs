@@ -51,9 +51,9 @@ mod tests {
 
     fn sum(rows: &[Row]) -> Tally {
         let mut sum = Sum::default();
-        rows.iter().for_each(|row| {
+        for row in rows {
             sum.add(row);
-        });
+        }
         sum.tally()
     }
 
