@@ -47,10 +47,7 @@ impl Caller<'_> {
             let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
             if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
         };
-        let mut line = format!("duban {} {}", words.join(" "), quoted(file));
-        if let Some(config) = &self.config {
-            line.push_str(&format!(" --config {}", quoted(config)));
-        }
-        line
+        let config = self.config.as_ref().map(|config| format!(" --config {}", quoted(config)));
+        format!("duban {} {}{}", words.join(" "), quoted(file), config.unwrap_or_default())
     }
 }
