@@ -28,7 +28,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
     let store = match caller.store_place()? {
         Place::Sqlite(path) => path,
-        Place::Postgres(server) => return Err(Failure::no(words::use_pg_dump(caller.language, &server.to_string()))),
+        Place::Postgres(server) => return Err(Failure::no(words::use_pg_dump(caller.language, &server.config.url))),
     };
     let name = format!("{}.{}.backup", file_name(&store), caller.clock.now().format("%Y%m%dT%H%M%SZ"));
     let file = match &arguments.file {

@@ -10,8 +10,10 @@ use super::exit::{Exit, Failure};
 use super::run::runtime;
 use super::table::{Format, Table};
 use super::words::upkeep as words;
+use crate::store::Updated;
+use crate::store::postgres::PostgresStore;
+use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::backup::BackupError;
-use crate::store::sqlite::{SqliteStore, Updated};
 use crate::store::transfer::{self, Compared, Place, Step, TransferError};
 
 /// What `migrate` is given.
@@ -49,7 +51,10 @@ fn update(format: Format, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Ex
                 BackupError::Store(_, error) => caller.store_failed(&name, &error),
                 other => caller.copy_failed(&other),
             }),
-            Place::Postgres(server) => server.migrate().await.map_err(|error| caller.store_failed(&name, &error)),
+            Place::Postgres(server) => {
+                let migrated = PostgresStore::migrate(&server.config, server.password.as_ref()).await;
+                migrated.map_err(|error| caller.store_failed(&name, &error))
+            }
         }
     })?;
     let Updated { from, to, backup } = &updated;
@@ -86,7 +91,7 @@ fn move_over(
 fn transfer_failed(caller: &Caller<'_>, error: &TransferError) -> Failure {
     let sentence = words::transfer_failed(caller.language, error);
     match error {
-        TransferError::Broken(..) => Failure::internal(sentence),
+        TransferError::Broken(..) | TransferError::Store(_) => Failure::internal(sentence),
         _ => Failure::no(sentence),
     }
 }

@@ -5,39 +5,38 @@ use std::path::Path;
 use super::Caller;
 use super::exit::Failure;
 use super::words::{self, upkeep};
-use crate::store::transfer::Place;
+use crate::daemon::storage;
+use crate::store::transfer::{Place, Server};
 
 impl Caller<'_> {
     /// The configured store.
     pub(super) fn store_place(&self) -> Result<Place, Failure> {
-        let path = self.site()?.store_path(&|name| self.environment.get(name).map(str::to_owned));
-        Ok(Place::Sqlite(path))
+        Ok(match self.storage(&self.site()?)? {
+            storage::Place::Sqlite(path) => Place::Sqlite(path),
+            storage::Place::Postgres { config, password, .. } => Place::Postgres(Box::new(Server { config, password })),
+        })
     }
 
     /// The store that an argument names: `sqlite:PATH`, `postgres://…`, or the configured one by `sqlite:` or `postgres:`.
     pub(super) fn place_of(&self, argument: &str, text: &str) -> Result<Place, Failure> {
         let wrong = |sentence: String| Failure::usage(words::about(self.language, argument, &sentence));
         match text {
-            "sqlite:" => self.sqlite_place(),
+            "sqlite:" => {
+                Ok(Place::Sqlite(self.site()?.store_path(&|name| self.environment.get(name).map(str::to_owned))))
+            }
             "postgres:" | "postgresql:" => match self.store_place()? {
                 postgres @ Place::Postgres(_) => Ok(postgres),
                 Place::Sqlite(_) => Err(wrong(upkeep::no_postgres(self.language).to_owned())),
             },
-            _ if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-                let server = text.parse();
-                server.map(Place::Postgres).map_err(|error| wrong(upkeep::no_url(self.language, &error)))
-            }
+            _ if text.starts_with("postgres://") || text.starts_with("postgresql://") => match Server::at(text) {
+                Ok(server) => Ok(Place::Postgres(Box::new(server))),
+                Err(problem) => Err(wrong(upkeep::no_url(self.language, &problem))),
+            },
             _ => match text.strip_prefix("sqlite:") {
                 Some(path) => Ok(Place::Sqlite(path.into())),
                 None => Err(wrong(upkeep::no_place(self.language, text))),
             },
         }
-    }
-
-    /// The SQLite file of the configuration, also where another store is configured.
-    fn sqlite_place(&self) -> Result<Place, Failure> {
-        let path = self.site()?.store_path(&|name| self.environment.get(name).map(str::to_owned));
-        Ok(Place::Sqlite(path))
     }
 
     /// A command about a file as it can be typed here, with the configuration that was given.

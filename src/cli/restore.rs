@@ -29,7 +29,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
     let store = match caller.store_place()? {
         Place::Sqlite(path) => path,
         Place::Postgres(server) => {
-            return Err(Failure::no(words::use_pg_restore(caller.language, &server.to_string())));
+            return Err(Failure::no(words::use_pg_restore(caller.language, &server.config.url)));
         }
     };
     let done = runtime()?.block_on(restore(&arguments.file, &store, caller.clock.now()));

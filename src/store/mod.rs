@@ -89,6 +89,24 @@ fn in_words(place: &str, schema: i64, known: i64, backup: Option<&Path>) -> Stri
 /// The answer of a verb.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
+/// What was done to a store's schema when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Updated {
+    /// The schema before; `None` if the store is new.
+    pub from: Option<i64>,
+    /// The schema now.
+    pub to: i64,
+    /// The copy that was made before the schema was touched.
+    pub backup: Option<PathBuf>,
+}
+
+impl Updated {
+    /// Whether anything was done to a store that was there.
+    pub fn is_change(&self) -> bool {
+        self.from.is_some_and(|from| from != self.to)
+    }
+}
+
 /// Everything that duban remembers about one item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemRecord {

@@ -39,12 +39,17 @@ impl Office {
 /// Does something in a database as its owner.
 #[track_caller]
 fn run_in(database: &Database<'_>, sql: &'static str) {
-    let url = database.url();
+    let url = plain(&database);
     block_on(async {
         let mut connection = PgConnection::connect(&url).await.expect("connected");
         sqlx::raw_sql(sql).execute(&mut connection).await.expect("statements");
         connection.close().await.expect("closed");
     });
+}
+
+/// The way to a database on this machine, in the clear.
+fn plain(database: &Database<'_>) -> String {
+    format!("{}?sslmode=disable", database.url())
 }
 
 fn rows(server: &Postgres, database: &Database<'_>) -> i64 {
@@ -56,16 +61,17 @@ fn there_and_back_again_everything_is_the_same_in_every_table() {
     let server = Postgres::shared();
     let database = server.new_database();
     let office = Office::full(2_345);
-    let there = office.moves("sqlite:", &database.url());
+    let there = office.moves("sqlite:", &plain(&database));
     assert_eq!(there.len(), 15, "{there:?}");
     assert!(there.values().all(|(rows, _)| *rows > 0), "{there:?}");
     assert_eq!(there["items"].0, 2_345);
-    let back = office.moves(&database.url(), &office.sqlite("back.db"));
+    let back = office.moves(&plain(&database), &office.sqlite("back.db"));
     assert_eq!(there, back);
     let onwards = office.moves(&office.sqlite("back.db"), &office.sqlite("on.db"));
     assert_eq!(there, onwards);
     let second = server.new_database();
-    assert_eq!(there, office.moves(&database.url(), &second.url()));
+    let pooled = |database: &Database<'_>| format!("{}?sslmode=disable", database.pooled_url());
+    assert_eq!(there, office.moves(&pooled(&database), &pooled(&second)), "a pooler may stand between");
     // What numbers itself goes on after the highest.
     run_in(&database, "INSERT INTO playbook_log (version, at, \"by\") VALUES ('v1', 0, 'x')");
     assert_eq!(server.number(&database.name, "SELECT max(seq) FROM playbook_log"), 201);
@@ -81,8 +87,8 @@ fn there_and_back_again_everything_is_the_same_in_every_table() {
 fn a_hundred_thousand_items_are_moved_without_much_memory() {
     let database = Postgres::shared().new_database();
     let office = Office::full(20_000);
-    let there = office.moves("sqlite:", &database.url());
-    let back = office.moves(&database.url(), &office.sqlite("back.db"));
+    let there = office.moves("sqlite:", &plain(&database));
+    let back = office.moves(&plain(&database), &office.sqlite("back.db"));
     assert_eq!(there, back);
 }
 
@@ -91,13 +97,13 @@ fn only_an_empty_store_is_a_target() {
     let server = Postgres::shared();
     let database = server.new_database();
     let office = Office::full(20);
-    office.moves("sqlite:", &database.url());
-    let refused = ["migrate", "--from", "sqlite:", "--to", &database.url()];
+    office.moves("sqlite:", &plain(&database));
+    let refused = ["migrate", "--from", "sqlite:", "--to", &plain(&database)];
     office.refuses(&refused, 1, "is not empty: ", "不是空库：");
     full::fill(&office.path("other.db"), 30);
     let before = fs::read(office.path("other.db")).expect("a file");
     let other = office.sqlite("other.db");
-    office.refuses(&["migrate", "--from", &database.url(), "--to", &other], 1, "is not empty: ", "未作任何改动");
+    office.refuses(&["migrate", "--from", &plain(&database), "--to", &other], 1, "is not empty: ", "未作任何改动");
     assert!(before == fs::read(office.path("other.db")).expect("a file"));
     assert_eq!(rows(server, &database), 40);
 }
@@ -107,7 +113,7 @@ fn what_is_no_store_of_this_version_is_not_a_source() {
     let server = Postgres::shared();
     let database = server.new_database();
     let office = Office::new();
-    let url = database.url();
+    let url = plain(&database);
     let refuses = |from: &str, status, english, chinese| {
         office.refuses(&["migrate", "--from", from, "--to", &url], status, english, chinese);
         office.refuses(&["migrate", "--from", from, "--to", &office.sqlite("new.db")], status, english, chinese);
@@ -121,13 +127,40 @@ fn what_is_no_store_of_this_version_is_not_a_source() {
     super::backups::make_newer(&office.path("newer"));
     refuses(&office.sqlite("newer"), 1, "a newer duban", "更新版本的 duban");
     let empty = server.new_database();
-    refuses(&empty.url(), 1, "it has no tables", "没有 duban 的库表");
+    refuses(&plain(&empty), 1, "it has no tables", "没有 duban 的库表");
     refuses("postgres:", 2, "no [store.postgres]", "没有 [store.postgres]");
     refuses("mysql://x", 2, "expected sqlite:PATH or postgres://…, got", "应为 sqlite:路径 或 postgres://…");
-    refuses("postgres://h:port/x", 2, "expected postgres://user@host/database", "应为 postgres://");
-    refuses("postgres://duban@127.0.0.1:1/duban", 70, "postgres://127.0.0.1:1/duban", "postgres://127.0.0.1:1/duban");
+    refuses("postgres://h:port/x", 2, "expected postgres://USER@HOST/DATABASE", "应为 postgres://");
+    refuses(
+        "postgres://duban@127.0.0.1:1/duban",
+        70,
+        "postgres://duban@127.0.0.1:1/duban",
+        "postgres://duban@127.0.0.1:1/duban",
+    );
     assert!(!office.path("new.db").exists(), "the source is looked at first");
     assert_eq!(server.number(&database.name, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), 0);
+}
+
+#[test]
+fn the_configured_database_has_a_short_name_and_its_own_tools_for_copies() {
+    let server = Postgres::shared();
+    let database = server.new_database();
+    let office = Office::full(20);
+    let url = database.url();
+    let config = format!("[store.postgres]\nurl = \"{url}\"\ntls = \"off\"\n");
+    fs::write(office.path("duban.toml"), config).expect("a configuration");
+    let there = office.moves("sqlite:", "postgres:");
+    assert_eq!(there["items"].0, 20);
+    let migrated = office.row(&["migrate"]);
+    assert_eq!((&migrated["store"], &*migrated["from"], &*migrated["to"]), (&url, "1", "1"));
+    for (command, tool) in [("backup", "pg_dump --format=custom"), ("restore", "pg_restore --clean")] {
+        let line = format!("--dbname='{url}'");
+        let arguments = [command, "duban.dump"];
+        office.refuses(&arguments, 1, tool, tool);
+        office.refuses(&arguments, 1, &line, &line);
+    }
+    let back = office.moves("postgres:", &office.sqlite("back.db"));
+    assert_eq!(there, back);
 }
 
 #[test]
@@ -145,7 +178,7 @@ fn a_running_daemon_is_neither_source_nor_target() {
     let daemon = Daemon::polled(&site);
     let office = Office::full(20);
     let running = format!("sqlite:{}", site.path("duban.db").display());
-    let url = database.url();
+    let url = plain(&database);
     office.refuses(&["migrate", "--from", &running, "--to", &url], 1, "stop it first", "请先停止它");
     office.refuses(&["migrate", "--from", "sqlite:", "--to", &running], 1, "stop it first", "请先停止它");
     assert_eq!(daemon.stop(), 0);
@@ -157,7 +190,7 @@ fn a_transfer_that_is_killed_leaves_nothing_and_is_done_again() {
     let server = Postgres::shared();
     let database = server.new_database();
     let office = Office::full(20_000);
-    let (from, to) = (office.sqlite("duban.db"), database.url());
+    let (from, to) = (office.sqlite("duban.db"), plain(&database));
     let mut child = Command::new(env!("CARGO_BIN_EXE_duban"))
         .args(["migrate", "--from", &from, "--to", &to])
         .env_clear()
@@ -186,14 +219,14 @@ fn what_the_target_changes_on_its_way_in_is_noticed_and_not_kept() {
     let database = server.new_database();
     let office = Office::full(20);
     create(&office.path("empty.db"));
-    office.moves(&office.sqlite("empty.db"), &database.url());
+    office.moves(&office.sqlite("empty.db"), &plain(&database));
     run_in(
         &database,
         "CREATE FUNCTION worse() RETURNS trigger LANGUAGE plpgsql AS
          'BEGIN NEW.rejected := NEW.rejected + 1; RETURN NEW; END';
          CREATE TRIGGER worse BEFORE INSERT ON sources FOR EACH ROW EXECUTE FUNCTION worse()",
     );
-    let refused = ["migrate", "--from", "sqlite:", "--to", &database.url()];
+    let refused = ["migrate", "--from", "sqlite:", "--to", &plain(&database)];
     office.refuses(&refused, 1, "nothing is kept:\nsources: 20 ", "核对不一致，目标未作任何改动");
     assert_eq!(rows(server, &database), 0);
 }
@@ -204,7 +237,7 @@ fn a_text_that_the_target_cannot_hold_is_told_with_its_table_and_nothing_is_kept
     let database = server.new_database();
     let office = Office::full(20);
     sql(&office.store(), "UPDATE remarks SET basis = 'a' || char(0) || 'b' WHERE remark = 'm3'");
-    office.refuses(&["migrate", "--from", "sqlite:", "--to", &database.url()], 70, "remarks: ", "remarks: ");
+    office.refuses(&["migrate", "--from", "sqlite:", "--to", &plain(&database)], 70, "remarks: ", "remarks: ");
     assert_eq!(rows(server, &database), 0);
 }
 

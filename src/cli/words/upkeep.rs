@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use super::{Chinese, English, Language, unreadable};
-use crate::store::StoreError;
-use crate::store::sqlite::Updated;
 use crate::store::sqlite::backup::{BackupError, NoStore};
 use crate::store::transfer::{Compared, Step, Tally, TransferError};
+use crate::store::{StoreError, Updated};
 
 /// The columns of what is in a file.
 pub const fn contents_titles(language: Language) -> [&'static str; 6] {
@@ -156,8 +155,8 @@ pub const fn no_postgres(language: Language) -> &'static str {
 /// An address that cannot be read.
 pub fn no_url(language: Language, error: &str) -> String {
     match language {
-        Chinese => format!("应为 postgres://用户@主机/库名：{error}"),
-        English => format!("expected postgres://user@host/database: {error}"),
+        Chinese => format!("应为 postgres://用户@主机/库名[?sslmode=…]：{error}"),
+        English => format!("expected postgres://USER@HOST/DATABASE[?sslmode=…]: {error}"),
     }
 }
 
@@ -191,7 +190,10 @@ pub fn transferred(language: Language, rows: u64, to: &str) -> String {
 /// Nothing is copied.
 pub fn transfer_failed(language: Language, error: &TransferError) -> String {
     match (language, error) {
-        (_, TransferError::OtherSchema { place, schema, known }) if known < schema => {
+        (_, TransferError::OtherSchema { place, schema, known })
+        | (_, TransferError::Store(StoreError::Newer { place, schema, known, .. }))
+            if known < schema =>
+        {
             written_by_newer(language, place, *schema, *known)
         }
         (English, TransferError::OtherSchema { .. }) => format!("{error}; `duban migrate` brings it up to date"),
@@ -210,6 +212,7 @@ pub fn transfer_failed(language: Language, error: &TransferError) -> String {
         (Chinese, TransferError::Differs(compared)) => {
             format!("核对不一致，目标未作任何改动：\n{}", differences(compared))
         }
+        (Chinese, TransferError::Store(error)) => error.to_string(),
         (Chinese, TransferError::Broken(place, text)) => format!("{place}：{text}"),
     }
 }

@@ -21,11 +21,12 @@ use secrecy::SecretString;
 use sqlx::postgres::PgPool;
 
 pub use config::{PostgresConfig, PostgresTls};
+pub(super) use opening::known_schema;
 pub(super) use trouble::of_database;
 
 use self::nudges::Nudges;
-use super::Result;
 use super::sql::SqlStore;
+use super::{Result, Updated};
 
 /// A store in a PostgreSQL database.
 pub type PostgresStore = SqlStore<PostgresEngine>;
@@ -46,6 +47,11 @@ impl PostgresStore {
     /// it is made if it is not there, and locked.
     pub async fn open(config: &PostgresConfig, password: Option<&SecretString>, instance: &Path) -> Result<Self> {
         Ok(Self { engine: opening::open(config, password, instance).await? })
+    }
+
+    /// Brings the schema of a database up to date, as [`PostgresStore::open`] does, and leaves it closed.
+    pub async fn migrate(config: &PostgresConfig, password: Option<&SecretString>) -> Result<Updated> {
+        opening::update(config, password).await
     }
 
     /// Opens a store that exists, for a command beside the daemon: without touching its schema.

@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Transaction};
 use super::nudges::Nudges;
 use super::{PostgresConfig, PostgresEngine};
 use crate::core::digest::Digest;
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, Updated};
 
 /// The oldest server that is known to do.
 const OLDEST: i32 = 150_000;
@@ -34,6 +34,11 @@ fn schema() -> Migrator {
     // Its lock lasts for a session, which a pooler does not give; the transaction around it holds one of its own.
     schema.set_locking(false);
     schema
+}
+
+/// The newest schema that this duban knows.
+pub fn known_schema() -> i64 {
+    schema().iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
 pub async fn open(config: &PostgresConfig, password: Option<&SecretString>, instance: &Path) -> Result<PostgresEngine> {
@@ -56,7 +61,7 @@ pub async fn visit(config: &PostgresConfig, password: Option<&SecretString>) -> 
     }
     if known != wanted {
         let text =
-            format!("its schema is {known:?} and this duban's is {wanted:?}; start the daemon of one version once");
+            format!("its schema is {known:?} and this duban's is {wanted:?}; `duban migrate` brings it up to date");
         return Err(named(config, StoreError::Unreadable(text)));
     }
     Ok(PostgresEngine { pool, holder: "".into(), nudges: None, _lock: None })
@@ -114,6 +119,16 @@ async fn check_server(pool: &PgPool) -> Result<()> {
 const SERVER: &str = "
     SELECT current_setting('server_version_num')::int, getdatabaseencoding()::text, pg_is_in_recovery(),
            current_setting('fsync')";
+
+/// Brings the schema of a database up to date, and leaves it closed.
+pub async fn update(config: &PostgresConfig, password: Option<&SecretString>) -> Result<Updated> {
+    let pool = connect(config, options(config, password)?).await?;
+    check_server(&pool).await.map_err(|error| named(config, error))?;
+    let (from, to) = versions(&pool).await.map_err(|error| named(config, error))?;
+    migrate(config, &pool).await.map_err(|error| named(config, error))?;
+    pool.close().await;
+    Ok(Updated { from, to: to.unwrap_or_default(), backup: None })
+}
 
 /// Brings the schema up to date, in one transaction; another process that does the same is waited for.
 async fn migrate(config: &PostgresConfig, pool: &PgPool) -> Result<()> {

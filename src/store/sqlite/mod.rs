@@ -21,10 +21,8 @@ use std::path::Path;
 
 use sqlx::sqlite::SqlitePool;
 
-pub use schema::Updated;
-
-use super::Result;
 use super::sql::SqlStore;
+use super::{Result, Updated};
 
 /// A store in one SQLite file.
 pub type SqliteStore = SqlStore<SqliteEngine>;

@@ -11,8 +11,8 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::SqliteEngine;
 use super::backup::{self, BackupError};
-use super::schema::{self, Found, SCHEMA, Updated};
-use crate::store::{Result, StoreError};
+use super::schema::{self, Found, SCHEMA};
+use crate::store::{Result, StoreError, Updated};
 
 /// How long a verb waits for another program's lock on the file.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

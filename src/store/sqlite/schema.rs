@@ -9,31 +9,13 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnection;
 
 use super::backup;
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, Updated};
 
 // Compiled in: a new file in the folder is seen when this one is compiled again, which a test watches.
 pub static SCHEMA: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
 /// The name of the first schema: by it a store is told from another program's database.
 const FIRST: (i64, &str) = (1, "memory");
-
-/// What was done to a store's schema when it was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Updated {
-    /// The schema before; `None` if the store is new.
-    pub from: Option<i64>,
-    /// The schema now.
-    pub to: i64,
-    /// The copy that was made before the schema was touched.
-    pub backup: Option<PathBuf>,
-}
-
-impl Updated {
-    /// Whether anything was done to a store that was there.
-    pub fn is_change(&self) -> bool {
-        self.from.is_some_and(|from| from != self.to)
-    }
-}
 
 /// Whose a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,6 +22,7 @@ use sqlite::SqliteSide;
 use sum::Sum;
 use table::{Pair, Row, Table};
 
+use super::StoreError;
 use super::sqlite::backup::NoStore;
 
 pub use postgres::Server;
@@ -32,7 +33,7 @@ pub enum Place {
     /// In an SQLite file.
     Sqlite(PathBuf),
     /// On a PostgreSQL server.
-    Postgres(Server),
+    Postgres(Box<Server>),
 }
 
 /// Why a store is not copied. Nothing is changed in any of these cases.
@@ -73,6 +74,9 @@ pub enum TransferError {
     /// What was written is not what was read.
     #[error("the copy differs from the source")]
     Differs(Vec<Compared>),
+    /// A side cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// An engine says no.
     #[error("{0}: {1}")]
     Broken(String, String),
@@ -123,7 +127,10 @@ pub async fn transfer(from: &Place, to: &Place, told: Told<'_>) -> Result<Vec<Co
     }
     let mut source = open_source(from).await?;
     let mut target = open_target(to).await?;
-    let copied = copy(&mut *source, &mut *target, told).await;
+    let mut copied = copy(&mut *source, &mut *target, told).await;
+    if let Err(error) = source.check_alone().await {
+        copied = copied.and(Err(error));
+    }
     source.leave().await;
     match copied {
         Ok(compared) => target.commit().await.map(|()| compared),
@@ -138,7 +145,7 @@ pub async fn transfer(from: &Place, to: &Place, told: Told<'_>) -> Result<Vec<Co
 pub fn name(place: &Place) -> String {
     match place {
         Place::Sqlite(path) => path.display().to_string(),
-        Place::Postgres(server) => server.to_string(),
+        Place::Postgres(server) => server.config.place(),
     }
 }
 
@@ -147,7 +154,7 @@ fn is_same(from: &Place, to: &Place) -> bool {
         (Place::Sqlite(from), Place::Sqlite(to)) => {
             from == to || from.canonicalize().is_ok_and(|from| to.canonicalize().is_ok_and(|to| from == to))
         }
-        (Place::Postgres(from), Place::Postgres(to)) => from.is_same(to),
+        (Place::Postgres(from), Place::Postgres(to)) => from.config.url == to.config.url,
         _ => false,
     }
 }

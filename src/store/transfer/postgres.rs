@@ -2,24 +2,18 @@
 //!
 //! **Invariant:** all statements are unnamed and inside one transaction, so that a transaction pooler may stand between.
 
-use std::fmt;
-use std::str::FromStr;
-
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use sqlx::migrate::Migrator;
+use secrecy::SecretString;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _};
 
 use super::side::Side;
 use super::table::{Cell, Column, Kind, Row, Table, quoted};
 use super::{Result, TransferError};
-use crate::store::StoreError;
-use crate::store::sqlite::Updated;
+use crate::store::postgres::{self, PostgresConfig, PostgresStore, PostgresTls};
 use crate::store::sqlite::backup::NoStore;
-
-static SCHEMA: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// At most so many rows go into one statement.
 const ROWS: usize = 1_000;
@@ -27,46 +21,47 @@ const ROWS: usize = 1_000;
 /// How a daemon's connections are named on the server.
 const DAEMON: &str = "duban";
 
-/// Where a PostgreSQL database is and how it is reached.
+/// Which PostgreSQL database, and how it is reached.
 #[derive(Debug, Clone)]
-pub struct Server(Box<PgConnectOptions>);
-
-impl FromStr for Server {
-    type Err = String;
-
-    fn from_str(url: &str) -> std::result::Result<Self, String> {
-        let options = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
-        Ok(Self(Box::new(options.application_name("duban migrate"))))
-    }
-}
-
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let database = self.0.get_database().unwrap_or_else(|| self.0.get_username());
-        match self.0.get_socket() {
-            Some(socket) => write!(f, "postgres:///{database}?host={}", socket.display()),
-            None => write!(f, "postgres://{}:{}/{database}", self.0.get_host(), self.0.get_port()),
-        }
-    }
+pub struct Server {
+    /// The database and how its server is trusted.
+    pub config: PostgresConfig,
+    /// The password of its user; without one, what PostgreSQL's own programs take counts: `PGPASSWORD`, `~/.pgpass`.
+    pub password: Option<SecretString>,
 }
 
 impl Server {
-    /// Brings the schema up to date, and says what was done.
-    pub async fn migrate(&self) -> crate::store::Result<Updated> {
-        let failed = |error: TransferError| StoreError::Unavailable(error.to_string());
-        let mut side = PostgresSide::connect(self).await.map_err(failed)?;
-        let from = side.schema().await.map_err(failed)?;
-        let to = known_schema();
-        if let Some(schema) = from.filter(|from| to < *from) {
-            return Err(StoreError::Newer { place: self.to_string(), schema, known: to, backup: None });
+    /// A database named by a URL as PostgreSQL's own programs know it. How its server is trusted may stand in it, as
+    /// `sslmode` (`verify-full`, which is the default, `require`, `disable`) and `sslrootcert`.
+    pub fn at(url: &str) -> std::result::Result<Self, String> {
+        let (place, query) = url.split_once('?').unwrap_or((url, ""));
+        let mut config = PostgresConfig::at(place);
+        let mut rest = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("sslmode", "verify-full")) => config.tls = PostgresTls::Verify,
+                Some(("sslmode", "require")) => config.tls = PostgresTls::EncryptOnly,
+                Some(("sslmode", "disable")) => config.tls = PostgresTls::Off,
+                Some(("sslmode", mode)) => {
+                    return Err(format!("sslmode: expected verify-full, require or disable, got {mode:?}"));
+                }
+                Some(("sslrootcert", file)) => config.ca_file = Some(file.into()),
+                _ => rest.push(pair),
+            }
         }
-        side.update().await.map_err(failed)?;
-        Ok(Updated { from, to, backup: None })
+        if !rest.is_empty() {
+            config.url = format!("{place}?{}", rest.join("&"));
+        }
+        match config.options(None) {
+            Ok(_) => Ok(Self { config, password: None }),
+            Err(problem) => Err(problem),
+        }
     }
 
-    /// Whether two are one database, as far as their names tell.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.to_string() == other.to_string()
+    fn options(&self) -> Result<PgConnectOptions> {
+        let options = self.config.options(self.password.as_ref());
+        let options = options.map_err(|problem| TransferError::Broken(self.config.place(), problem))?;
+        Ok(options.application_name("duban migrate"))
     }
 }
 
@@ -79,9 +74,9 @@ impl PostgresSide {
     /// A store that is only read; no daemon has it open.
     pub async fn source(server: &Server) -> Result<Self> {
         let mut side = Self::connect(server).await?;
-        side.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        side.refuse_daemons().await?;
-        let known = known_schema();
+        side.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off").await?;
+        side.check_alone().await?;
+        let known = postgres::known_schema();
         match side.schema().await? {
             Some(schema) if schema == known => Ok(side),
             Some(schema) => Err(TransferError::OtherSchema { place: side.place, schema, known }),
@@ -92,30 +87,20 @@ impl PostgresSide {
     /// A store that is written; its tables are made if there are none.
     pub async fn target(server: &Server) -> Result<Self> {
         let mut side = Self::connect(server).await?;
-        side.refuse_daemons().await?;
-        let known = known_schema();
-        match side.schema().await? {
-            Some(schema) if known < schema => {
-                return Err(TransferError::OtherSchema { place: side.place, schema, known });
-            }
-            Some(schema) if schema == known => {}
-            _ => side.update().await?,
-        }
         side.run("BEGIN").await?;
+        side.check_alone().await?;
+        side.run("COMMIT").await?;
+        PostgresStore::migrate(&server.config, server.password.as_ref()).await?;
+        side.run("BEGIN; SET LOCAL jit = off; SET LOCAL synchronous_commit = on").await?;
         side.keep_others_out().await?;
         Ok(side)
     }
 
     async fn connect(server: &Server) -> Result<Self> {
-        let place = server.to_string();
-        let connection = server.0.connect().await;
+        let place = server.config.place();
+        let connection = server.options()?.connect().await;
         let connection = connection.map_err(|error| TransferError::Broken(place.clone(), error.to_string()))?;
         Ok(Self { place, connection })
-    }
-
-    async fn update(&mut self) -> Result<()> {
-        let made = SCHEMA.run(&mut self.connection).await;
-        made.map_err(|error| TransferError::Broken(self.place.clone(), error.to_string()))
     }
 
     /// Runs statements without parameters.
@@ -126,18 +111,6 @@ impl PostgresSide {
 
     fn broken(&self, error: &sqlx::Error) -> TransferError {
         TransferError::Broken(self.place.clone(), error.to_string())
-    }
-
-    /// A daemon's connections are seen on the server.
-    async fn refuse_daemons(&mut self) -> Result<()> {
-        let others = "SELECT count(*) FROM pg_stat_activity
-                      WHERE datname = current_database() AND application_name = $1";
-        let others = sqlx::query_scalar::<_, i64>(others).bind(DAEMON).persistent(false);
-        match others.fetch_one(&mut self.connection).await {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(TransferError::InUse(self.place.clone())),
-            Err(error) => Err(self.broken(&error)),
-        }
     }
 
     /// Whose schema is there.
@@ -185,6 +158,20 @@ impl PostgresSide {
 impl Side for PostgresSide {
     fn name(&self) -> String {
         self.place.clone()
+    }
+
+    /// A daemon's connections are seen on the server.
+    async fn check_alone(&mut self) -> Result<()> {
+        // What was seen before in this transaction would be seen again.
+        self.run("SELECT pg_stat_clear_snapshot()").await?;
+        let others = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND application_name = $1";
+        let others = sqlx::query_scalar::<_, i64>(others).bind(DAEMON).persistent(false);
+        match others.fetch_one(&mut self.connection).await {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(TransferError::InUse(self.place.clone())),
+            Err(error) => Err(self.broken(&error)),
+        }
     }
 
     async fn tables(&mut self) -> Result<Vec<Table>> {
@@ -280,10 +267,6 @@ impl Side for PostgresSide {
         let _ = self.run("ROLLBACK").await;
         let _ = self.connection.close().await;
     }
-}
-
-fn known_schema() -> i64 {
-    SCHEMA.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
 /// Adds rows that come as an array a column.

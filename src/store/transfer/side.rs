@@ -15,6 +15,11 @@ pub trait Side: Send {
     /// What it is called, without any secret.
     fn name(&self) -> String;
 
+    /// Looks again whether a daemon uses it, where nothing keeps one out.
+    async fn check_alone(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Its tables and their columns, without what the engine computes itself and without the list of migrations.
     async fn tables(&mut self) -> Result<Vec<Table>>;
 

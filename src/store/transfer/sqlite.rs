@@ -49,9 +49,7 @@ impl SqliteSide {
     /// A store that is written; it is made if there is none.
     pub async fn target(path: &Path) -> Result<Self> {
         drop(opening::take_lock(path).map_err(of_file)?);
-        let prepared = opening::prepare(path, &SCHEMA).await;
-        let Prepared { writer, lock, .. } =
-            prepared.map_err(|error| TransferError::Broken(path.display().to_string(), error.to_string()))?;
+        let Prepared { writer, lock, .. } = opening::prepare(path, &SCHEMA).await?;
         writer.close().await;
         let mut side = Self::connect(path, lock).await?;
         side.run("PRAGMA synchronous = FULL").await?;
