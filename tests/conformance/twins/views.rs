@@ -1,14 +1,13 @@
 //! Everything that can be seen of a store.
 
 use duban::core::Instant;
-use duban::core::card::CardId;
 use duban::core::delivery::DeliveryState;
 use duban::core::digest::Digest;
 use duban::core::item::ItemKey;
 use duban::core::notice::Hold;
 use duban::store::{DeliveryFilter, Store};
 
-use super::{CHANNELS, CONTACTS, HOLDS, ITEMS, card, named};
+use super::{CHANNELS, CONTACTS, HOLDS, ITEMS, named};
 
 /// What a store shows at an instant, in words.
 pub async fn view(store: &dyn Store, now: Instant) -> Vec<String> {
@@ -27,7 +26,6 @@ macro_rules! look {
 
 async fn look_at_items(store: &dyn Store, now: Instant, seen: &mut Vec<String>) {
     let keys: Vec<ItemKey> = (0..ITEMS + 1).map(super::key).collect();
-    let cards: Vec<CardId> = (0..ITEMS).flat_map(|item| [card(item, 0), card(item, 1)]).collect();
     look!(seen, store.counts());
     look!(seen, store.load(&keys));
     look!(seen, store.due_items(now, 9));
@@ -38,8 +36,8 @@ async fn look_at_items(store: &dyn Store, now: Instant, seen: &mut Vec<String>) 
     look!(seen, store.find_items("1"));
     look!(seen, store.open_cards(99));
     look!(seen, store.open_cards(1));
-    look!(seen, store.notices_about(&cards));
-    look!(seen, store.notices_about(&[cards[1], cards[0], cards[1]]));
+    look!(seen, store.notices_about(&keys));
+    look!(seen, store.notices_about(&[keys[1].clone(), keys[0].clone()]));
     for key in &keys {
         look!(seen, store.transitions(key));
         look!(seen, store.snapshots(key));
