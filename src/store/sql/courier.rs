@@ -213,8 +213,10 @@ async fn sort<'a, T>(
     for (delivery, fence) in session.lock::<(String, i64), _>(statement, leases).await? {
         held.insert((id::<DeliveryId>(&delivery)?, fence));
     }
-    let lost = all.iter().map(&lease).filter(|lease| !held.contains(lease)).map(|(id, _)| id).collect();
-    let kept = all.iter().filter(|one| held.remove(&lease(one))).collect();
+    let lost: Vec<DeliveryId> =
+        all.iter().map(&lease).filter(|lease| !held.contains(lease)).map(|(id, _)| id).collect();
+    // Where two leases of one delivery are named, it counts as lost.
+    let kept = all.iter().filter(|one| held.remove(&lease(one)) && !lost.contains(&lease(one).0)).collect();
     Ok((kept, lost))
 }
 

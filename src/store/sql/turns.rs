@@ -12,14 +12,14 @@ use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::store::admission::{Admitted, Known, admit, missing_deliveries, planned};
-use crate::store::{Committed, ItemWrite, Result, StoreError, Turn};
+use crate::store::{Committed, ItemRecord, ItemWrite, Result, StoreError, Turn};
 
 pub async fn commit<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<Committed> {
     enter::<E>(session, turn).await?;
     check_playbook::<E>(session, turn).await?;
-    let (known, unchanged) = known(session, turn).await?;
+    let (known, contents) = known(session, turn).await?;
     let admitted = admit(turn, &known);
-    put_items(session, &admitted.items, &unchanged).await?;
+    put_items(session, &admitted.items, &contents).await?;
     put_notices(session, &admitted).await?;
     session.nudge();
     Ok(admitted.committed)
@@ -44,11 +44,13 @@ async fn check_playbook<E: Engine>(session: &mut E::Session, turn: &Turn) -> Res
     if in_force == Some(planned_under) { Ok(()) } else { Err(StoreError::OtherPlaybook(in_force)) }
 }
 
-/// Looks up what the store holds of what the turn names; and which of its items are stored with the same snapshot, judged
-/// under the same playbook.
-async fn known(session: &mut impl Session, turn: &Turn) -> Result<(Known, HashSet<ItemKey>)> {
+/// The snapshot and the playbook of each stored item.
+type Contents = HashMap<ItemKey, (Digest, Digest)>;
+
+/// Looks up what the store holds of what the turn names.
+async fn known(session: &mut impl Session, turn: &Turn) -> Result<(Known, Contents)> {
     let mut known = Known::default();
-    let unchanged = stored(session, turn, &mut known).await?;
+    let contents = stored(session, turn, &mut known).await?;
     let keys = planned(turn).map(|planned| IdRow { id: planned.notice.key.to_string() });
     for (key, state) in session.look_up::<(String, String), _>(NOTICE_STATES, keys).await? {
         known.notices.insert(id(&key)?, from_word(&state)?);
@@ -56,7 +58,7 @@ async fn known(session: &mut impl Session, turn: &Turn) -> Result<(Known, HashSe
     loop {
         let missing = missing_deliveries(turn, &known);
         if missing.is_empty() {
-            return Ok((known, unchanged));
+            return Ok((known, contents));
         }
         known.deliveries.extend(missing.iter().map(|id| (*id, None)));
         for row in session.lock::<StandingRow, _>(STANDINGS, IdRow::all(missing)).await? {
@@ -65,18 +67,16 @@ async fn known(session: &mut impl Session, turn: &Turn) -> Result<(Known, HashSe
     }
 }
 
-async fn stored(session: &mut impl Session, turn: &Turn, known: &mut Known) -> Result<HashSet<ItemKey>> {
+async fn stored(session: &mut impl Session, turn: &Turn, known: &mut Known) -> Result<Contents> {
     let keys = turn.items.iter().map(|item| KeyRow::from(&item.record.item.key));
     let found: Vec<StoredRow> = session.look_up(STORED, keys).await?;
     let mut contents = HashMap::with_capacity(found.len());
     for row in found {
         let key = ItemKey::new(row.source, row.id);
         known.versions.insert(key.clone(), row.version);
-        contents.insert(key, (id::<Digest>(&row.digest)?, id::<Digest>(&row.judged_under)?));
+        contents.insert(key, (id(&row.digest)?, id(&row.judged_under)?));
     }
-    let records = turn.items.iter().map(|item| &item.record);
-    let same = records.filter(|r| contents.get(&r.item.key) == Some(&(r.digest, r.judged_under)));
-    Ok(same.map(|record| record.item.key.clone()).collect())
+    Ok(contents)
 }
 
 pub const STORED: &str = "
@@ -91,9 +91,12 @@ pub const STANDINGS: &str = "
            t.waits_for, t.opened_at
     FROM r CROSS JOIN deliveries AS t WHERE t.id = r.id ORDER BY t.id";
 
-async fn put_items(session: &mut impl Session, items: &[&ItemWrite], unchanged: &HashSet<ItemKey>) -> Result<()> {
-    let (touched, put): (Vec<&ItemWrite>, Vec<&ItemWrite>) =
-        items.iter().partition(|item| unchanged.contains(&item.record.item.key));
+async fn put_items(session: &mut impl Session, items: &[&ItemWrite], contents: &Contents) -> Result<()> {
+    let is_stored = |item: &&ItemWrite| {
+        let ItemRecord { item, digest, judged_under, .. } = &item.record;
+        contents.get(&item.key) == Some(&(*digest, *judged_under))
+    };
+    let (touched, put): (Vec<&ItemWrite>, Vec<&ItemWrite>) = items.iter().copied().partition(is_stored);
     session.write(TOUCH_ITEMS, &[], touched.iter().map(|item| TouchRow::from(&item.record))).await?;
     session.write(PUT_ITEMS, &[], put.iter().map(|item| ItemRow::from(&item.record))).await?;
     let kept = items.iter().filter(|item| item.keep_snapshot);
