@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use super::support::daemon::Daemon;
 use super::support::site::{Site, Ticket};
@@ -64,6 +65,50 @@ fn a_backup_never_overwrites_anything_and_leaves_nothing_half_made() {
     assert_eq!(office.files("").iter().filter(|name| name.contains("part")).count(), 0);
     std::os::unix::fs::symlink("nowhere", office.path("link")).expect("a link");
     office.refuses(&["backup", &text(&office.path("link"))], 1, "is there already", "已经存在");
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_made_and_the_store_as_it_is() {
+    let office = Office::full(3_000);
+    let before = fs::read(office.store()).expect("a file");
+    let copy = office.path("copy");
+    office.row(&["backup", &text(&copy)]);
+    let files = office.files("");
+    let to = text(&office.path("second"));
+    let place = format!("sqlite:{to}");
+    for arguments in
+        [&["backup", &to][..], &["restore", &text(&copy)], &["migrate", "--from", "sqlite:", "--to", &place]]
+    {
+        // No file may grow beyond 400 KiB, and a write beyond it fails as on a full disk.
+        let run = Command::new("/bin/sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 800; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_duban")])
+            .args(arguments)
+            .args(["--config", &text(&office.path("duban.toml"))])
+            .output()
+            .expect("started");
+        assert_eq!(run.status.code(), Some(70), "{arguments:?}: {run:?}");
+        assert!(before == fs::read(office.store()).expect("a file"), "{arguments:?}");
+        if arguments[0] != "migrate" {
+            assert_eq!(office.files(""), files, "{arguments:?}: {run:?}");
+        }
+    }
+    // What the transfer could not fill is there, and empty.
+    assert_eq!(number(&office.path("second"), "SELECT count(*) FROM items"), 0);
+    assert_eq!(office.duban(&["migrate", "--from", "sqlite:", "--to", &place]).status, 0);
+}
+
+#[test]
+fn a_store_behind_a_link_stays_where_it_is() {
+    let office = office_that_remembers(1);
+    let copy = office.path("copy");
+    office.row(&["backup", &text(&copy)]);
+    fs::create_dir(office.path("data")).expect("a folder");
+    fs::rename(office.store(), office.path("data/real.db")).expect("moved");
+    std::os::unix::fs::symlink("data/real.db", office.store()).expect("a link");
+    remember(&office.store(), 2);
+    office.row(&["restore", &text(&copy)]);
+    assert!(office.store().is_symlink());
+    assert_eq!(number(&office.path("data/real.db"), FIRED), 1);
 }
 
 #[test]

@@ -84,12 +84,11 @@ fn there_and_back_again_everything_is_the_same_in_every_table() {
 }
 
 #[test]
-fn a_hundred_thousand_items_are_moved_without_much_memory() {
+fn a_hundred_thousand_rows_are_moved() {
     let database = Postgres::shared().new_database();
-    let office = Office::full(20_000);
+    let office = Office::full(15_000);
     let there = office.moves("sqlite:", &plain(&database));
-    let back = office.moves(&plain(&database), &office.sqlite("back.db"));
-    assert_eq!(there, back);
+    assert!(there.values().map(|(rows, _)| rows).sum::<u64>() > 100_000);
 }
 
 #[test]

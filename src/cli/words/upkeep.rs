@@ -190,12 +190,11 @@ pub fn transferred(language: Language, rows: u64, to: &str) -> String {
 /// Nothing is copied.
 pub fn transfer_failed(language: Language, error: &TransferError) -> String {
     match (language, error) {
-        (_, TransferError::OtherSchema { place, schema, known })
-        | (_, TransferError::Store(StoreError::Newer { place, schema, known, .. }))
-            if known < schema =>
-        {
-            written_by_newer(language, place, *schema, *known)
-        }
+        (
+            _,
+            TransferError::OtherSchema { place, schema, known }
+            | TransferError::Store(StoreError::Newer { place, schema, known, .. }),
+        ) if known < schema => written_by_newer(language, place, *schema, *known),
         (English, TransferError::OtherSchema { .. }) => format!("{error}; `duban migrate` brings it up to date"),
         (English, TransferError::Differs(compared)) => format!("{error}; nothing is kept:\n{}", differences(compared)),
         (English, _) => error.to_string(),

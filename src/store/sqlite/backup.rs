@@ -94,12 +94,13 @@ pub struct Restored {
 /// Copies the store at `store` to `to`, also while a daemon uses it.
 pub async fn back_up(store: &Path, to: &Path) -> Result<Contents> {
     check_header(store)?;
-    let failed = |error: sqlx::Error| of_engine(store, error);
-    let mut connection = connect(store, false).await.map_err(failed)?;
-    schema_of(store, &mut connection).await?;
-    let contents = copy(&mut connection, to).await?;
+    let mut connection = connect(store, false).await.map_err(|error| of_engine(store, error))?;
+    let copied = match schema_of(store, &mut connection).await {
+        Ok(_) => copy(&mut connection, to).await,
+        Err(error) => Err(error),
+    };
     let _ = connection.close().await;
-    Ok(contents)
+    copied
 }
 
 /// Copies what a connection sees at one instant.
@@ -107,22 +108,17 @@ pub async fn copy(connection: &mut SqliteConnection, to: &Path) -> Result<Conten
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    let part = beside(to, ".part");
+    let part = beside(to, &format!(".{}.part", std::process::id()));
     let made = write_part(connection, &part).await;
     let placed = made.and_then(|contents| place_new(&part, to).map(|()| contents));
     if placed.is_err() {
-        let _ = fs::remove_file(&part);
+        remove_all(&part);
     }
     placed
 }
 
 async fn write_part(connection: &mut SqliteConnection, part: &Path) -> Result<Contents> {
     let failed = |error: io::Error| BackupError::Io(part.to_owned(), error);
-    // What an earlier try left.
-    match fs::remove_file(part) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
     create_private(part).map_err(failed)?;
     // The name goes in as a text of SQL: this statement takes no parameter before the database is locked for it.
     let name = part.to_str().ok_or_else(|| failed(io::Error::other("the name is not UTF-8")))?.replace('\'', "''");
@@ -133,8 +129,11 @@ async fn write_part(connection: &mut SqliteConnection, part: &Path) -> Result<Co
             .fetch_optional(connection)
             .await
             .map_err(|error| of_engine(part, error))?;
-    if let Some((model,)) = model {
-        belong_like(part, Path::new(&model));
+    // Elsewhere it is the caller's.
+    if let Some(model) =
+        model.as_ref().map(|(model,)| Path::new(model)).filter(|model| is_same(folder(part), folder(model)))
+    {
+        belong_like(part, model);
     }
     File::open(part).and_then(|file| file.sync_all()).map_err(failed)?;
     examine(part).await
@@ -159,22 +158,26 @@ fn place_new(part: &Path, to: &Path) -> Result<()> {
 /// Looks whether a file is a store and whole. Nothing but SQLite's own files beside it is written.
 pub async fn examine(path: &Path) -> Result<Contents> {
     check_header(path)?;
+    let mut connection = connect(path, false).await.map_err(|error| of_engine(path, error))?;
+    let contents = examine_inside(path, &mut connection).await;
+    let _ = connection.close().await;
+    contents
+}
+
+async fn examine_inside(path: &Path, connection: &mut SqliteConnection) -> Result<Contents> {
     let failed = |error: sqlx::Error| of_engine(path, error);
-    let mut connection = connect(path, false).await.map_err(failed)?;
     let found: Vec<String> =
-        sqlx::query_scalar("PRAGMA quick_check(3)").fetch_all(&mut connection).await.map_err(failed)?;
+        sqlx::query_scalar("PRAGMA quick_check(3)").fetch_all(&mut *connection).await.map_err(failed)?;
     if found != ["ok"] {
         return Err(BackupError::Damaged(path.to_owned(), found.join("; ")));
     }
-    let schema = schema_of(path, &mut connection).await?;
+    let schema = schema_of(path, connection).await?;
     let counts = "SELECT (SELECT count(*) FROM items), (SELECT count(*) FROM transitions),
                          (SELECT count(*) FROM deliveries)";
-    let (items, transitions, deliveries): (i64, i64, i64) =
-        sqlx::query_as(counts).fetch_one(&mut connection).await.map_err(failed)?;
-    connection.close().await.map_err(failed)?;
+    let counts: (i64, i64, i64) = sqlx::query_as(counts).fetch_one(connection).await.map_err(failed)?;
+    let [items, transitions, deliveries] = <[i64; 3]>::from(counts).map(|rows| u64::try_from(rows).unwrap_or_default());
     let bytes = path.metadata().map_err(|error| BackupError::Io(path.to_owned(), error))?.len();
-    let count = |rows: i64| u64::try_from(rows).unwrap_or_default();
-    Ok(Contents { bytes, schema, items: count(items), transitions: count(transitions), deliveries: count(deliveries) })
+    Ok(Contents { bytes, schema, items, transitions, deliveries })
 }
 
 /// Puts a copy of `file` in the place of the store at `store`, which nobody may have open. What was there is kept under a
@@ -185,6 +188,8 @@ pub async fn restore(file: &Path, store: &Path, now: Instant) -> Result<Restored
     if beside(file, ".lock").exists() && !is_same(file, store) {
         drop(opening::take_lock(file)?);
     }
+    // Where it really lies: a link stays what it is.
+    let store = &store.canonicalize().unwrap_or_else(|_| store.to_owned());
     let fresh = beside(store, ".restoring");
     let checked = copy_and_check(file, &fresh, store).await;
     let swapped = match checked {
@@ -356,7 +361,8 @@ fn remove_all(path: &Path) {
     }
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder of a file.
+pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 

@@ -59,20 +59,34 @@ pub async fn migrate(path: &Path) -> std::result::Result<Updated, BackupError> {
 
 async fn is_up_to_date(path: &Path) -> Option<Updated> {
     let to = schema::newest(&SCHEMA);
-    let mut connection = options(path).connect().await.ok()?;
-    let found = schema::look(&mut connection).await.ok()?;
-    let _ = connection.close().await;
-    (found == Found::Store(to)).then_some(Updated { from: Some(to), to, backup: None })
+    (look(path).await.ok()? == Found::Store(to)).then_some(Updated { from: Some(to), to, backup: None })
+}
+
+/// Looks whose a file is, with a connection of its own.
+pub async fn look(path: &Path) -> sqlx::Result<Found> {
+    let mut connection = options(path).connect().await?;
+    let found = schema::look(&mut connection).await;
+    // Closed in any case before somebody moves the file.
+    let closed = connection.close().await;
+    found.and_then(|found| closed.map(|()| found))
 }
 
 /// Takes the lock, looks for damage, and brings the schema up to date.
 pub async fn prepare(path: &Path, schema: &Migrator) -> Result<Prepared> {
     check_folder(path)?;
     let lock = lock(path)?;
+    let is_new = !path.exists();
     create(path).map_err(|error| not_writable(path, &error))?;
-    let options = options(path).foreign_keys(true).synchronous(SqliteSynchronous::Full);
-    refuse_foreign(path, &options).await?;
-    let writer = options
+    if is_new {
+        backup::belong_like(path, backup::folder(path));
+    }
+    // Before anything in it is set.
+    if look(path).await.map_err(|error| named(path, error.into()))? == Found::Foreign {
+        return Err(named(path, schema::foreign()));
+    }
+    let writer = options(path)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
         .journal_mode(SqliteJournalMode::Wal)
         .pragma("cache_size", WRITER_CACHE)
         .pragma("wal_autocheckpoint", "4000")
@@ -84,20 +98,6 @@ pub async fn prepare(path: &Path, schema: &Migrator) -> Result<Prepared> {
 
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY_TIMEOUT)
-}
-
-/// Looks whose the file is before anything in it is set.
-async fn refuse_foreign(path: &Path, options: &SqliteConnectOptions) -> Result<()> {
-    let look = async || {
-        let mut connection = options.connect().await?;
-        let found = schema::look(&mut connection).await?;
-        connection.close().await?;
-        sqlx::Result::Ok(found)
-    };
-    match look().await.map_err(|error: sqlx::Error| named(path, error.into()))? {
-        Found::Foreign => Err(named(path, schema::foreign())),
-        Found::Nothing | Found::Store(_) => Ok(()),
-    }
 }
 
 async fn update(path: &Path, writer: &SqlitePool, schema: &Migrator) -> Result<Updated> {
@@ -142,10 +142,7 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 }
 
 fn check_folder(path: &Path) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    let folder = backup::folder(path);
     match std::fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(StoreError::NotWritable(format!("{} is not a folder", folder.display()))),

@@ -211,7 +211,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = store_with_a_schedule(folder.path()).await;
         // A folder in the place of the half-made copy: it cannot be written.
-        std::fs::create_dir(before_update(&path, newest(&SCHEMA), 1).with_extension("backup.part")).expect("a folder");
+        let copy = before_update(&path, newest(&SCHEMA), 1);
+        let part = backup::beside(&copy, &format!(".{}.part", std::process::id()));
+        std::fs::create_dir(part).expect("a folder");
         let refused = updated(&path, &next(REMARKED)).await.expect_err("no copy");
         assert!(matches!(&refused, StoreError::NotWritable(text) if text.contains("no backup")), "{refused}");
         SqliteStore::open(&path).await.expect("as before");

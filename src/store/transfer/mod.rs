@@ -145,7 +145,7 @@ pub async fn transfer(from: &Place, to: &Place, told: Told<'_>) -> Result<Vec<Co
 pub fn name(place: &Place) -> String {
     match place {
         Place::Sqlite(path) => path.display().to_string(),
-        Place::Postgres(server) => server.config.place(),
+        Place::Postgres(server) => server.config.url.clone(),
     }
 }
 

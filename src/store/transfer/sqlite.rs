@@ -32,15 +32,17 @@ impl SqliteSide {
     pub async fn source(path: &Path) -> Result<Self> {
         backup::check_header(path).map_err(of_file)?;
         let lock = opening::take_lock(path).map_err(of_file)?;
-        let mut side = Self::connect(path, lock).await?;
-        let found = schema::look(&mut side.connection).await;
+        let place = path.display().to_string();
+        let found = opening::look(path).await;
+        let found = found.map_err(|error| TransferError::Broken(place.clone(), error.to_string()))?;
         let known = schema::newest(&SCHEMA);
-        match side.engine(found)? {
+        match found {
             Found::Store(schema) if schema == known => {}
-            Found::Store(schema) => return Err(TransferError::OtherSchema { place: side.name(), schema, known }),
-            Found::Nothing => return Err(TransferError::NoStore(side.name(), NoStore::Empty)),
-            Found::Foreign => return Err(TransferError::NoStore(side.name(), NoStore::OtherPrograms)),
+            Found::Store(schema) => return Err(TransferError::OtherSchema { place, schema, known }),
+            Found::Nothing => return Err(TransferError::NoStore(place, NoStore::Empty)),
+            Found::Foreign => return Err(TransferError::NoStore(place, NoStore::OtherPrograms)),
         }
+        let mut side = Self::connect(path, lock).await?;
         side.run("PRAGMA query_only = ON").await?;
         side.run("BEGIN").await?;
         Ok(side)
