@@ -62,6 +62,12 @@ impl Sink {
         self.taken.lock().expect("lock").clone()
     }
 
+    /// The same for one receiver, by the name before the @.
+    pub fn taken_by(&self, receiver: &str) -> Vec<Taken> {
+        let taken = self.taken.lock().expect("lock");
+        taken.iter().filter(|taken| taken.to.split('@').next() == Some(receiver)).cloned().collect()
+    }
+
     pub fn count(&self) -> usize {
         self.taken.lock().expect("lock").len()
     }
