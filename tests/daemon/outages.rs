@@ -304,9 +304,9 @@ fn a_server_that_breaks_again_and_again_loses_no_card_and_the_daemon_goes_on_by_
     let (repeats, in_flight) = (repeats(&taken, &in_flight), in_flight.values().sum::<usize>());
     let cut_amid = postgres.log().matches("on client connection with an open transaction").count();
     println!(
-        "{count} events, {} in mid-turn, {} in mid-settle, {} in mid-claim, {} connections cut, {} of them in mid-transaction: {} mails, {} cancelled, {repeats} \
-         repeats, {in_flight} in flight; at the slowest it polled {} ms after the return and told {} ms after the \
-         instant",
+        "{count} events, {} in mid-turn, {} in mid-settle, {} in mid-claim, {} connections cut, {} of them in \
+         mid-transaction: {} mails, {} cancelled, {repeats} repeats, {in_flight} in flight; at the slowest it polled \
+         {} ms after the return and told {} ms after the instant",
         scene.times_amid("INTO transitions"),
         scene.times_amid("UPDATE attempts"),
         scene.times_amid("INTO attempts"),
