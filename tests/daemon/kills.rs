@@ -7,7 +7,9 @@ use std::thread::sleep;
 
 use chrono::TimeDelta;
 
-use crate::proof::{PAUSE, assert_each_by_one_message, is_over, repeats, some_millis, told};
+use crate::proof::{
+    PAUSE, assert_each_by_one_message, is_over, red_cards_told_to_the_unit, repeats, some_millis, told,
+};
 use crate::support::daemon::Daemon;
 use crate::support::is_long;
 use crate::support::memory::Memory;
@@ -89,9 +91,7 @@ fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sen
     let number = |sql: &str| usize::try_from(memory.number(sql)).expect("a count");
     assert!(memory.is_sound());
     assert_eq!(number("SELECT count(*) FROM cards WHERE level = 'red'"), count - done.len());
-    let told_to_the_unit = "SELECT count(*) FROM cards WHERE level = 'red' AND card IN
-        (SELECT card FROM notices WHERE kind = 'raise' AND level = 'red' AND contact = 'u1' AND state = 'sent')";
-    assert_eq!(number(told_to_the_unit), count - done.len());
+    assert_eq!(red_cards_told_to_the_unit(&memory), count - done.len());
     assert_each_by_one_message(&told(&run.taken, "Red card"), ids());
     assert_each_by_one_message(&told(&run.taken, "Cleared"), done.into_keys());
 

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::thread::sleep;
 
 use chrono::TimeDelta;
@@ -10,7 +11,9 @@ use duban::core::Instant;
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
 
 use crate::machine;
-use crate::proof::{PAUSE, assert_each_by_one_message, is_over, repeats, some_millis, told};
+use crate::proof::{
+    PAUSE, assert_each_by_one_message, is_over, red_cards_told_to_the_unit, repeats, some_millis, told,
+};
 use crate::support::daemon::Daemon;
 use crate::support::is_long;
 use crate::support::memory::Memory;
@@ -219,7 +222,7 @@ impl Work<'_> {
 }
 
 /// How often each delivery was under way in the course of an event, by id.
-fn in_flight(memory: &Memory, events: &[(Instant, Instant)]) -> BTreeMap<String, usize> {
+fn in_flight(memory: &Memory, events: &[Event]) -> BTreeMap<String, usize> {
     let attempts = "SELECT delivery || ' ' || claimed_at || ' ' || coalesce(settled_at, 0) FROM attempts";
     let mut in_flight: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for attempt in memory.column(attempts) {
@@ -227,30 +230,86 @@ fn in_flight(memory: &Memory, events: &[(Instant, Instant)]) -> BTreeMap<String,
             panic!("{attempt}")
         };
         let [claimed_at, settled_at]: [i64; 2] = [claimed_at, settled_at].map(|at| at.parse().expect("an instant"));
-        for (event, (began, ended)) in events.iter().enumerate() {
-            let is_settled = settled_at != 0 && settled_at < began.timestamp_micros();
-            if claimed_at <= ended.timestamp_micros() && !is_settled {
-                in_flight.entry(delivery.to_owned()).or_default().insert(event);
+        for (number, event) in events.iter().enumerate() {
+            let is_settled = settled_at != 0 && settled_at < event.began.timestamp_micros();
+            if claimed_at <= event.returned.timestamp_micros() && !is_settled {
+                in_flight.entry(delivery.to_owned()).or_default().insert(number);
             }
         }
     }
     in_flight.into_iter().map(|(id, events)| (id, events.len())).collect()
 }
 
-/// Waits until the daemon polls and tells again; how long after the return each began.
-fn goes_on(daemon: &Daemon, work: &Work, sink: &Sink, returned: Instant) -> (TimeDelta, TimeDelta) {
-    let polls = daemon.times("polled source=tickets");
-    let probe_due = ahead(1);
-    let probe = work.falls_due([probe_due]);
-    assert!(holds_within(30, || daemon.times("polled source=tickets") > polls), "it does not poll:\n{}", daemon.log());
-    let polled_after = now() - returned;
-    let is_probe = |taken: &&Taken| {
-        let letter = taken.letter();
-        letter.get("Subject").is_some_and(|subject| subject.starts_with(&format!("[Red card] T{probe} ")))
-    };
-    let told_at = || sink.taken_by(&probe).iter().find(is_probe).map(|taken| taken.at);
-    assert!(holds_within(30, || told_at().is_some()), "{probe} is not told:\n{}", daemon.log());
-    (polled_after, told_at().expect("it is told") - probe_due)
+/// An event that is over.
+struct Event {
+    outage: Outage,
+    began: Instant,
+    returned: Instant,
+    /// How long after the return the daemon polled.
+    polled: TimeDelta,
+    /// How long after its instant something was told that fell due after the return.
+    told: TimeDelta,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [lasted, polled, told] =
+            [self.returned - self.began, self.polled, self.told].map(|time| time.num_milliseconds());
+        let outage = self.outage;
+        write!(f, "{outage:?} for {lasted} ms: polled {polled} ms after the return, told {told} ms after the instant")
+    }
+}
+
+impl Scene<'_> {
+    /// Has tickets fall due, something go wrong, and the daemon go on.
+    fn event(&self, outage: Outage, daemon: &Daemon, work: &Work, sink: &Sink) -> Event {
+        work.visits(told(&sink.taken(), "Red card").into_keys());
+        let first_due = ahead(1);
+        work.falls_due((0..LOAD).map(|n| first_due + TimeDelta::milliseconds(100 * i64::try_from(n).expect("few"))));
+        sleep(some_millis(1_000, 2_000));
+        let (began, returned) = self.suffer(outage);
+        let polls = daemon.times("polled source=tickets");
+        let probe_due = ahead(1);
+        let probe = work.falls_due([probe_due]);
+        let polls_again = || daemon.times("polled source=tickets") > polls;
+        assert!(holds_within(30, polls_again), "it does not poll:\n{}", daemon.log());
+        let polled = now() - returned;
+        let told_at = || red_card(sink, &probe).map(|taken| taken.at);
+        assert!(holds_within(30, || told_at().is_some()), "{probe} is not told:\n{}", daemon.log());
+        let told = told_at().expect("it is told") - probe_due;
+        Event { outage, began, returned, polled, told }
+    }
+}
+
+/// What told a handler of the red card.
+fn red_card(sink: &Sink, id: &str) -> Option<Taken> {
+    let start = format!("[Red card] T{id} ");
+    let is_red = |taken: &Taken| taken.letter().get("Subject").is_some_and(|subject| subject.starts_with(&start));
+    sink.taken_by(id).into_iter().find(is_red)
+}
+
+/// Sees that everybody was told, and by one message each; prints the figures.
+fn settle_up(scene: &Scene, events: &[Event], work: &Work, memory: &Memory, sink: &Sink) {
+    let (taken, done) = (sink.taken(), work.on_site.take());
+    assert!(!done.is_empty(), "nobody was told before the last event");
+    let stands = memory.column("SELECT card FROM cards WHERE level = 'red'").len();
+    assert_eq!(stands, work.count() - done.len());
+    assert_eq!(red_cards_told_to_the_unit(memory), stands);
+    // What was overtaken by something worse while it waited needs not be said any more.
+    let cancelled = memory.column("SELECT state FROM deliveries WHERE state <> 'sent'");
+    assert!(cancelled.iter().all(|state| state == "cancelled"), "{cancelled:?}");
+    assert_each_by_one_message(&told(&taken, "Red card"), (0..work.count()).map(Work::id));
+    assert_each_by_one_message(&told(&taken, "Cleared"), done.into_keys());
+    let in_flight = in_flight(memory, events);
+    let repeats = repeats(&taken, &in_flight);
+
+    let (turns, settlements) = (scene.times_amid("INTO transitions"), scene.times_amid("UPDATE attempts"));
+    let cut_amid = scene.postgres.log().matches("on client connection with an open transaction").count();
+    println!("{} events: {turns} in mid-turn, {settlements} in mid-settle", events.len());
+    println!("{} connections cut, {cut_amid} connections lost in mid-transaction", scene.proxy.cuts());
+    println!("{} mails, {repeats} repeats, {} in flight", taken.len(), in_flight.values().sum::<usize>());
+    println!("{} cancelled", cancelled.len());
+    assert!(turns > 0 && settlements > 0, "{:?}", scene.amid);
 }
 
 #[test]
@@ -268,54 +327,15 @@ fn a_server_that_breaks_again_and_again_loses_no_card_and_the_daemon_goes_on_by_
     work.falls_due([ahead(10)]);
     let daemon = Daemon::polled(&site);
 
-    let (mut events, mut slowest) = (Vec::new(), (TimeDelta::zero(), TimeDelta::zero()));
+    let mut events = Vec::new();
     for outage in OUTAGES.into_iter().cycle().take(count) {
-        work.visits(told(&sink.taken(), "Red card").into_keys());
-        let first_due = ahead(1);
-        work.falls_due((0..LOAD).map(|n| first_due + TimeDelta::milliseconds(100 * i64::try_from(n).expect("few"))));
-        sleep(some_millis(1_000, 3_000));
-        let (began, returned) = scene.suffer(outage);
-        let (polls, tells) = goes_on(&daemon, &work, &sink, returned);
-        println!(
-            "{outage:?}, {} ms: polls {} ms after the return, tells {} ms after the instant",
-            (returned - began).num_milliseconds(),
-            polls.num_milliseconds(),
-            tells.num_milliseconds(),
-        );
-        assert!(polls <= SOON && tells <= SOON, "{outage:?}: {polls}, {tells}:\n{}", daemon.log());
-        slowest = (slowest.0.max(polls), slowest.1.max(tells));
-        events.push((began, returned));
+        let event = scene.event(outage, &daemon, &work, &sink);
+        println!("{event}");
+        assert!(event.polled <= SOON && event.told <= SOON, "{event}:\n{}", daemon.log());
+        events.push(event);
     }
-
     let memory = Memory::of(&site);
     assert!(holds_within(30, || is_over(&memory)), "something waits for ever:\n{}", daemon.log());
     assert_eq!(daemon.stop(), 0, "the daemon of the beginning");
-    let done = work.on_site.take();
-    let number = |sql: &str| usize::try_from(memory.number(sql)).expect("a count");
-    assert!(!done.is_empty(), "nobody was told before the last event");
-    assert_eq!(number("SELECT count(*) FROM cards WHERE level = 'red'"), work.count() - done.len());
-    let unsent = memory.column("SELECT state FROM deliveries WHERE state <> 'sent'");
-    // What was overtaken by something worse while it waited needs not be said any more.
-    assert!(unsent.iter().all(|state| state == "cancelled"), "{unsent:?}");
-    let taken = sink.taken();
-    assert_each_by_one_message(&told(&taken, "Red card"), (0..work.count()).map(Work::id));
-    assert_each_by_one_message(&told(&taken, "Cleared"), done.into_keys());
-    let in_flight = in_flight(&memory, &events);
-    let (repeats, in_flight) = (repeats(&taken, &in_flight), in_flight.values().sum::<usize>());
-    let cut_amid = postgres.log().matches("on client connection with an open transaction").count();
-    println!(
-        "{count} events, {} in mid-turn, {} in mid-settle, {} in mid-claim, {} connections cut, {} of them in \
-         mid-transaction: {} mails, {} cancelled, {repeats} repeats, {in_flight} in flight; at the slowest it polled \
-         {} ms after the return and told {} ms after the instant",
-        scene.times_amid("INTO transitions"),
-        scene.times_amid("UPDATE attempts"),
-        scene.times_amid("INTO attempts"),
-        proxy.cuts(),
-        cut_amid,
-        taken.len(),
-        unsent.len(),
-        slowest.0.num_milliseconds(),
-        slowest.1.num_milliseconds(),
-    );
-    assert!(scene.times_amid("INTO transitions") > 0 && scene.times_amid("UPDATE attempts") > 0, "{:?}", scene.amid);
+    settle_up(&scene, &events, &work, &memory, &sink);
 }

@@ -23,6 +23,13 @@ pub fn is_over(memory: &Memory) -> bool {
         && memory.number("SELECT count(*) FROM deliveries WHERE claim_at IS NOT NULL") == 0
 }
 
+/// How many of the red cards that stand the unit's contact was told.
+pub fn red_cards_told_to_the_unit(memory: &Memory) -> usize {
+    let told = "SELECT count(*) FROM cards WHERE level = 'red' AND card IN
+        (SELECT card FROM notices WHERE kind = 'raise' AND level = 'red' AND contact = 'u1' AND state = 'sent')";
+    usize::try_from(memory.number(told)).expect("a count")
+}
+
 /// The handlers who were told so, each with the ids of the messages that said it.
 pub fn told(taken: &[Taken], label: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut by_handler: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
