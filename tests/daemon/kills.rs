@@ -71,10 +71,11 @@ fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sen
     let tickets: Vec<Ticket> =
         ids().zip(0..).map(|(id, n)| Ticket::due_at(&format!("T{id}"), due(n)).handled_by(&id)).collect();
 
-    // The later half appears bit by bit; half way, somebody is on site for all that was told so far.
+    // The later half appears bit by bit; half way, or as soon as anything was told after that, somebody is on site for all
+    // that was told so far.
     let done = RefCell::new(BTreeMap::new());
     let reveal = |kill: usize| {
-        if kill == kills / 2 {
+        if kill >= kills / 2 && done.borrow().is_empty() {
             let on_site_at = now();
             done.replace(told(&sink.taken(), "Red card").into_keys().map(|id| (id, on_site_at)).collect());
         }
