@@ -39,7 +39,8 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, caller: &Caller<'_>) -> Result<Exit, Failure> {
-    caller.start_log(arguments.log_format, "info");
+    // What the database's client says of each connection, duban says once.
+    caller.start_log(arguments.log_format, "info,sqlx=error");
     let site = caller.site()?;
     runtime()?.block_on(async {
         let store = caller.open_store(&site).await?;

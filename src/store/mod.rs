@@ -64,20 +64,6 @@ pub enum StoreError {
     Refused(String),
 }
 
-impl StoreError {
-    /// The same, naming the store.
-    #[must_use]
-    pub fn at(self, place: &str) -> Self {
-        match self {
-            Self::Unavailable(text) => Self::Unavailable(format!("{place}: {text}")),
-            Self::NotWritable(text) => Self::NotWritable(format!("{place}: {text}")),
-            Self::Unreadable(text) => Self::Unreadable(format!("{place}: {text}")),
-            Self::Refused(text) => Self::Refused(format!("{place}: {text}")),
-            other @ (Self::OtherPlaybook(_) | Self::Newer { .. }) => other,
-        }
-    }
-}
-
 fn in_words(place: &str, schema: i64, known: i64, backup: Option<&Path>) -> String {
     let what = format!("{place}: it was written by a newer duban (schema {schema}, and this one knows {known})");
     match backup {

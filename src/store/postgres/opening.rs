@@ -45,8 +45,8 @@ pub async fn open(config: &PostgresConfig, password: Option<&SecretString>, inst
     let (lock, holder) = take_instance(instance)?;
     let options = options(config, password)?;
     let pool = connect(config, options.clone()).await?;
-    check_server(&pool).await.map_err(|error| named(config, error))?;
-    migrate(config, &pool).await.map_err(|error| named(config, error))?;
+    check_server(&pool).await?;
+    migrate(config, &pool).await?;
     let nudges = Some(Nudges::listen(options, &holder));
     Ok(PostgresEngine { pool, holder: holder.into(), nudges, _lock: Some(lock) })
 }
@@ -54,15 +54,15 @@ pub async fn open(config: &PostgresConfig, password: Option<&SecretString>, inst
 /// Opens a store that exists: without an installation's identity, and without touching its schema.
 pub async fn visit(config: &PostgresConfig, password: Option<&SecretString>) -> Result<PostgresEngine> {
     let pool = connect(config, options(config, password)?).await?;
-    check_server(&pool).await.map_err(|error| named(config, error))?;
-    let (known, wanted) = versions(&pool).await.map_err(|error| named(config, error))?;
+    check_server(&pool).await?;
+    let (known, wanted) = versions(&pool).await?;
     if known > wanted {
         return Err(newer(config, known, wanted));
     }
     if known != wanted {
         let text =
             format!("its schema is {known:?} and this duban's is {wanted:?}; `duban migrate` brings it up to date");
-        return Err(named(config, StoreError::Unreadable(text)));
+        return Err(StoreError::Unreadable(text));
     }
     Ok(PostgresEngine { pool, holder: "".into(), nudges: None, _lock: None })
 }
@@ -75,7 +75,7 @@ async fn connect(config: &PostgresConfig, options: PgConnectOptions) -> Result<P
     // A pool would only say that it waited in vain.
     let alone = tokio::time::timeout(PATIENCE, options.connect()).await;
     let alone = alone.map_err(|_| StoreError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs())));
-    let alone = alone.and_then(|answer| Ok(answer?)).map_err(|error| named(config, error))?;
+    let alone = alone.and_then(|answer| Ok(answer?))?;
     // The server notices that it is gone.
     let _ = alone.close().await;
     let pool = PgPoolOptions::new()
@@ -92,7 +92,7 @@ async fn connect(config: &PostgresConfig, options: PgConnectOptions) -> Result<P
                 Ok(tokio::time::timeout(PATIENCE, connection.ping()).await.is_ok_and(|answer| answer.is_ok()))
             })
         });
-    pool.connect_with(options).await.map_err(|error| named(config, error.into()))
+    Ok(pool.connect_with(options).await?)
 }
 
 /// Refuses a server that cannot keep what duban promises.
@@ -123,9 +123,9 @@ const SERVER: &str = "
 /// Brings the schema of a database up to date, and leaves it closed.
 pub async fn update(config: &PostgresConfig, password: Option<&SecretString>) -> Result<Updated> {
     let pool = connect(config, options(config, password)?).await?;
-    check_server(&pool).await.map_err(|error| named(config, error))?;
-    let (from, to) = versions(&pool).await.map_err(|error| named(config, error))?;
-    migrate(config, &pool).await.map_err(|error| named(config, error))?;
+    check_server(&pool).await?;
+    let (from, to) = versions(&pool).await?;
+    migrate(config, &pool).await?;
     pool.close().await;
     Ok(Updated { from, to: to.unwrap_or_default(), backup: None })
 }
@@ -199,11 +199,6 @@ fn take_instance(path: &Path) -> Result<(File, String)> {
     file.set_len(0).and_then(|()| file.rewind()).map_err(not_writable)?;
     writeln!(file, "{id}").and_then(|()| file.sync_all()).map_err(not_writable)?;
     Ok((file, id))
-}
-
-/// An error that names the database.
-fn named(config: &PostgresConfig, error: StoreError) -> StoreError {
-    error.at(&config.place())
 }
 
 #[cfg(test)]
