@@ -39,6 +39,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
     let made = runtime()?.block_on(back_up(&store, &file));
     let contents = made.map_err(|error| caller.copy_failed(&error))?;
     write_contents(&file, &contents, arguments.format, caller, out)?;
+    out.flush()?;
     super::say(&words::backed_up(caller.language, &file));
     Ok(Exit::Fine)
 }

@@ -62,6 +62,7 @@ fn update(format: Format, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Ex
     table.add(vec![json!(name), json!(from), json!(to), json!(backup)]);
     table.write(format, &words::update_titles(caller.language), out)?;
     let undo = backup.as_deref().map(|file| caller.command_line(&["restore"], file));
+    out.flush()?;
     super::say(&words::updated(caller.language, &updated, undo.as_deref()));
     Ok(Exit::Fine)
 }
@@ -84,6 +85,7 @@ fn move_over(
     }
     table.write(format, &words::transfer_titles(caller.language), out)?;
     let rows = compared.iter().map(|one| one.source.rows).sum();
+    out.flush()?;
     super::say(&words::transferred(caller.language, rows, &transfer::name(to)));
     Ok(Exit::Fine)
 }

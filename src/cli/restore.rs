@@ -36,6 +36,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
     let done = done.map_err(|error| caller.copy_failed(&error))?;
     write_contents(&store, &done.contents, arguments.format, caller, out)?;
     let undo = done.replaced.as_deref().map(|file| (file, caller.command_line(&["restore"], file)));
+    out.flush()?;
     super::say(&words::restored(caller.language, &arguments.file, undo));
     Ok(Exit::Fine)
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::support::daemon::Daemon;
 use super::support::site::{Site, Ticket};
-use super::{Office, calm_site, create, last_command, number, sql};
+use super::{Office, calm_site, create, last_command, number, sql, type_in};
 use crate::support::command::duban;
 use crate::support::patience::{ahead, holds_within};
 
@@ -144,7 +144,7 @@ fn what_a_restore_replaces_is_kept_and_its_last_words_undo_it() {
     let kept = office.files("duban.db.replaced-");
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert_eq!(number(&office.path(&kept[0]), FIRED), 2);
-    office.type_in(last_command(&run.stderr));
+    type_in(last_command(&run.stderr));
     assert_eq!(number(&office.store(), FIRED), 2);
     assert_eq!(office.files("duban.db.replaced-").len(), 2, "the undo is undone the same way");
     assert_eq!(office.files("duban.db.restoring"), Vec::<String>::new());

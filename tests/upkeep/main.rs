@@ -72,14 +72,6 @@ impl Office {
         }
     }
 
-    /// Runs a command line that a command printed.
-    #[track_caller]
-    fn type_in(&self, line: &str) {
-        let words: Vec<&str> = line.strip_prefix("duban ").expect("a command").split(' ').collect();
-        let run = duban(&words);
-        assert_eq!(run.status, 0, "{line}: {run:?}");
-    }
-
     /// The names in the folder that begin so.
     fn files(&self, beginning: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).expect("a folder");
@@ -129,6 +121,14 @@ fn number(path: &Path, statement: &'static str) -> i64 {
 async fn open(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     options.connect().await.expect("a connection")
+}
+
+/// Runs a command line that a command printed.
+#[track_caller]
+fn type_in(line: &str) {
+    let words: Vec<&str> = line.strip_prefix("duban ").expect("a command").split(' ').collect();
+    let run = duban(&words);
+    assert_eq!(run.status, 0, "{line}: {run:?}");
 }
 
 /// What stands between backquotes in a text, last.

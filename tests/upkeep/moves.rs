@@ -39,7 +39,7 @@ impl Office {
 /// Does something in a database as its owner.
 #[track_caller]
 fn run_in(database: &Database<'_>, sql: &'static str) {
-    let url = plain(&database);
+    let url = plain(database);
     block_on(async {
         let mut connection = PgConnection::connect(&url).await.expect("connected");
         sqlx::raw_sql(sql).execute(&mut connection).await.expect("statements");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::backups::make_newer;
 use super::support::daemon::Daemon;
-use super::{Office, calm_site, create, last_command, number};
+use super::{Office, calm_site, create, last_command, number, type_in};
 use crate::support::command::duban;
 
 #[test]
@@ -37,7 +37,7 @@ fn a_newer_store_is_refused_by_every_command_with_the_way_back() {
         office.refuses(command, 70, "a newer duban (schema 9999, and this one knows 1)", "更新版本的 duban");
     }
     let run = office.duban(&["migrate"]);
-    office.type_in(last_command(&run.stderr));
+    type_in(last_command(&run.stderr));
     assert_eq!(number(&office.store(), "SELECT max(version) FROM _sqlx_migrations"), 1);
     office.row(&["migrate"]);
     // The newer one is kept, and is what one goes back to after all.
