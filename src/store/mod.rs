@@ -4,7 +4,7 @@
 //! transitions, notices and deliveries. The courier uses [`Store::claim`], [`Store::seal`] and [`Store::settle`].
 //!
 //! **Invariants:** no verb reads a clock: every instant is an argument. A state change names the old state. A lost guard
-//! drops that item from the batch, not the batch. Whatever a verb has answered is on the disk.
+//! drops that item from the batch, not the batch. Whatever a verb has answered is on the disk, but for [`memory`].
 
 pub mod admission;
 

@@ -176,8 +176,11 @@ async fn a_hundred_thousand_rows_travel_in_one_turn(store: Arc<dyn Store>) {
         .map(id)
         .map(|id| ItemWrite { notices: vec![opens(&id, "li")], ..raised(&id, Level::Red, "01:00:00") });
     commit(&store, new).await;
-    let mut again: Vec<ItemWrite> = (0..AGAIN).map(id).map(|id| tells(&id, [opens(&id, "li")])).collect();
-    again.iter_mut().for_each(|item| item.record.version = 1);
+    let again = (0..AGAIN).map(id).map(|id| {
+        let mut item = tells(&id, [opens(&id, "li")]);
+        item.record.version = 1;
+        item
+    });
     commit(&store, again).await;
 
     let keys: Vec<ItemKey> = (0..ITEMS).map(|n| key(&id(n))).collect();

@@ -15,6 +15,7 @@ for_every_store!(
     a_settle_under_a_lost_lease_changes_nothing,
     a_delivery_is_settled_once,
     lost_leases_do_not_spoil_the_batch,
+    a_delivery_that_is_named_with_two_leases_counts_as_lost,
     claimers_get_distinct_deliveries,
     what_is_given_back_was_never_tried,
     what_was_sealed_and_given_back_cannot_be_joined,
@@ -69,6 +70,20 @@ async fn lost_leases_do_not_spoil_the_batch(store: Arc<dyn Store>) {
     let lost = store.settle(now(), &settles).await.expect("a settle");
     assert_eq!(lost.into_iter().collect::<HashSet<_>>(), [settles[1].id, settles[3].id].into());
     assert_eq!(store.counts().await.expect("counts").sent, 2);
+}
+
+async fn a_delivery_that_is_named_with_two_leases_counts_as_lost(store: Arc<dyn Store>) {
+    commit(&store, [tells("A", [opens("A", "li")])]).await;
+    let stale = claim_one(&store, now()).await;
+    let right = claim_one(&store, at("02:01:00")).await;
+    let id = right.delivery.id;
+    assert_eq!(store.seal(now(), &[sealed(&stale), sealed(&right)]).await.expect("a seal"), [id]);
+    let both = [settled(&right, DeliveryState::Sent), settled(&stale, DeliveryState::Discarded)];
+    assert_eq!(store.settle(now(), &both).await.expect("a settle"), [id]);
+    let (record, _) = shown(&store, id).await;
+    assert_eq!((record.state, record.sealed), (DeliveryState::Sending, None), "what is said to be lost is not written");
+    seal(&store, sealed(&right)).await;
+    settle(&store, settled(&right, DeliveryState::Sent)).await;
 }
 
 async fn claimers_get_distinct_deliveries(store: Arc<dyn Store>) {

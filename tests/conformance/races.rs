@@ -177,6 +177,9 @@ async fn a_settle_that_is_dropped_in_the_middle_settles_all_or_nothing(store: Ar
     }
 }
 
+const ENDS: [DeliveryState; 4] =
+    [DeliveryState::Sent, DeliveryState::Retryable, DeliveryState::Unknown, DeliveryState::Discarded];
+
 async fn a_courier_that_comes_too_late_changes_nothing(store: Arc<dyn Store>) {
     commit(&store, [tells("A", [opens("A", "li")])]).await;
     let first = claim_one(&store, now()).await;
@@ -195,8 +198,7 @@ async fn a_courier_that_comes_too_late_changes_nothing(store: Arc<dyn Store>) {
         for seal in seals {
             assert_eq!(store.seal(late, &[seal]).await.expect("a seal"), [id]);
         }
-        use DeliveryState::{Discarded, Retryable, Sent, Unknown};
-        for state in [Sent, Retryable, Unknown, Discarded] {
+        for state in ENDS {
             assert_eq!(store.settle(late, &[settled(&first, state)]).await.expect("a settle"), [id]);
         }
         store.give_back(late, &[(id, first.fence)]).await.expect("give back");

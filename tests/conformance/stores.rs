@@ -1,5 +1,6 @@
 //! The back ends under test.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use duban::store::Store;
@@ -17,6 +18,13 @@ pub struct Opened {
     _database: Option<Database<'static>>,
 }
 
+impl Opened {
+    /// A store that needs nothing else.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, _folder: None, _database: None }
+    }
+}
+
 /// A store in a file of its own.
 pub async fn sqlite() -> Opened {
     let folder = tempfile::tempdir().expect("a folder");
@@ -25,8 +33,8 @@ pub async fn sqlite() -> Opened {
 }
 
 /// A store in memory.
-pub async fn memory() -> Opened {
-    Opened { store: Arc::new(MemoryStore::new()), _folder: None, _database: None }
+pub fn memory() -> Ready<Opened> {
+    ready(Opened::new(Arc::new(MemoryStore::new())))
 }
 
 /// A store in a database of its own.

@@ -50,12 +50,12 @@ impl Cards {
     pub fn put(&mut self, write: &ItemWrite) {
         let item = columns::key(&write.record.item.key);
         self.numbers.extend(write.transitions.iter().map(|transition| (transition.card, transition.number)));
-        let watched: HashSet<CardId> = write.record.watches.iter().map(|watch| watch.card).collect();
         for watch in write.record.watches.iter().filter(|watch| watch.episode > 0) {
             self.stand(watch.card, of_watch(&item, watch));
         }
-        // What no watch remembers any more was closed by its last transition.
-        let gone = write.transitions.iter().filter(|transition| !watched.contains(&transition.card));
+        // How a card stands that no watch remembers any more, its newest transition says.
+        let mut seen: HashSet<CardId> = write.record.watches.iter().map(|watch| watch.card).collect();
+        let gone = write.transitions.iter().rev().filter(|transition| seen.insert(transition.card));
         for transition in gone.filter(|transition| transition.episode > 0) {
             self.stand(transition.card, of_transition(&item, transition));
         }

@@ -155,7 +155,8 @@ impl Memory {
     }
 }
 
-/// What of `asked` holds, each delivery once, and the deliveries of which something does not.
+/// What of `asked` holds, each delivery once, and the deliveries of what does not. Where two leases of one delivery are
+/// named, it counts as lost.
 fn sift<T>(asked: &[T], id: impl Fn(&T) -> DeliveryId, holds: impl Fn(&T) -> bool) -> (Vec<&T>, Vec<DeliveryId>) {
     let lost: Vec<DeliveryId> = asked.iter().filter(|one| !holds(one)).map(&id).collect();
     let mut seen: HashSet<DeliveryId> = lost.iter().copied().collect();

@@ -212,7 +212,8 @@ impl Orders {
     }
 
     fn channels(&self, except: &[Arc<str>]) -> impl Iterator<Item = &BTreeSet<(Instant, DeliveryId)>> {
-        self.claimable.iter().filter(|(channel, _)| !except.contains(channel)).map(|(_, order)| order)
+        let except: Vec<Arc<str>> = except.iter().map(name).collect();
+        self.claimable.iter().filter(move |(channel, _)| !except.contains(channel)).map(|(_, order)| order)
     }
 
     fn in_state(&self, state: DeliveryState) -> impl Iterator<Item = &(Reverse<Instant>, DeliveryId)> {

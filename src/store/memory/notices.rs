@@ -122,7 +122,7 @@ impl Notices {
 
     /// What was said about the cards of items.
     pub fn about(&self, items: &[ItemKey]) -> Vec<Notice> {
-        let places = items.iter().filter_map(|item| self.by_item.get(item)).flatten();
+        let places = items.iter().filter_map(|item| self.by_item.get(&columns::key(item))).flatten();
         let mut found: Vec<Order> = places.map(|place| (self.rows[*place].planned_at, *place)).collect();
         found.sort_unstable();
         found.into_iter().map(|(_, place)| self.rows[place].clone()).collect()

@@ -29,6 +29,7 @@ pub struct ItemDeed {
     pub is_late: bool,
     pub keep_snapshot: bool,
     pub look_in: Option<i64>,
+    pub playbook: u8,
     pub card: Option<CardDeed>,
     pub notices: Vec<NoticeDeed>,
 }
@@ -140,12 +141,14 @@ fn item() -> impl Strategy<Value = ItemDeed> {
         },
     );
     let notices = prop::collection::vec(notice(), 0..4);
-    (0..5_u8, rarely(), any::<bool>(), prop::option::of(-5..20_i64), prop::option::of(card), notices).prop_map(
-        |(item, is_late, keep_snapshot, look_in, card, notices)| ItemDeed {
+    let look = (prop::option::of(-5..20_i64), 0..3_u8);
+    (0..5_u8, rarely(), any::<bool>(), look, prop::option::of(card), notices).prop_map(
+        |(item, is_late, keep_snapshot, (look_in, playbook), card, notices)| ItemDeed {
             item,
             is_late,
             keep_snapshot,
             look_in,
+            playbook,
             card,
             notices,
         },

@@ -4,6 +4,7 @@ mod deeds;
 mod views;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use duban::core::Instant;
@@ -14,7 +15,6 @@ use duban::core::item::ItemKey;
 use duban::core::notice::{Hold, Notice, NoticeKind, NoticeState, Placement, Planned, Wait};
 use duban::core::value::Value;
 use duban::core::window::Level;
-use duban::store::memory::MemoryStore;
 use duban::store::sqlite::SqliteStore;
 use duban::store::{
     Claimed, DeliveryFilter, DeliveryRecord, ItemRecord, ItemWrite, PlaybookRecord, Result, RuleRecord, Seal, Settle,
@@ -24,6 +24,7 @@ use proptest::prelude::*;
 
 use self::deeds::{CardDeed, Deed, ItemDeed, NoticeDeed, Pick, Place, SealAs, lives};
 use crate::sample;
+use crate::stores::{self, Opened};
 
 const ITEMS: u8 = 5;
 const CONTACTS: [&str; 2] = ["li", "wang\0"];
@@ -35,22 +36,40 @@ proptest! {
 
     #[test]
     fn a_store_in_memory_answers_as_one_in_sqlite(life in lives()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
+        live(life, async || {
             let sqlite = SqliteStore::open_in_memory().await.expect("a store");
-            let mut twins = Twins::new(Box::new(MemoryStore::new()), Box::new(sqlite));
-            for deed in life {
-                twins.act(&deed).await;
-            }
-            twins.compare().await;
+            Opened::new(Arc::new(sqlite))
         });
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn a_store_in_memory_answers_as_one_in_postgres(life in lives()) {
+        live(life, stores::postgres);
+    }
+}
+
+/// Asks a store for all that, and one in memory beside it.
+fn live(life: Vec<Deed>, open: impl AsyncFn() -> Opened) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let (one, other) = (stores::memory().await, open().await);
+        let mut twins = Twins::new(one.store.clone(), other.store.clone());
+        for deed in life {
+            twins.act(&deed).await;
+        }
+        twins.compare().await;
+        other.store.close().await;
+    });
+}
+
 /// The stores, and what their caller knows.
 struct Twins {
-    one: Box<dyn Store>,
-    other: Box<dyn Store>,
+    one: Arc<dyn Store>,
+    other: Arc<dyn Store>,
     now: Instant,
     /// What was claimed, the last one last.
     claims: Vec<Claimed>,
@@ -74,12 +93,12 @@ fn answer<T: Debug>(answer: &Result<T>) -> String {
         Ok(value) => format!("{value:?}"),
         Err(StoreError::OtherPlaybook(in_force)) => format!("not under {in_force:?}"),
         Err(StoreError::Refused(_)) => "refused".into(),
-        Err(other) => panic!("both are in memory: {other}"),
+        Err(other) => panic!("both can be reached: {other}"),
     }
 }
 
 impl Twins {
-    fn new(one: Box<dyn Store>, other: Box<dyn Store>) -> Self {
+    fn new(one: Arc<dyn Store>, other: Arc<dyn Store>) -> Self {
         Self { one, other, now: sample::now(), claims: Vec::new() }
     }
 
@@ -237,7 +256,7 @@ impl Twins {
         record.digest = record.item.digest();
         record.version -= i64::from(deed.is_late);
         record.seen_at = self.later();
-        record.judged_under = named("playbook", deed.look_in.unwrap_or_default().unsigned_abs() as u8 % 3);
+        record.judged_under = named("playbook", deed.playbook);
         record.next_look_at = deed.look_in.map(|seconds| self.in_seconds(seconds));
         let transitions = deed.card.iter().map(|card| self.change(&mut record, card)).collect();
         let notices = self.notices(&deed.notices).await;

@@ -25,7 +25,7 @@ macro_rules! look {
 }
 
 async fn look_at_items(store: &dyn Store, now: Instant, seen: &mut Vec<String>) {
-    let keys: Vec<ItemKey> = (0..ITEMS + 1).map(super::key).collect();
+    let keys: Vec<ItemKey> = (0..=ITEMS).map(super::key).collect();
     look!(seen, store.counts());
     look!(seen, store.load(&keys));
     look!(seen, store.due_items(now, 9));
