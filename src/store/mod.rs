@@ -493,7 +493,7 @@ pub trait Store: Send + Sync {
     /// Returns when another process has written something that may be due. A hint: it may stay out, and does where nobody
     /// else can write.
     async fn nudged(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Closes the store; what was written is on the disk.

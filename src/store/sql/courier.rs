@@ -225,5 +225,6 @@ pub async fn end_leases(session: &mut impl Session, now: Instant, holder: &str) 
     Ok(())
 }
 
+// A lease without a holder comes from a store of one installation, which this one has taken over.
 pub const END_LEASES: &str = "
-    UPDATE deliveries SET lease_until = $1 WHERE state = 'sending' AND holder = $2 AND lease_until > $1";
+    UPDATE deliveries SET lease_until = $1 WHERE state = 'sending' AND holder IN ($2, '') AND lease_until > $1";

@@ -45,12 +45,12 @@ impl Engine for SqliteEngine {
     }
 
     /// Nobody else holds a lease.
-    fn holder(&self) -> &str {
+    fn holder(&self) -> &'static str {
         ""
     }
 
     async fn nudged(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn close(&self) {
