@@ -16,6 +16,7 @@ mod items;
 mod leases;
 mod plans;
 mod playbooks;
+mod postgres;
 mod races;
 mod reopening;
 mod sealing;

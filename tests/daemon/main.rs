@@ -9,6 +9,7 @@ mod ground;
 mod kills;
 mod mail;
 mod outages;
+mod pair;
 mod proof;
 mod reaching;
 mod readiness;

@@ -60,8 +60,12 @@ pub async fn visit(config: &PostgresConfig, password: Option<&SecretString>) -> 
         return Err(newer(config, known, wanted));
     }
     if known != wanted {
-        let text =
-            format!("its schema is {known:?} and this duban's is {wanted:?}; `duban migrate` brings it up to date");
+        let text = match known {
+            None => "there is no store in this database yet".to_owned(),
+            Some(known) => {
+                format!("its schema is {known}; `duban migrate` or a start of the daemon brings it up to date")
+            }
+        };
         return Err(StoreError::Unreadable(text));
     }
     Ok(PostgresEngine { pool, holder: "".into(), nudges: None, _lock: None })
