@@ -80,6 +80,7 @@ async fn a_delivery_that_is_named_with_two_leases_counts_as_lost(store: Arc<dyn 
     assert_eq!(store.seal(now(), &[sealed(&stale), sealed(&right)]).await.expect("a seal"), [id]);
     let both = [settled(&right, DeliveryState::Sent), settled(&stale, DeliveryState::Discarded)];
     assert_eq!(store.settle(now(), &both).await.expect("a settle"), [id]);
+    store.give_back(now(), &[(id, right.fence), (id, stale.fence)]).await.expect("give back");
     let (record, _) = shown(&store, id).await;
     assert_eq!((record.state, record.sealed), (DeliveryState::Sending, None), "what is said to be lost is not written");
     seal(&store, sealed(&right)).await;

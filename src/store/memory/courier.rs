@@ -108,15 +108,17 @@ impl Memory {
     }
 
     pub fn give_back(&mut self, now: Instant, claims: &[(DeliveryId, i64)]) {
-        for (id, fence) in claims {
-            if self.deliveries.get(*id).is_some_and(|delivery| delivery.is_held_under(*fence)) {
-                self.deliveries.change(*id, |delivery| {
-                    delivery.end_try(*fence, cut(now), AttemptOutcome::GivenBack);
-                    delivery.record.state = DeliveryState::Available;
-                    delivery.record.tries = delivery.record.tries.saturating_sub(1);
-                    delivery.lease_until = None;
-                });
-            }
+        let is_held = |(id, fence): &(DeliveryId, i64)| {
+            self.deliveries.get(*id).is_some_and(|delivery| delivery.is_held_under(*fence))
+        };
+        let (held, _) = sift(claims, |(id, _)| *id, is_held);
+        for (id, fence) in held {
+            self.deliveries.change(*id, |delivery| {
+                delivery.end_try(*fence, cut(now), AttemptOutcome::GivenBack);
+                delivery.record.state = DeliveryState::Available;
+                delivery.record.tries = delivery.record.tries.saturating_sub(1);
+                delivery.lease_until = None;
+            });
         }
     }
 
