@@ -216,7 +216,8 @@ async fn sort<'a, T>(
     let lost: Vec<DeliveryId> =
         all.iter().map(&lease).filter(|lease| !held.contains(lease)).map(|(id, _)| id).collect();
     // Where two leases of one delivery are named, it counts as lost.
-    let kept = all.iter().filter(|one| held.remove(&lease(one)) && !lost.contains(&lease(one).0)).collect();
+    let gone: HashSet<DeliveryId> = lost.iter().copied().collect();
+    let kept = all.iter().filter(|one| held.remove(&lease(one)) && !gone.contains(&lease(one).0)).collect();
     Ok((kept, lost))
 }
 
