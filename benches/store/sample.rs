@@ -75,6 +75,8 @@ fn red_item(n: usize) -> ItemWrite {
     let mut write = new_item(n);
     write.record.version = 1;
     write.keep_snapshot = false;
+    // The next instant worth looking at is another one, as it is when a card was raised.
+    write.record.next_look_at = Some(now() + TimeDelta::days(30) + minutes(n));
     let card = CardId::new(&key(n), "2110", "solved");
     write.record.watches.push(Watch {
         card,

@@ -31,7 +31,7 @@ const CITY: [&str; 7] = [
     "INSERT INTO notices (key, kind, card, source, item, episode, number, level, step, ordinal, contact, channel,
         planned_at, rehearsal, state, delivery)
         SELECT md5('notice' || n), 'raise', md5('card' || n), 'tickets', 'T' || n, 1, 1, 'red', 0, 0, 'c' || n % 200,
-        'mail', n, false, 'planned', md5('delivery' || n) FROM generate_series(1, 30000) AS n",
+        'mail', n, false, 'planned', md5('delivery' || 1 + n % 600) FROM generate_series(1, 30000) AS n",
     "INSERT INTO attempts SELECT id, 1, 1, 0, 0, 'sent', NULL, NULL FROM deliveries",
 ];
 

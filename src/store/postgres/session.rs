@@ -37,10 +37,24 @@ pub struct PostgresSession {
     holder: Arc<str>,
 }
 
-// The settings go with the transaction. Without "on" a commit would be answered before it is on the disk.
-const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off";
-const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL jit = off;
-    SET LOCAL synchronous_commit = on; SET LOCAL idle_in_transaction_session_timeout = '2min'";
+/// What goes with every transaction: statements look rows up by their keys, a thousand at most, so a plan that reads a
+/// whole table, or compiles itself, is never the better one.
+macro_rules! begin {
+    ($mode:literal) => {
+        concat!(
+            "BEGIN ",
+            $mode,
+            "; SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL random_page_cost = 1.1"
+        )
+    };
+}
+
+const READ: &str = begin!("ISOLATION LEVEL REPEATABLE READ READ ONLY");
+// With anything but "on", a commit would be answered before it is on the disk.
+const WRITE: &str = concat!(
+    begin!("ISOLATION LEVEL READ COMMITTED READ WRITE"),
+    "; SET LOCAL synchronous_commit = on; SET LOCAL idle_in_transaction_session_timeout = '2min'"
+);
 
 #[async_trait]
 impl Engine for PostgresEngine {

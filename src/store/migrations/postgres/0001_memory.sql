@@ -1,6 +1,9 @@
 -- Instants are whole microseconds since 1970-01-01T00:00:00Z. Ids and versions are 32 hex digits. Texts named in
 -- comments as JSON hold JSON. Words in CHECKs are those of the code, the JSON and the pages. What is
 -- looked up by order has the collation "C": by bytes, as the code and SQLite order, whatever the database's own is.
+--
+-- Snapshots, cards, transitions, notices and attempts have no foreign keys, as they have on SQLite: a verb writes them with
+-- what they belong to or has just read it, and PostgreSQL would look up and lock it again for every row.
 
 CREATE TABLE playbooks (
     -- Every playbook that was ever in force, with all of its files.
@@ -69,13 +72,12 @@ CREATE TABLE items (
     item          TEXT    NOT NULL, -- JSON: the snapshot
     rulings       TEXT    NOT NULL, -- JSON: windows and findings, by rule
     watches       TEXT    NOT NULL, -- JSON: what is remembered about windows and findings
-    PRIMARY KEY (source, id)
+    -- With what a poll compares.
+    PRIMARY KEY (source, id) INCLUDE (digest, judged_under)
 );
 
 CREATE INDEX items_due ON items (next_look_at, source, id) WHERE next_look_at IS NOT NULL;
 CREATE INDEX items_by_playbook ON items (judged_under);
--- What a poll compares with, without the snapshots between.
-CREATE INDEX items_compared ON items (source, id, digest, judged_under);
 
 CREATE TABLE snapshots (
     -- Every snapshot of an item that differed from the one before.
@@ -85,8 +87,7 @@ CREATE TABLE snapshots (
     seen_at BIGINT  NOT NULL,
     digest  TEXT COLLATE "C" NOT NULL,
     content TEXT    NOT NULL, -- JSON
-    PRIMARY KEY (source, item, seq),
-    FOREIGN KEY (source, item) REFERENCES items (source, id)
+    PRIMARY KEY (source, item, seq)
 );
 
 CREATE TABLE cards (
@@ -100,8 +101,7 @@ CREATE TABLE cards (
     at      BIGINT,           -- the instant of the level
     episode BIGINT  NOT NULL CHECK (episode > 0),
     number  BIGINT  NOT NULL CHECK (number > 0), -- of the newest transition
-    CHECK ((level IS NULL) = (at IS NULL)),
-    FOREIGN KEY (source, item) REFERENCES items (source, id)
+    CHECK ((level IS NULL) = (at IS NULL))
 );
 
 -- 'red' sorts before 'yellow'.
@@ -129,8 +129,7 @@ CREATE TABLE transitions (
     calendar_version TEXT NOT NULL,
     ladder           TEXT,
     -- A card is named by its item, so this says the same as (card, number), and finds an item's.
-    PRIMARY KEY (source, item, card, number),
-    FOREIGN KEY (source, item) REFERENCES items (source, id)
+    PRIMARY KEY (source, item, card, number)
 );
 
 CREATE TABLE deliveries (
@@ -192,7 +191,7 @@ CREATE TABLE notices (
     rehearsal  BOOLEAN NOT NULL,
     state      TEXT NOT NULL CHECK (state IN ('held', 'planned', 'dropped', 'sent', 'unknown', 'discarded')),
     hold       TEXT,             -- JSON: why it is held or dropped
-    delivery   TEXT COLLATE "C" REFERENCES deliveries (id),
+    delivery   TEXT COLLATE "C",
     change     TEXT,             -- JSON: the change of a card that it tells
     body       TEXT,             -- JSON: what a notice without a card says
     CHECK ((source IS NULL) = (item IS NULL)),
@@ -206,7 +205,7 @@ CREATE INDEX notices_held ON notices (hold, planned_at) WHERE state = 'held';
 
 CREATE TABLE attempts (
     -- Each try to send a delivery: the proof that it was claimed, and what came of it.
-    delivery   TEXT COLLATE "C" NOT NULL REFERENCES deliveries (id),
+    delivery   TEXT COLLATE "C" NOT NULL,
     fence      BIGINT  NOT NULL, -- of the claim
     number     BIGINT  NOT NULL, -- the how-manieth try, from 1
     claimed_at BIGINT  NOT NULL,
