@@ -11,6 +11,7 @@ use super::{from_word, id, plain};
 use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
+use crate::core::notice::Notice;
 use crate::store::admission::{Admitted, Known, admit, missing_deliveries, planned};
 use crate::store::{Committed, ItemRecord, ItemWrite, Result, StoreError, Turn};
 
@@ -20,7 +21,7 @@ pub async fn commit<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<
     let (known, contents) = known(session, turn).await?;
     let admitted = admit(turn, &known);
     put_items(session, &admitted.items, &contents).await?;
-    put_notices(session, &admitted).await?;
+    put_notices(session, &admitted, &known).await?;
     session.nudge();
     Ok(admitted.committed)
 }
@@ -144,9 +145,12 @@ const PUT_CARDS: &str = "
     WHERE (cards.name, cards.level, cards.at, cards.episode, cards.number)
         IS DISTINCT FROM (excluded.name, excluded.level, excluded.at, excluded.episode, excluded.number)";
 
-async fn put_notices(session: &mut impl Session, admitted: &Admitted<'_>) -> Result<()> {
+async fn put_notices(session: &mut impl Session, admitted: &Admitted<'_>, known: &Known) -> Result<()> {
     session.write(PUT_DELIVERIES, &[], admitted.deliveries.iter().map(OpeningRow::from)).await?;
-    session.write(PUT_NOTICES, &[], admitted.notices.iter().map(NoticeRow::from)).await
+    let (stored, fresh): (Vec<&Notice>, Vec<&Notice>) =
+        admitted.notices.iter().partition(|notice| known.notices.contains_key(&notice.key));
+    session.write(ADD_NOTICES, &[], fresh.into_iter().map(NoticeRow::from)).await?;
+    session.write(REPLACE_NOTICES, &[], stored.into_iter().map(NoticeRow::from)).await
 }
 
 // A stored one is joined or, if it was cancelled, reopened: its fence goes on from where it was.
@@ -158,8 +162,10 @@ const PUT_DELIVERIES: &str = "
         state = excluded.state, not_before = excluded.not_before, waits_for = excluded.waits_for,
         opened_at = excluded.opened_at, rehearsal = excluded.rehearsal, settled_at = NULL";
 
-const PUT_NOTICES: &str = r#"
-    INSERT INTO notices ({columns}) SELECT {columns} FROM r WHERE true
-    ON CONFLICT ("key") DO UPDATE SET planned_at = excluded.planned_at, rehearsal = excluded.rehearsal,
-        state = excluded.state, hold = excluded.hold,
-        delivery = excluded.delivery, change = excluded.change, body = excluded.body"#;
+const ADD_NOTICES: &str = "
+    INSERT INTO notices ({columns}) SELECT {columns} FROM r";
+
+pub const REPLACE_NOTICES: &str = r#"
+    UPDATE notices SET planned_at = r.planned_at, rehearsal = r.rehearsal, state = r.state, hold = r.hold,
+        delivery = r.delivery, change = r.change, body = r.body
+    FROM r WHERE notices."key" = r."key""#;
