@@ -104,17 +104,21 @@ async fn put_items(session: &mut impl Session, items: &[&ItemWrite], contents: &
     session.write(PUT_SNAPSHOTS, &[], kept.map(|item| SnapshotRow::from(&item.record))).await?;
     let transitions = items.iter().flat_map(|write| write.transitions.iter().map(|t| (&write.record.item.key, t)));
     session.write(PUT_TRANSITIONS, &[], transitions.map(|(key, t)| TransitionRow::new(key, t))).await?;
-    session.write(PUT_CARDS, &[], items.iter().flat_map(|item| cards(item))).await
+    let rows = || items.iter().flat_map(|item| cards(item));
+    session.write(ADD_CARDS, &[], rows().filter(|(is_new, _)| *is_new).map(|(_, row)| row)).await?;
+    session.write(PUT_CARDS, &[], rows().filter(|(is_new, _)| !is_new).map(|(_, row)| row)).await
 }
 
-/// An item's cards as they stand after the turn, each once.
-fn cards(item: &ItemWrite) -> Vec<CardRow> {
+/// An item's cards as they stand after the turn, each once; and whether the card is new, since its first transition is.
+fn cards(item: &ItemWrite) -> impl Iterator<Item = (bool, CardRow)> {
     let key = &item.record.item.key;
     let mut seen: HashSet<CardId> = item.record.watches.iter().map(|watch| watch.card).collect();
     // The newest transition of a card that is not watched any more says how it stands.
-    let gone = item.transitions.iter().rev().filter(|transition| seen.insert(transition.card));
-    let gone: Vec<CardRow> = gone.filter_map(|transition| CardRow::of_transition(key, transition)).collect();
-    item.record.watches.iter().filter_map(|watch| CardRow::of_watch(key, watch)).chain(gone).collect()
+    let gone = item.transitions.iter().rev().filter(move |transition| seen.insert(transition.card));
+    let gone = gone.map(|transition| (transition.card, CardRow::of_transition(key, transition)));
+    let watched = item.record.watches.iter().map(|watch| (watch.card, CardRow::of_watch(key, watch)));
+    let is_new = |card| item.transitions.iter().any(|t| t.card == card && t.number == 1 && t.from.is_none());
+    watched.chain(gone).filter_map(move |(card, row)| row.map(|row| (is_new(card), row)))
 }
 
 const PUT_ITEMS: &str = "
@@ -136,6 +140,9 @@ const PUT_SNAPSHOTS: &str = "
 
 const PUT_TRANSITIONS: &str = "
     INSERT INTO transitions ({columns}) SELECT {columns} FROM r";
+
+const ADD_CARDS: &str = "
+    INSERT INTO cards ({columns}) SELECT {columns} FROM r";
 
 // Most watches did not change; their cards are not written again.
 const PUT_CARDS: &str = "
