@@ -57,7 +57,7 @@ pub fn maybe_instant(micros: Option<i64>) -> Result<Option<Instant>> {
 
 /// The column of a text.
 pub fn plain(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.to_owned() }
 }
 
 /// The column of a value that is kept as JSON.
