@@ -144,15 +144,16 @@ impl Courier {
         Ok(settled + count)
     }
 
-    /// Gives back what is not on its way; waits for what is, at most so long, and settles it.
+    /// Waits for what is under way, at most so long, and settles it; gives back what is not on its way. A store that is
+    /// away is asked again as long as there is time.
     pub async fn drain(&mut self, playbook: &Arc<Playbook>, pipeline: &Pipeline, longest: Duration) -> Result<()> {
         let give_up = self.clock.monotonic() + longest;
-        let idle: Vec<(DeliveryId, i64)> = self.claimed.drain(..).map(|c| (c.delivery.id, c.fence)).collect();
-        self.store.give_back(self.clock.now(), &idle).await?;
         loop {
-            self.settle(playbook, pipeline, self.clock.now()).await?;
-            if self.under_way() == 0 || self.clock.monotonic() >= give_up {
-                return Ok(());
+            let settled = self.settle(playbook, pipeline, self.clock.now()).await;
+            let is_done = settled.is_ok() && self.under_way() == 0;
+            if is_done || self.clock.monotonic() >= give_up {
+                let idle: Vec<(DeliveryId, i64)> = self.claimed.drain(..).map(|c| (c.delivery.id, c.fence)).collect();
+                return settled.and(self.store.give_back(self.clock.now(), &idle).await);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
