@@ -8,7 +8,8 @@ use std::thread::sleep;
 use chrono::TimeDelta;
 
 use crate::proof::{
-    PAUSE, assert_each_by_one_message, is_over, red_cards_told_to_the_unit, repeats, some_millis, told,
+    PAUSE, assert_each_by_one_message, is_over, not_told_to_the_unit, red_cards_told_to_the_unit, repeats, some_millis,
+    told,
 };
 use crate::support::daemon::Daemon;
 use crate::support::is_long;
@@ -102,7 +103,8 @@ fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sen
     let number = |sql: &str| usize::try_from(memory.number(sql)).expect("a count");
     assert!(memory.is_sound());
     assert_eq!(number("SELECT count(*) FROM cards WHERE level = 'red'"), count - done.len());
-    assert_eq!(red_cards_told_to_the_unit(&memory), count - done.len());
+    let told_to_the_unit = red_cards_told_to_the_unit(&memory);
+    assert_eq!(told_to_the_unit, count - done.len(), "{:#?}", not_told_to_the_unit(&memory));
     assert_each_by_one_message(&told(&run.taken, "Red card"), ids());
     assert_each_by_one_message(&told(&run.taken, "Cleared"), done.into_keys());
 

@@ -30,6 +30,19 @@ pub fn red_cards_told_to_the_unit(memory: &Memory) -> usize {
     usize::try_from(memory.number(told)).expect("a count")
 }
 
+/// What is stored about the red cards that stand and of which the unit's contact was not told: notice and delivery.
+pub fn not_told_to_the_unit(memory: &Memory) -> Vec<String> {
+    memory.column(
+        "SELECT c.card || ' ' || coalesce(n.kind || ' ' || coalesce(n.level, '-') || ' ' || n.contact || ' ' || n.state
+                || ' ' || coalesce(n.hold, '-') || ' of ' || coalesce(d.id || ' ' || d.state || ' tries '
+                || cast(d.tries AS TEXT) || ' ' || coalesce(d.reason, '-'), 'no delivery'), 'no notice')
+         FROM cards AS c LEFT JOIN notices AS n ON n.card = c.card LEFT JOIN deliveries AS d ON d.id = n.delivery
+         WHERE c.level = 'red' AND c.card NOT IN
+            (SELECT card FROM notices
+             WHERE kind = 'raise' AND level = 'red' AND contact = 'u1' AND state = 'sent' AND card IS NOT NULL)",
+    )
+}
+
 /// The handlers who were told so, each with the ids of the messages that said it.
 pub fn told(taken: &[Taken], label: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut by_handler: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

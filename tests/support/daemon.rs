@@ -39,10 +39,13 @@ impl Daemon {
         Self { child, log }
     }
 
-    /// Starts one and waits until it has polled its source.
+    /// Starts one and waits until it has polled its source itself: what earlier ones of the site said does not count.
     pub fn polled(site: &Site) -> Self {
+        const POLLED: &str = "polled source=tickets";
+        let before = fs::read_to_string(site.path("daemon.log")).unwrap_or_default().matches(POLLED).count();
         let daemon = Self::start(site);
-        daemon.says_within(20, "polled source=tickets");
+        let has_polled = || daemon.times(POLLED) > before;
+        assert!(holds_within(20, has_polled), "it does not poll:\n{}", daemon.log());
         daemon
     }
 
