@@ -137,6 +137,17 @@ pub enum Outcome {
     },
 }
 
+/// What a peer says later about a message that it took: taken is not delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// What the peer calls the message: the `remote_id` of its answer.
+    pub remote_id: String,
+    /// Whether it reached the receiver's device.
+    pub delivered: bool,
+    /// The peer's word for it, such as `DELIVRD` or `MK:0000`.
+    pub reason: String,
+}
+
 /// What a try leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {

@@ -40,6 +40,8 @@ pub mod notice;
 
 pub mod delivery;
 
+pub mod rate;
+
 pub mod digest;
 
 /// A point on the time line, UTC. Fields and columns that hold one end in `_at`.

@@ -13,7 +13,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::core::contact::Medium;
-use crate::core::delivery::{DeliveryId, Outcome};
+use crate::core::delivery::{DeliveryId, Outcome, Receipt};
+use crate::core::rate::Rates;
 
 pub mod email;
 pub mod folder;
@@ -62,6 +63,32 @@ pub trait Channel: Send + Sync {
     /// that was cut off by our own end is not made again.
     fn repeatable(&self) -> bool {
         true
+    }
+
+    /// The rates that the vendor documents; what the configuration says takes their place.
+    fn rates(&self) -> Rates {
+        Rates::default()
+    }
+
+    /// Whether the peer can be asked later what became of a message.
+    fn gives_receipts(&self) -> bool {
+        false
+    }
+
+    /// Asks the peer what became of a message to `address` that it took under `remote_id` at `taken_at`; `None` while it
+    /// does not know.
+    async fn receipt(
+        &self,
+        _remote_id: &str,
+        _address: &str,
+        _taken_at: DateTime<Utc>,
+    ) -> Result<Option<Receipt>, String> {
+        Ok(None)
+    }
+
+    /// Reads the receipts that the peer brings by itself in the body of a call, or says why it is none of its calls.
+    fn read_receipts(&self, _body: &[u8]) -> Result<Vec<Receipt>, String> {
+        Err("this channel takes no receipts".to_owned())
     }
 
     /// Sends one message and waits for the peer's answer, at most [`Channel::longest`].
