@@ -1,4 +1,5 @@
-//! **Ladder** 升级阶梯: steps of telling: after how much working time, which roles, by which channels.
+//! **Ladder** 升级阶梯: steps of telling: after how much working time, which roles, by which channels; how often those who
+//! were told are reminded, and for how long an acknowledgement holds all that.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,9 @@ use super::window::Level;
 pub struct Ladder {
     /// The steps in their order.
     pub steps: Vec<Step>,
+    /// For how long an acknowledgement holds reminders and the next step; once per step.
+    #[serde(default = "one_working_day")]
+    pub ack_grace: Limit,
 }
 
 /// One step: whom to tell, and how.
@@ -28,6 +32,23 @@ pub struct Step {
     /// How long after the step below was settled; the first step has none.
     #[serde(default)]
     pub after: Option<Limit>,
+    /// How those who were told are reminded while they are the last who were.
+    #[serde(default)]
+    pub reminders: Option<Reminders>,
+}
+
+/// How often somebody is reminded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reminders {
+    /// How long after they were told last.
+    pub every: Limit,
+    /// How many times at most.
+    pub most: u32,
+}
+
+fn one_working_day() -> Limit {
+    "1wd".parse().expect("1wd is a limit")
 }
 
 impl Step {
@@ -37,5 +58,12 @@ impl Step {
             Level::Yellow => &self.yellow,
             Level::Red => &self.red,
         }
+    }
+}
+
+impl Ladder {
+    /// Whether a card on it ever says anything after its first step.
+    pub fn climbs(&self) -> bool {
+        self.steps.len() > 1 || self.steps.iter().any(|step| step.reminders.is_some())
     }
 }

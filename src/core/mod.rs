@@ -36,6 +36,14 @@ pub mod contact;
 
 pub mod ladder;
 
+pub mod matcher;
+
+pub mod route;
+
+pub mod silence;
+
+pub mod acknowledgement;
+
 pub mod notice;
 
 pub mod delivery;

@@ -137,8 +137,55 @@ pub enum Hold {
     NoLongerSo,
     /// The contact never heard of the card, so nothing has to be taken back.
     NeverTold,
+    /// Somebody wanted quiet about it; it is planned again when the silence ends.
+    Silence {
+        /// Which silence.
+        silence: Digest,
+    },
+    /// The contact wants to hear of higher levels only.
+    BelowLeast,
+    /// The contact's address was refused for good, and is still the same.
+    BadAddress,
     /// Nothing was left to say, or somebody cancelled the delivery.
     Cancelled,
+}
+
+impl Hold {
+    /// Whether what it holds may be said later, under the same key, without anybody's doing.
+    pub const fn is_lifted(&self) -> bool {
+        matches!(self, Self::Silence { .. })
+    }
+}
+
+/// As what, or in whose place, a contact is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Because {
+    /// The role that the contact holds for the item; none for who was named by a route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Arc<str>>,
+    /// The route that named the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Arc<str>>,
+    /// In whose place: a contact, or a role that nobody holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<Arc<str>>,
+    /// Why not that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Gap>,
+}
+
+/// Why somebody else is told in a contact's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gap {
+    /// The contact is away; the deputy is told.
+    Absent,
+    /// Nobody holds the role.
+    Vacant,
+    /// Nobody of the step can be reached.
+    Unreachable,
+    /// The channel failed; this one is its fallback.
+    Fallback,
 }
 
 /// What was said about a card, or is about to be: what planning and sealing look back on.
@@ -181,6 +228,10 @@ pub struct Notice {
     pub change: Option<CardChange>,
     /// What a notice without a card says: title and lines.
     pub body: Option<Body>,
+    /// As what, or in whose place, the contact is told.
+    pub because: Because,
+    /// When its delivery ended: sent, unknown or discarded.
+    pub settled_at: Option<Instant>,
 }
 
 /// Notices by the card that they are about, in their order; those about none are left out.
@@ -233,6 +284,8 @@ pub struct OpenDelivery {
     pub channel: Arc<str>,
     /// The earliest instant at which it may be claimed.
     pub not_before: Instant,
+    /// Why it is not claimed at once.
+    pub waits_for: Option<Wait>,
     /// Whether it goes to the rehearsal's address.
     pub rehearsal: bool,
 }
@@ -263,6 +316,8 @@ pub struct NoticeIdentity<'a> {
     pub contact: &'a str,
     /// By which channel.
     pub channel: &'a str,
+    /// Whether it is said in rehearsal: what a rehearsal said is not said yet.
+    pub rehearsal: bool,
 }
 
 impl NoticeIdentity<'_> {
@@ -270,7 +325,8 @@ impl NoticeIdentity<'_> {
     pub fn key(&self) -> Digest {
         let numbers = format!("{}.{}.{}", self.number, self.step, self.ordinal);
         let parts = [self.kind.word(), self.subject, &numbers, self.contact, self.channel];
-        Digest::of(parts.map(str::as_bytes))
+        let rehearsal = self.rehearsal.then_some("rehearsal");
+        Digest::of(parts.into_iter().chain(rehearsal).map(str::as_bytes))
     }
 }
 
@@ -295,6 +351,27 @@ pub struct Placement {
 pub enum Wait {
     /// It is not working time.
     QuietHours,
+    /// The contact gets lists, at set times.
+    List,
+    /// Its route waits for more to say.
+    Group,
+    /// The channel, or its messages to this contact, are at their limit.
+    Rate,
+}
+
+impl Wait {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::QuietHours, Self::List, Self::Group, Self::Rate];
+
+    /// The identifier in SQL, JSON and CSV.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::QuietHours => "quiet_hours",
+            Self::List => "list",
+            Self::Group => "group",
+            Self::Rate => "rate",
+        }
+    }
 }
 
 /// A notice with the place that it goes to; a held one goes nowhere.

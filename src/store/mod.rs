@@ -25,11 +25,14 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::core::Instant;
+use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::{CardId, Transition, Watch};
-use crate::core::delivery::{DeliveryId, DeliveryState};
+use crate::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
 use crate::core::notice::{Hold, Notice, OpenDelivery, Planned, Wait};
+use crate::core::rate::Rates;
+use crate::core::silence::Silence;
 use crate::core::window::{Level, Ruling};
 
 /// Why a verb could not be carried out.
@@ -140,8 +143,11 @@ pub struct Turn {
     pub playbook: Option<Digest>,
     /// The items.
     pub items: Vec<ItemWrite>,
-    /// Notices that belong to no item: operators' messages and digests.
+    /// Notices that belong to no item: operators' messages and digests; and what is said again of items that do not
+    /// change: released, lifted, on a fallback channel.
     pub notices: Vec<Planned>,
+    /// Ended deliveries that this turn reports: operators and the fallback channel know of them from now on.
+    pub reported: Vec<DeliveryId>,
 }
 
 /// What became of a turn.
@@ -195,6 +201,8 @@ pub struct DeliveryRecord {
     pub reason: Option<String>,
     /// What the peer calls the message.
     pub remote_id: Option<String>,
+    /// What the peer said later: whether it reached the receiver's device.
+    pub receipt: Option<bool>,
 }
 
 /// A delivery under a lease.
@@ -219,8 +227,9 @@ pub struct Seal {
     pub dropped: Vec<(Digest, Hold)>,
     /// Members, contact and facts; `None` cancels the delivery, since nothing is left to say.
     pub sealed: Option<serde_json::Value>,
-    /// When to look at it again instead, because something it depends on is still on its way.
-    pub postponed_to: Option<Instant>,
+    /// When to look at it again instead, and why: something it depends on is still on its way (no wait), or the channel
+    /// is at its limit. It can still be joined.
+    pub postponed_to: Option<(Instant, Option<Wait>)>,
 }
 
 /// The end of one try.
@@ -238,6 +247,54 @@ pub struct Settle {
     pub reason: String,
     /// What the peer calls the message.
     pub remote_id: Option<String>,
+    /// The address that the peer refused for good, if it did.
+    pub bad_address: Option<String>,
+}
+
+/// An address that a peer refused for good. It is told nothing more as long as the contact has it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BadAddress {
+    /// Whose.
+    pub contact: Arc<str>,
+    /// On which channel.
+    pub channel: Arc<str>,
+    /// The address.
+    pub address: String,
+    /// When it was refused.
+    pub at: Instant,
+    /// What the peer said.
+    pub reason: String,
+}
+
+/// A send that wants to be counted against the limits of its channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// The channel.
+    pub channel: Arc<str>,
+    /// The contact.
+    pub contact: Arc<str>,
+    /// What the channel, and it to this contact, may send.
+    pub rates: Rates,
+}
+
+/// A claimed delivery that is given back untried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenBack {
+    /// Which delivery.
+    pub id: DeliveryId,
+    /// The lease's token.
+    pub fence: i64,
+    /// When it may be claimed again and what it waits for; `None`: at once, as before.
+    pub until: Option<(Instant, Wait)>,
+}
+
+/// Which deliveries a claim is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Claimable<'a> {
+    /// Not those of these channels.
+    pub except: &'a [Arc<str>],
+    /// Only those to these contacts, if that is asked.
+    pub only: Option<&'a [Arc<str>]>,
 }
 
 /// One try to send a delivery.
@@ -433,17 +490,16 @@ pub trait Store: Send + Sync {
     async fn commit(&self, turn: &Turn) -> Result<Committed>;
 
     /// Claims deliveries that are due: `scheduled`, `available` or `retryable` with `not_before` ≤ `now`, or `sending`
-    /// under a lease that ran out; oldest first, at most `limit`, and not for the channels in `except`.
-    async fn claim(
-        &self,
-        now: Instant,
-        lease_until: Instant,
-        limit: usize,
-        except: &[Arc<str>],
-    ) -> Result<Vec<Claimed>>;
+    /// under a lease that ran out; oldest first, at most `limit`, and only what `of` asks for.
+    async fn claim(&self, now: Instant, lease_until: Instant, limit: usize, of: Claimable<'_>) -> Result<Vec<Claimed>>;
 
     /// The earliest instant at which a claim may find something, not counting the channels in `except`.
     async fn next_claim_at(&self, except: &[Arc<str>]) -> Result<Option<Instant>>;
+
+    /// Counts sends against the limits of their channels, in this order: `None` for each that may leave now, and is
+    /// counted; else the first instant at which it may. Counts outlive a restart and are shared by all who share the store;
+    /// a stretch of time is open at its beginning: `1/1m` at 10:00:00 allows the next at 10:01:00.
+    async fn take(&self, now: Instant, wants: &[Want]) -> Result<Vec<Option<Instant>>>;
 
     /// Seals claimed deliveries, each once; the ids of those whose lease was lost, or which are sealed already, are the
     /// answer. A cancelled or postponed one counts as never tried.
@@ -453,7 +509,7 @@ pub trait Store: Send + Sync {
     async fn settle(&self, now: Instant, settles: &[Settle]) -> Result<Vec<DeliveryId>>;
 
     /// Gives claimed deliveries back untried: a shutdown is no failed try. Those whose lease was lost stay as they are.
-    async fn give_back(&self, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()>;
+    async fn give_back(&self, now: Instant, claims: &[GivenBack]) -> Result<()>;
 
     /// Ends the leases that this installation holds, at the start of its process: what an earlier one was sending when it
     /// died can be claimed again at once. Another installation's leases run out by themselves.
@@ -474,6 +530,36 @@ pub trait Store: Send + Sync {
 
     /// Cancels a delivery that can still be joined. `false` if it cannot.
     async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool>;
+
+    /// Deliveries that ended in `discarded` or `unknown` and were not reported by a turn yet, with their notices, oldest
+    /// first, at most `limit`.
+    async fn unreported(&self, limit: usize) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>>;
+
+    /// Addresses that were refused for good, the newest of each contact and channel.
+    async fn bad_addresses(&self) -> Result<Vec<BadAddress>>;
+
+    /// Forgets that an address was refused.
+    async fn forgive_address(&self, contact: &str, channel: &str) -> Result<()>;
+
+    /// Deliveries of a channel that were `sent` after an instant and have a `remote_id` and no receipt yet, oldest first,
+    /// at most `limit`.
+    async fn without_receipt(&self, channel: &str, sent_after: Instant, limit: usize) -> Result<Vec<DeliveryRecord>>;
+
+    /// Writes down what a channel's peer said later about messages that it took; those it means are the answer. A message
+    /// that did not reach its receiver turns from `sent` to `discarded`, its notices too. A receipt that is there stays.
+    async fn put_receipts(&self, now: Instant, channel: &str, receipts: &[Receipt]) -> Result<Vec<DeliveryId>>;
+
+    /// Writes a silence down, in place of the one with the same id.
+    async fn put_silence(&self, silence: &Silence) -> Result<()>;
+
+    /// Silences, in the order of their creation: those that are not lifted yet, or all.
+    async fn silences(&self, all: bool) -> Result<Vec<Silence>>;
+
+    /// Writes down that somebody took a card; `false` if the same contact did so before at this episode, level and step.
+    async fn acknowledge(&self, acknowledgement: &Acknowledgement) -> Result<bool>;
+
+    /// Who took these cards, oldest first.
+    async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>>;
 
     /// Notices that are held for a reason, oldest first, at most `limit`.
     async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>>;
