@@ -6,10 +6,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 
 use crate::core::delivery::RetryPolicy;
 use crate::core::limit::{Limit, YellowDefault};
+use crate::core::matcher::Matcher;
+use crate::core::rate::{Rate, RateError, Rates};
 use crate::secret::SecretRef;
 use crate::source::attach::AttachConfig;
 use crate::source::csv::CsvConfig;
@@ -36,8 +39,12 @@ pub struct Config {
     pub rules_dir: Option<PathBuf>,
     /// Who can be told.
     pub contacts: PathBuf,
+    /// Who is away, and who stands in.
+    pub absences: PathBuf,
     /// The ladders.
     pub ladders: PathBuf,
+    /// What holds for some cards, and what contacts want.
+    pub routes: PathBuf,
     /// A folder of templates that replace built-in ones.
     pub templates: PathBuf,
     /// Which rules run.
@@ -64,7 +71,9 @@ impl Default for Config {
             calendars: Vec::new(),
             rules_dir: None,
             contacts: "contacts.csv".into(),
+            absences: "absences.csv".into(),
             ladders: "ladders.toml".into(),
+            routes: "routes.toml".into(),
             templates: "templates".into(),
             rules: RulesConfig::default(),
             windows: WindowsConfig::default(),
@@ -148,6 +157,28 @@ pub struct NotifyConfig {
     pub signature: String,
     /// Where the board is for its readers; empty means that no message holds a link.
     pub base_url: String,
+    /// How many messages a contact gets by one channel in how much time; more wait and become one. Empty: no limit.
+    pub pace: String,
+    /// When lists go to who wants lists, on working days.
+    pub lists_at: Vec<String>,
+    /// Which items' titles and persons leave by channels marked `confidential` only.
+    pub confidential: Matcher,
+}
+
+impl NotifyConfig {
+    /// The pace, if there is one.
+    pub fn pace(&self) -> Result<Option<Rate>, RateError> {
+        if self.pace.trim().is_empty() { Ok(None) } else { self.pace.parse().map(Some) }
+    }
+
+    /// When lists go out.
+    pub fn list_times(&self) -> Result<Vec<NaiveTime>, String> {
+        let time = |text: &String| {
+            let read = NaiveTime::parse_from_str(text, "%H:%M");
+            read.map_err(|_| format!("expected times of day such as \"09:00\", got {text:?}"))
+        };
+        self.lists_at.iter().map(time).collect()
+    }
 }
 
 impl Default for NotifyConfig {
@@ -158,6 +189,9 @@ impl Default for NotifyConfig {
             ladder: "handlers".into(),
             signature: "【督办】".into(),
             base_url: String::new(),
+            pace: "1/5m".into(),
+            lists_at: vec!["09:00".into(), "16:00".into()],
+            confidential: Matcher::of_pairs(["type=投诉", "type=举报"]).expect("two pairs"),
         }
     }
 }
@@ -201,6 +235,20 @@ pub struct ChannelConfig {
     /// How it tries again.
     #[serde(default)]
     pub retry: RetryPolicy,
+    /// Whether titles and persons of what is confidential may leave by it.
+    #[serde(default)]
+    pub confidential: bool,
+    /// The channel that takes its place when it fails for good or is at its limit for too long.
+    pub fallback: Option<String>,
+    /// How many messages it may send, in place of what its vendor documents.
+    pub limits: Option<Rates>,
+    /// How long a message waits at the limit before the fallback takes it, in seconds.
+    #[serde(default = "an_hour")]
+    pub patience: u64,
+}
+
+const fn an_hour() -> u64 {
+    3_600
 }
 
 /// `[source.NAME]`: what is polled, when, and what its columns mean.
@@ -275,7 +323,35 @@ impl Config {
             let problem = format!("expected one of the channels ({known}), got {channel:?}");
             problems.push(ConfigProblem::at(format!("{path}: notify.rehearsal_to"), problem));
         }
+        problems.extend(config.notify_problems(path));
+        problems.extend(config.fallback_problems(path));
         if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    fn notify_problems(&self, path: &str) -> Vec<ConfigProblem> {
+        let pace = self.notify.pace().err().map(|e| ConfigProblem::at(format!("{path}: notify.pace"), e));
+        let lists = self.notify.list_times().err().map(|e| ConfigProblem::at(format!("{path}: notify.lists_at"), e));
+        pace.into_iter().chain(lists).collect()
+    }
+
+    /// A fallback is another channel, and no circle of them exists.
+    fn fallback_problems(&self, path: &str) -> Vec<ConfigProblem> {
+        let known = || self.channels.keys().cloned().collect::<Vec<_>>().join(", ");
+        let problem = |name: &String, fallback: &String| {
+            let next = |at: &String| self.channels.get(at).and_then(|channel| channel.fallback.clone());
+            if !self.channels.contains_key(fallback) {
+                return Some(format!("expected one of the channels ({}), got {fallback:?}", known()));
+            }
+            let chain = std::iter::successors(Some(fallback.clone()), next).take(self.channels.len() + 1);
+            let circles = chain.into_iter().any(|at| at == *name);
+            circles.then(|| format!("expected a channel that does not come back to {name:?}, got {fallback:?}"))
+        };
+        let fallbacks =
+            self.channels.iter().filter_map(|(name, c)| c.fallback.as_ref().map(|fallback| (name, fallback)));
+        let wrong = fallbacks.filter_map(|(name, fallback)| {
+            problem(name, fallback).map(|wrong| ConfigProblem::at(format!("{path}: channels.{name}.fallback"), wrong))
+        });
+        wrong.collect()
     }
 
     /// The folder of the rules, as configured or found beside the configuration.

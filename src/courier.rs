@@ -3,7 +3,7 @@
 //! **Invariants:** nothing is sent without a recorded claim. Every try of a delivery says the same: what was sealed at the
 //! first claim. A settle names the lease that it was sent under. One hanging channel delays no other.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +11,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
 use crate::core::Instant;
+use crate::core::card::CardId;
 use crate::core::contact::Medium;
 use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
+use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
-use crate::core::notice::{Body, Notice, NoticeKind, by_card};
+use crate::core::matcher::Suspect;
+use crate::core::notice::{Notice, Wait, by_card};
+use crate::core::silence::{self, Silence};
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
-use crate::store::{AttemptOutcome, Claimed, DeliveryRecord, Result, Seal, Settle, Store};
+use crate::store::{AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Seal, Settle, Store, Want};
 use crate::tell::compose::{Desk, Matter, compose, thread};
 use crate::tell::facts::{Facts, Receiver};
 use crate::tell::seal::{Standing, look_again};
@@ -96,8 +100,8 @@ pub struct Courier {
     results: (mpsc::UnboundedSender<Sent>, mpsc::UnboundedReceiver<Sent>),
     /// Claimed, and not on its way because the store failed in between.
     claimed: Vec<Claimed>,
-    /// Settled, and not reported because the store failed in between.
-    settled: VecDeque<(Sent, Settle)>,
+    /// Whether some delivery may have ended badly and not be reported yet.
+    unreported: bool,
     jitter: u64,
 }
 
@@ -115,8 +119,9 @@ impl Courier {
     /// A courier for a store. `nudge` wakes whoever waits for it when a try is over.
     pub fn new(store: Arc<dyn Store>, ways: Ways, clock: Arc<dyn Clock>, nudge: Arc<Notify>) -> Self {
         let results = mpsc::unbounded_channel();
-        let (sending, claimed, settled) = (HashMap::new(), Vec::new(), VecDeque::new());
-        Self { store, ways, clock, nudge, events: None, sending, results, claimed, settled, jitter: 0 }
+        let (sending, claimed) = (HashMap::new(), Vec::new());
+        // Whoever carried before may have died before it could report.
+        Self { store, ways, clock, nudge, events: None, sending, results, claimed, unreported: true, jitter: 0 }
     }
 
     /// Tells somebody about each settled try.
@@ -137,7 +142,8 @@ impl Courier {
         if self.claimed.is_empty() {
             let busy: Vec<Arc<str>> = self.busy();
             let lease = self.longest() + GRACE;
-            self.claimed = self.store.claim(now, now + lease, self.room_left(), &busy).await?;
+            let of = Claimable { except: &busy, only: None };
+            self.claimed = self.store.claim(now, now + lease, self.room_left(), of).await?;
         }
         let count = self.claimed.len();
         self.carry(playbook, now).await?;
@@ -152,7 +158,8 @@ impl Courier {
             let settled = self.settle(playbook, pipeline, self.clock.now()).await;
             let is_done = settled.is_ok() && self.under_way() == 0;
             if is_done || self.clock.monotonic() >= give_up {
-                let idle: Vec<(DeliveryId, i64)> = self.claimed.drain(..).map(|c| (c.delivery.id, c.fence)).collect();
+                let untried = |c: Claimed| GivenBack { id: c.delivery.id, fence: c.fence, until: None };
+                let idle: Vec<GivenBack> = self.claimed.drain(..).map(untried).collect();
                 return settled.and(self.store.give_back(self.clock.now(), &idle).await);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -189,11 +196,24 @@ impl Courier {
         for claimed in sealed {
             self.send(playbook, claimed);
         }
+        // What is left was sealed before: another try counts against the limits too.
+        let limits = self.limits(playbook, self.claimed.iter(), now).await?;
+        let (waits, goes): (Vec<_>, Vec<_>) = self.claimed.iter().zip(limits).partition(|(_, limit)| limit.is_some());
+        let goes: HashSet<DeliveryId> = goes.into_iter().map(|(claimed, _)| claimed.delivery.id).collect();
+        let waits: Vec<GivenBack> = waits
+            .into_iter()
+            .map(|(c, at)| GivenBack { id: c.delivery.id, fence: c.fence, until: at.map(|at| (at, Wait::Rate)) })
+            .collect();
+        if !waits.is_empty() {
+            self.store.give_back(now, &waits).await?;
+            self.claimed.retain(|claimed| goes.contains(&claimed.delivery.id));
+        }
         while let Some(claimed) = self.claimed.last() {
             let was_cut_off = self.was_cut_off(claimed).await?;
             let Some(claimed) = self.claimed.pop() else { break };
             if was_cut_off {
-                self.give_up(claimed);
+                let reason = "an earlier try was cut off, and nobody can know whether it went out".to_owned();
+                self.end_untried(claimed, Outcome::Unknowable { reason, repeatable: false });
             } else {
                 self.send(playbook, claimed);
             }
@@ -210,10 +230,8 @@ impl Courier {
         Ok(attempts.iter().rev().nth(1).is_some_and(|last| last.outcome == Some(AttemptOutcome::LeaseLost)))
     }
 
-    /// Settles a try as unknown without making it.
-    fn give_up(&mut self, claimed: Claimed) {
-        let reason = "an earlier try was cut off, and nobody can know whether it went out".to_owned();
-        let outcome = Outcome::Unknowable { reason, repeatable: false };
+    /// Settles a claimed delivery without a try.
+    fn end_untried(&mut self, claimed: Claimed, outcome: Outcome) {
         let (way, retry) = (claimed.delivery.channel.clone(), RetryPolicy::default());
         *self.sending.entry(way.clone()).or_default() += 1;
         let sent = Sent { claimed, way, to: String::new(), subject: String::new(), outcome, retry };
@@ -226,28 +244,65 @@ impl Courier {
         if delivery.rehearsal { Some(&self.ways.rehearsal.way) } else { self.ways.channels.get(&delivery.channel) }
     }
 
-    /// Looks again at the members of deliveries, and fixes what they say.
-    async fn seal(&self, playbook: &Playbook, claimed: Vec<Claimed>, now: Instant) -> Result<Vec<Claimed>> {
+    /// Looks again at the members of deliveries, and fixes what they say. What has nothing to say is cancelled; what is
+    /// at a limit waits, and can still be joined.
+    async fn seal(&mut self, playbook: &Playbook, claimed: Vec<Claimed>, now: Instant) -> Result<Vec<Claimed>> {
         if claimed.is_empty() {
             return Ok(claimed);
         }
-        let known = self.look_up(&claimed).await?;
-        let seals: Vec<Seal> = claimed.iter().map(|c| Self::seal_one(playbook, c, &known, now)).collect();
+        let known = self.look_up(playbook, &claimed, now).await?;
+        let mut seals: Vec<Seal> = claimed.iter().map(|c| Self::seal_one(playbook, c, &known, now)).collect();
+        let ready: Vec<usize> = (0..seals.len()).filter(|index| seals[*index].sealed.is_some()).collect();
+        let limits = self.limits(playbook, ready.iter().map(|index| &claimed[*index]), now).await?;
+        let mut impatient = HashSet::new();
+        for (index, limit) in ready.into_iter().zip(limits) {
+            let Some(at) = limit else { continue };
+            if waits_too_long(playbook, &claimed[index].delivery, at) {
+                impatient.insert(claimed[index].delivery.id);
+                continue;
+            }
+            seals[index].sealed = None;
+            seals[index].postponed_to = Some((at, Some(Wait::Rate)));
+        }
         let lost: HashSet<DeliveryId> = self.store.seal(now, &seals).await?.into_iter().collect();
         let mut ready = Vec::new();
         for (mut claimed, seal) in claimed.into_iter().zip(seals) {
             if let (Some(sealed), None, false) = (seal.sealed, seal.postponed_to, lost.contains(&seal.id)) {
                 claimed.delivery.sealed = Some(sealed);
-                ready.push(claimed);
+                if impatient.contains(&seal.id) {
+                    let reason = "the channel is at its limit for longer than a message waits".to_owned();
+                    self.end_untried(claimed, Outcome::Permanent { reason, bad_address: false });
+                } else {
+                    ready.push(claimed);
+                }
             }
         }
         Ok(ready)
     }
 
+    /// Counts tries against the limits of their channels: `None` for each that may leave now, else when it may.
+    async fn limits<'c>(
+        &self,
+        playbook: &Playbook,
+        claimed: impl Iterator<Item = &'c Claimed>,
+        now: Instant,
+    ) -> Result<Vec<Option<Instant>>> {
+        let want = |claimed: &Claimed| {
+            let Claimed { delivery, .. } = claimed;
+            let rates = playbook.office.rates(&delivery.contact, &delivery.channel);
+            Want { channel: delivery.channel.clone(), contact: delivery.contact.clone(), rates }
+        };
+        let wants: Vec<Want> = claimed.map(want).collect();
+        if wants.iter().all(|want| want.rates.is_empty()) {
+            return Ok(vec![None; wants.len()]);
+        }
+        self.store.take(now, &wants).await
+    }
+
     /// Everything about the members' cards and items.
-    async fn look_up(&self, claimed: &[Claimed]) -> Result<Known> {
-        let members = claimed.iter().flat_map(|c| &c.members);
-        let items: HashSet<ItemKey> = members.filter_map(|m| m.item.clone()).collect();
+    async fn look_up(&self, playbook: &Playbook, claimed: &[Claimed], now: Instant) -> Result<Known> {
+        let members = || claimed.iter().flat_map(|c| &c.members);
+        let items: HashSet<ItemKey> = members().filter_map(|m| m.item.clone()).collect();
         let items: Vec<ItemKey> = items.into_iter().collect();
         let mut known = Known::default();
         let as_of: HashMap<Arc<str>, Option<Instant>> =
@@ -260,6 +315,14 @@ impl Courier {
             known.matters.insert(matter.item.key.clone(), matter);
         }
         known.standing.said = by_card(self.store.notices_about(&items).await?);
+        if playbook.office.climbs() {
+            let cards: HashSet<CardId> = members().filter_map(|m| m.card).collect();
+            let cards: Vec<CardId> = cards.into_iter().collect();
+            known.standing.acknowledgements = self.store.acknowledgements(&cards).await?;
+        }
+        let silences = self.store.silences(false).await?;
+        let silenced = members().filter_map(|m| Some((m.key, known.silence(m, &silences, now)?)));
+        known.standing.silenced = silenced.collect();
         Ok(known)
     }
 
@@ -273,7 +336,7 @@ impl Courier {
             postponed_to: None,
         };
         if look.unsettled {
-            seal.postponed_to = Some(now + UNSETTLED);
+            seal.postponed_to = Some((now + UNSETTLED, None));
         } else if !look.kept.is_empty() {
             let sealed = Self::facts(playbook, claimed, &look.kept, known, now);
             seal.sealed = Some(serde_json::to_value(sealed).expect("facts have JSON"));
@@ -283,7 +346,8 @@ impl Courier {
 
     fn facts(playbook: &Playbook, claimed: &Claimed, kept: &[Notice], known: &Known, now: Instant) -> Sealed {
         let delivery = &claimed.delivery;
-        let medium = playbook.office.channels.get(&delivery.channel).copied().unwrap_or(Medium::Mail);
+        let terms = playbook.office.channels.get(&delivery.channel);
+        let medium = terms.map_or(Medium::Mail, |terms| terms.medium);
         let contact = playbook.office.directory.get(&delivery.contact);
         let name = contact.map_or_else(|| delivery.contact.to_string(), |c| c.name.clone());
         let address = contact.and_then(|c| c.address(medium)).unwrap_or_default().to_owned();
@@ -296,6 +360,7 @@ impl Courier {
             yellow: &playbook.clockwork.yellow,
             directory: &playbook.office.directory,
             language: playbook.language,
+            secret: (!terms.is_some_and(|terms| terms.confidential)).then_some(&playbook.office.confidential),
         };
         let to = Receiver { contact: delivery.contact.to_string(), name, address };
         let mut facts = compose(to, kept, desk, now);
@@ -351,10 +416,12 @@ impl Courier {
                 *count = count.saturating_sub(1);
             }
         }
-        self.settled.extend(over.into_iter().zip(settles));
-        while let Some((sent, settle)) = self.settled.front() {
-            self.report(playbook, pipeline, sent, settle, now).await?;
-            self.settled.pop_front();
+        for (sent, settle) in over.iter().zip(&settles) {
+            self.unreported |= matches!(settle.state, DeliveryState::Discarded | DeliveryState::Unknown);
+            self.show(sent, settle);
+        }
+        while self.unreported {
+            self.unreported = pipeline.report(playbook, now).await?;
         }
         Ok(count)
     }
@@ -370,29 +437,17 @@ impl Courier {
             Outcome::Accepted { remote_id, .. } => remote_id.clone(),
             _ => None,
         };
+        let is_bad = matches!(sent.outcome, Outcome::Permanent { bad_address: true, .. });
+        // What a rehearsal's address is refused for says nothing about the contact's.
+        let bad_address = (is_bad && !delivery.rehearsal).then(|| sent.to.clone());
         let (id, fence) = (delivery.id, sent.claimed.fence);
-        Settle { id, fence, state: end.state, not_before: end.not_before, reason: end.reason, remote_id }
+        Settle { id, fence, state: end.state, not_before: end.not_before, reason: end.reason, remote_id, bad_address }
     }
 
-    /// Says what became of a try; operators hear of dead letters. If the store fails, nothing was said.
-    async fn report(
-        &self,
-        playbook: &Playbook,
-        pipeline: &Pipeline,
-        sent: &Sent,
-        settle: &Settle,
-        now: Instant,
-    ) -> Result<()> {
+    /// Shows what became of a try.
+    fn show(&self, sent: &Sent, settle: &Settle) {
         let channel = &sent.claimed.delivery.channel;
         let (id, state, reason) = (settle.id, settle.state, &settle.reason);
-        let is_dead = matches!(state, DeliveryState::Discarded | DeliveryState::Unknown);
-        let is_own = sent.claimed.members.iter().all(|m| m.kind == NoticeKind::System);
-        if is_dead && !is_own {
-            let title = playbook.language.pick("一封通知未能送达", "A message could not be delivered");
-            let lines = vec![format!("{id} {channel} {}", state.word()), sent.subject.clone(), reason.clone()];
-            let (subject, body) = (format!("dead:{id}"), Body { title: title.to_owned(), lines });
-            pipeline.tell_operators(playbook, NoticeKind::System, &subject, body, now).await?;
-        }
         if state == DeliveryState::Sent {
             tracing::info!(%id, %channel, "sent");
         } else {
@@ -408,7 +463,6 @@ impl Courier {
                 reason: reason.clone(),
             });
         }
-        Ok(())
     }
 }
 
@@ -419,9 +473,28 @@ struct Known {
     standing: Standing,
 }
 
+impl Known {
+    /// The silence that holds a member now.
+    fn silence(&self, member: &Notice, silences: &[Silence], now: Instant) -> Option<Digest> {
+        let matter = member.item.as_ref().and_then(|item| self.matters.get(item))?;
+        let change = member.change.as_ref()?;
+        let suspect = Suspect { item: &matter.item, rule: &change.rule, window: &change.name, level: member.level };
+        silence::holding(silences, &suspect, now).map(|silence| silence.id)
+    }
+}
+
 /// How many deliveries may wait in a channel.
 fn room(way: &Way) -> usize {
     way.channel.at_once() * 4
+}
+
+/// Whether a message would wait so long for its channel that the fallback takes it.
+fn waits_too_long(playbook: &Playbook, delivery: &DeliveryRecord, until: Instant) -> bool {
+    let terms = playbook.office.channels.get(&delivery.channel);
+    terms.is_some_and(|terms| {
+        let patience = chrono::TimeDelta::seconds(i64::try_from(terms.patience).unwrap_or(i64::MAX / 1_000));
+        terms.fallback.is_some() && until - delivery.opened_at > patience
+    })
 }
 
 fn no_channel(name: &str) -> Outcome {

@@ -4,29 +4,40 @@
 //! **Invariant:** thinking holds no transaction, and a transaction waits for nothing but the disk. A turn commits only
 //! under the playbook that it was planned with. One bad item or rule spoils nothing else.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::core::Instant;
-use crate::core::card::{CardId, Transition};
+use crate::core::acknowledgement::Acknowledgement;
+use crate::core::card::{CardId, Transition, Watch};
+use crate::core::delivery::DeliveryState;
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
 use crate::core::notice::{Body, Hold, Notice, NoticeKind, Planned, by_card};
 use crate::core::observe::{Problem, Subject, earliest, observe};
 use crate::core::reason::Cause;
-use crate::core::window::{Level, Ruling};
+use crate::core::silence::Silence;
+use crate::core::window::Ruling;
 use crate::playbook::Playbook;
 use crate::rules::error::RuleError;
 use crate::rules::version::Recheck;
-use crate::store::{ItemRecord, ItemWrite, Result, Store, Turn};
-use crate::tell::plan::{Happening, Joinable, contacts, plan, plan_again, plan_system};
+use crate::store::{DeliveryRecord, ItemRecord, ItemWrite, Result, Store, Turn};
+use crate::tell::plan::{
+    Again, Circumstances, Happening, Joinable, contacts, plan, plan_again, plan_fallback, plan_system,
+};
 
 /// Items in one turn.
 pub const BATCH: usize = 500;
 
 /// Held notices that are looked at for one release.
 const HELD: usize = 100_000;
+
+/// Ended deliveries that are reported at once.
+const REPORTED: usize = 100;
+
+/// Items that a message about a dead letter names.
+const NAMED: usize = 10;
 
 /// How often a turn whose guards were lost is tried with what stands now.
 const TRIES: usize = 5;
@@ -71,6 +82,22 @@ pub struct Thought {
     pub errors: Vec<RuleError>,
     /// Windows that cannot be read; what is remembered about them stands.
     pub problems: Vec<Problem>,
+    /// Whether the item was last looked at under another playbook.
+    pub other_playbook: bool,
+}
+
+impl Thought {
+    /// The cards whose past matters for what is to be said.
+    fn cards(&self) -> impl Iterator<Item = CardId> {
+        let changed = self.write.transitions.iter().map(|t| t.card);
+        let open = self.write.record.watches.iter().filter(|w| w.level.is_some()).map(|w| w.card);
+        changed.chain(open)
+    }
+
+    /// Whether a card is open.
+    fn has_open_card(&self) -> bool {
+        self.write.record.watches.iter().any(|watch| watch.level.is_some())
+    }
 }
 
 impl Pipeline {
@@ -131,6 +158,7 @@ impl Pipeline {
             playbook: Some(playbook.version),
             items: thoughts.into_iter().map(|t| t.write).collect(),
             notices: system.planned,
+            reported: Vec::new(),
         };
         let committed = self.store.commit(&turn).await.inspect_err(|_| self.forget_told())?;
         if !committed.lost_notices.is_empty() {
@@ -146,7 +174,7 @@ impl Pipeline {
         Ok(lost)
     }
 
-    /// Plans whom to tell about all that changed.
+    /// Plans whom to tell about all that changed, and about open cards that climb on.
     async fn plan_all(
         &self,
         playbook: &Playbook,
@@ -155,32 +183,75 @@ impl Pipeline {
         baseline: bool,
         now: Instant,
     ) -> Result<()> {
-        let about: Vec<&Transition> =
-            thoughts.iter().flat_map(|t| &t.write.transitions).filter(|t| t.change.is_about_a_card()).collect();
-        if about.is_empty() && system.bodies.is_empty() {
+        let office = &playbook.office;
+        let climbs = office.climbs();
+        let tells = |t: &Thought| {
+            let has_news = t.write.transitions.iter().any(|t| t.change.is_about_a_card());
+            has_news || t.has_open_card() && (climbs || t.other_playbook)
+        };
+        if !thoughts.iter().any(tells) && system.bodies.is_empty() {
             return Ok(());
         }
-        let had_one = |t: &&Thought| t.write.transitions.iter().any(|t| t.change.is_about_a_card() && t.from.is_some());
-        let old: Vec<ItemKey> = thoughts.iter().filter(had_one).map(|t| t.item.key.clone()).collect();
-        let said = if old.is_empty() { HashMap::new() } else { by_card(self.store.notices_about(&old).await?) };
-        let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
-        for thought in thoughts {
-            let cards = thought.write.transitions.iter().map(|t| t.card);
-            let said: Vec<Notice> = cards.filter_map(|card| said.get(&card)).flatten().cloned().collect();
+        let history = self.history(thoughts.iter().filter(|t| tells(t)), climbs).await?;
+        let silences = self.store.silences(false).await?;
+        let circumstances = Circumstances { silences: &silences, bad_addresses: self.bad_addresses().await? };
+        let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(office)).await?);
+        for thought in thoughts.iter_mut().filter(|t| tells(t)) {
+            let cards: HashSet<CardId> = thought.cards().collect();
+            let said: Vec<Notice> = cards.iter().filter_map(|card| history.said.get(card)).flatten().cloned().collect();
             let happening = Happening {
                 item: &thought.item,
                 rulings: &thought.write.record.rulings,
+                watches: &thought.write.record.watches,
                 transitions: &thought.write.transitions,
                 said: &said,
+                raised: history.raised.get(&thought.item.key).map_or(&[], Vec::as_slice),
+                acknowledgements: &history.acknowledgements,
                 baseline,
+                other_playbook: thought.other_playbook,
             };
-            thought.write.notices = plan(happening, &playbook.office, &mut joinable, now);
+            let plan = plan(happening, office, &circumstances, &mut joinable, now);
+            let record = &mut thought.write.record;
+            record.next_look_at = earliest(record.next_look_at, plan.next_look_at);
+            thought.write.notices = plan.notices;
         }
         for (subject, body) in &system.bodies {
             let kind = NoticeKind::System;
-            system.planned.extend(plan_system(kind, subject, body, &playbook.office, &mut joinable, now));
+            system.planned.extend(plan_system(kind, subject, body, office, &mut joinable, now));
         }
         Ok(())
+    }
+
+    /// What was said and done about the cards of items, as far as planning looks back on it.
+    async fn history(&self, thoughts: impl Iterator<Item = &Thought> + Clone, climbs: bool) -> Result<History> {
+        let is_old = |t: &&Thought| {
+            let had_one = t.write.transitions.iter().any(|t| t.change.is_about_a_card() && t.from.is_some());
+            had_one || t.has_open_card() && t.write.record.version > 0
+        };
+        let old: Vec<ItemKey> = thoughts.clone().filter(is_old).map(|t| t.item.key.clone()).collect();
+        let mut history = History::default();
+        if old.is_empty() {
+            return Ok(history);
+        }
+        history.said = by_card(self.store.notices_about(&old).await?);
+        if climbs {
+            let watches = thoughts.clone().filter(is_old).flat_map(|t| &t.write.record.watches);
+            let open: Vec<CardId> = watches.filter(|w| w.level.is_some()).map(|w| w.card).collect();
+            history.acknowledgements = self.store.acknowledgements(&open).await?;
+        }
+        for thought in thoughts.filter(|t| t.other_playbook) {
+            let watches = &thought.write.record.watches;
+            if watches.iter().any(|w| w.level.is_some() && !history.said.contains_key(&w.card)) {
+                let transitions = self.store.transitions(&thought.item.key).await?;
+                history.raised.insert(thought.item.key.clone(), transitions);
+            }
+        }
+        Ok(history)
+    }
+
+    async fn bad_addresses(&self) -> Result<HashSet<(Arc<str>, Arc<str>, String)>> {
+        let bad = self.store.bad_addresses().await?;
+        Ok(bad.into_iter().map(|bad| (bad.contact, bad.channel, bad.address)).collect())
     }
 
     /// What operators are to be told about rules that fail: once per rule, version and kind.
@@ -220,41 +291,114 @@ impl Pipeline {
         body: Body,
         now: Instant,
     ) -> Result<()> {
-        for _ in 0..TRIES {
-            let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
-            let notices = plan_system(kind, subject, &body, &playbook.office, &mut joinable, now);
-            // A delivery that is to be joined may be claimed before the commit: then another one is opened.
-            let turn = Turn { playbook: None, items: Vec::new(), notices };
-            if turn.notices.is_empty() || self.store.commit(&turn).await?.lost_notices.is_empty() {
-                return Ok(());
-            }
+        let told = |joinable: &mut Joinable| plan_system(kind, subject, &body, &playbook.office, joinable, now);
+        if !self.write_down(playbook, told).await? {
+            tracing::error!("operators could not be told, the courier was faster {TRIES} times: {}", body.title);
         }
-        tracing::error!("operators could not be told, the courier was faster {TRIES} times: {}", body.title);
         Ok(())
     }
 
-    /// What a baseline holds back and is still so, by contact.
+    /// What a baseline holds back and is still so.
     pub async fn held(&self) -> Result<Vec<Notice>> {
         let held = self.store.held_notices(&Hold::Baseline, HELD).await?;
-        let items: HashSet<ItemKey> = held.iter().filter_map(|n| n.item.clone()).collect();
-        let mut open: HashMap<CardId, (u32, Option<Level>)> = HashMap::new();
-        for keys in items.into_iter().collect::<Vec<_>>().chunks(BATCH) {
-            for record in self.store.load(keys).await? {
-                open.extend(record.watches.iter().map(|w| (w.card, (w.episode, w.level))));
-            }
+        let mut still = Vec::with_capacity(held.len());
+        for held in held.chunks(BATCH) {
+            let records = self.records(held).await?;
+            still.extend(held.iter().filter(|notice| is_still_so(notice, &records)).cloned());
         }
-        let still = |n: &Notice| n.card.and_then(|card| open.get(&card)) == Some(&(n.episode, n.level));
-        Ok(held.into_iter().filter(still).collect())
+        Ok(still)
     }
 
-    /// Releases what a baseline held back.
-    pub async fn release(&self, playbook: &Playbook, held: Vec<Notice>, now: Instant) -> Result<usize> {
+    /// Releases what a baseline held back; how many were planned.
+    pub async fn release(&self, playbook: &Playbook, held: &[Notice], now: Instant) -> Result<usize> {
+        let mut count = 0;
+        for held in held.chunks(BATCH) {
+            count += self.say_again(playbook, held, now).await?;
+        }
+        Ok(count)
+    }
+
+    /// Plans again what silences held that are over by `now`.
+    pub async fn lift(&self, playbook: &Playbook, now: Instant) -> Result<usize> {
+        let mut count = 0;
+        for silence in self.store.silences(false).await?.into_iter().filter(|silence| silence.ends_at <= now) {
+            let held = self.store.held_notices(&Hold::Silence { silence: silence.id }, HELD).await?;
+            for held in held.chunks(BATCH) {
+                count += self.say_again(playbook, held, now).await?;
+            }
+            self.store.put_silence(&Silence { lifted_at: Some(now), ..silence }).await?;
+        }
+        Ok(count)
+    }
+
+    /// When the next silence ends.
+    pub async fn next_lift_at(&self) -> Result<Option<Instant>> {
+        Ok(self.store.silences(false).await?.iter().map(|silence| silence.ends_at).min())
+    }
+
+    /// Plans held notices again that are still so. What joined a delivery that the courier was faster with stays held.
+    async fn say_again(&self, playbook: &Playbook, held: &[Notice], now: Instant) -> Result<usize> {
+        let records = self.records(held).await?;
+        let still = held.iter().filter(|notice| is_still_so(notice, &records));
+        let record = |notice: &&Notice| notice.item.as_ref().and_then(|item| records.get(item));
+        let again: Vec<Again<'_>> = still
+            .filter_map(|notice| {
+                let record = record(&notice)?;
+                Some(Again { notice, item: &record.item, rulings: &record.rulings })
+            })
+            .collect();
+        let silences = self.store.silences(false).await?;
+        let circumstances = Circumstances { silences: &silences, bad_addresses: self.bad_addresses().await? };
         let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
-        let notices = plan_again(held, &playbook.office, &mut joinable, now);
-        let count = notices.len();
-        let done = self.store.commit(&Turn { playbook: None, items: Vec::new(), notices }).await?;
-        // What joined a delivery that the courier was faster with is still held, for the next release.
-        Ok(count - done.lost_notices.len())
+        let notices = plan_again(&again, &playbook.office, &circumstances, &mut joinable, now);
+        if notices.is_empty() {
+            return Ok(0);
+        }
+        let count = notices.iter().filter(|planned| planned.placement.is_some()).count();
+        let done = self.store.commit(&Turn { notices, ..Turn::default() }).await?;
+        Ok(count.saturating_sub(done.lost_notices.len()))
+    }
+
+    async fn records(&self, notices: &[Notice]) -> Result<HashMap<ItemKey, ItemRecord>> {
+        let items: HashSet<ItemKey> = notices.iter().filter_map(|n| n.item.clone()).collect();
+        let items: Vec<ItemKey> = items.into_iter().collect();
+        Ok(self.store.load(&items).await?.into_iter().map(|r| (r.item.key.clone(), r)).collect())
+    }
+
+    /// Tells operators of deliveries that ended badly, and says what they said by the fallback channel: each once, whatever
+    /// breaks in between. `true` if there may be more.
+    pub async fn report(&self, playbook: &Playbook, now: Instant) -> Result<bool> {
+        let ended = self.store.unreported(REPORTED).await?;
+        let bad_addresses = self.bad_addresses().await?;
+        let circumstances = Circumstances { silences: &[], bad_addresses };
+        for (delivery, members) in &ended {
+            let is_own = members.iter().all(|member| member.kind == NoticeKind::System);
+            let last_words = |joinable: &mut Joinable| {
+                let mut notices = plan_fallback(members, &playbook.office, &circumstances, joinable, now);
+                if !is_own {
+                    let (subject, body) = obituary(playbook, delivery, members, &notices);
+                    notices.extend(plan_system(NoticeKind::System, &subject, &body, &playbook.office, joinable, now));
+                }
+                notices
+            };
+            // Should it break off in between, the same is said again under the same keys, and so once.
+            if self.write_down(playbook, last_words).await? {
+                self.store.commit(&Turn { reported: vec![delivery.id], ..Turn::default() }).await?;
+            }
+        }
+        Ok(ended.len() == REPORTED)
+    }
+
+    /// Commits notices of no turn. A delivery that they join may be claimed before: then they are planned anew.
+    async fn write_down(&self, playbook: &Playbook, plan: impl Fn(&mut Joinable) -> Vec<Planned>) -> Result<bool> {
+        for _ in 0..TRIES {
+            let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
+            let turn = Turn { notices: plan(&mut joinable), ..Turn::default() };
+            if turn.notices.is_empty() || self.store.commit(&turn).await?.lost_notices.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Looks at everything that is worth looking at by `now`.
@@ -299,11 +443,57 @@ impl Pipeline {
     }
 }
 
+/// What was said and done about cards before.
+#[derive(Default)]
+struct History {
+    said: HashMap<CardId, Vec<Notice>>,
+    acknowledgements: Vec<Acknowledgement>,
+    /// The transitions of items with an open card of which nothing was said.
+    raised: HashMap<ItemKey, Vec<Transition>>,
+}
+
 /// Operators' messages of a turn.
 #[derive(Default)]
 struct System {
     bodies: BTreeMap<String, Body>,
     planned: Vec<Planned>,
+}
+
+/// Whether what a held notice says still stands. What takes something back is looked at when it is sealed.
+fn is_still_so(notice: &Notice, records: &HashMap<ItemKey, ItemRecord>) -> bool {
+    let record = notice.item.as_ref().and_then(|item| records.get(item));
+    let takes_back = matches!(notice.kind, NoticeKind::Clear | NoticeKind::Revoke);
+    record.is_some_and(|record| {
+        let stands = |watch: &Watch| {
+            (Some(watch.card), watch.episode, watch.level) == (notice.card, notice.episode, notice.level)
+        };
+        takes_back || record.watches.iter().any(stands)
+    })
+}
+
+/// What operators hear of a delivery that ended badly: subject and text.
+fn obituary(playbook: &Playbook, delivery: &DeliveryRecord, members: &[Notice], instead: &[Planned]) -> (String, Body) {
+    let language = playbook.language;
+    let title = match delivery.state {
+        DeliveryState::Unknown => {
+            language.pick("一封通知是否送达无法得知", "Nobody can know whether a message arrived")
+        }
+        _ => language.pick("一封通知未能送达", "A message could not be delivered"),
+    };
+    let name = playbook.office.directory.get(&delivery.contact).map_or(&*delivery.contact, |c| &c.name);
+    let mut lines = vec![
+        format!("{} {} → {name} ({})", delivery.id, delivery.channel, delivery.state.word()),
+        delivery.reason.clone().unwrap_or_default(),
+    ];
+    let about = members.iter().filter_map(|member| member.item.as_ref()).map(ToString::to_string);
+    let about: BTreeSet<String> = about.collect();
+    lines.push(about.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", "));
+    if let Some(planned) = instead.first() {
+        let channel = &planned.notice.channel;
+        lines.push(format!("{} {channel}", language.pick("已改由此通道发送：", "It goes out by another channel:")));
+    }
+    lines.retain(|line| !line.is_empty());
+    (format!("dead:{}", delivery.id), Body { title: title.to_owned(), lines })
 }
 
 fn key(entry: &Entry) -> Option<&ItemKey> {
@@ -329,7 +519,7 @@ fn put_off(playbook: &Playbook, entry: &Entry, now: Instant) -> Option<Thought> 
         ItemRecord { next_look_at: Some(now + chrono::TimeDelta::hours(1)), judged_under: playbook.version, ..record };
     let item = Arc::new(record.item.clone());
     let write = ItemWrite { record, keep_snapshot: false, transitions: Vec::new(), notices: Vec::new() };
-    Some(Thought { item, write, errors: Vec::new(), problems: Vec::new() })
+    Some(Thought { item, write, errors: Vec::new(), problems: Vec::new(), other_playbook: false })
 }
 
 /// Judge and observe one item; `None` if there is neither a snapshot nor anything remembered.
@@ -378,7 +568,7 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
         transitions: found.transitions,
         notices: Vec::new(),
     };
-    Some(Thought { item, write, errors, problems: found.problems })
+    Some(Thought { item, write, errors, problems: found.problems, other_playbook })
 }
 
 fn blank(item: &Item, now: Instant) -> ItemRecord {

@@ -10,23 +10,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 
+use self::routes::RoutesFile;
 use crate::calendars;
 use crate::config::{Config, ConfigProblem, Mode, WindowsConfig};
 use crate::core::calendar::{Calendar, Calendars, read_calendar};
-use crate::core::contact::Medium;
 use crate::core::digest::Digest;
 use crate::core::ladder::Ladder;
+use crate::core::matcher::Matcher;
 use crate::core::observe::Clockwork;
+use crate::core::rate::Rate;
 use crate::rules::rulebook::{RuleFile, RuleInfo, Rulebook, StoredRule};
 use crate::rules::table::Tables;
 use crate::store::RuleRecord;
+use crate::tell::absences;
 use crate::tell::compose::RuleWords;
 use crate::tell::directory::Directory;
 use crate::tell::language::Language;
-use crate::tell::plan::{OPERATORS, Office};
+use crate::tell::plan::{ChannelTerms, OPERATORS, Office};
 use crate::tell::words::Templates;
+
+mod routes;
 
 /// The texts of a playbook by their role: `rules/2110.rhai`, `contacts.csv`, `calendars/0/cn.toml` …
 pub type Files = BTreeMap<String, String>;
@@ -81,7 +87,10 @@ struct Settings {
     ladder: String,
     signature: String,
     base_url: String,
-    channels: BTreeMap<String, Medium>,
+    channels: BTreeMap<String, ChannelTerms>,
+    confidential: Matcher,
+    lists_at: Vec<NaiveTime>,
+    pace: Option<Rate>,
     /// The fields that sources map; `None` while no source is configured.
     mapped: Option<BTreeSet<String>>,
     /// How each text's path is shown to people.
@@ -92,7 +101,7 @@ struct Settings {
 pub fn gather(
     config: &Config,
     base: &Path,
-    channels: BTreeMap<String, Medium>,
+    channels: BTreeMap<String, ChannelTerms>,
     mapped: Option<BTreeSet<String>>,
 ) -> Result<Files, Vec<ConfigProblem>> {
     let mut gathering = Gathering { base, files: Files::new(), shown: BTreeMap::new(), problems: Vec::new() };
@@ -102,6 +111,8 @@ pub fn gather(
     }
     gathering.rules(&config.rules_folder(base), &config.rules.enabled);
     gathering.optional("contacts.csv", &base.join(&config.contacts), "");
+    gathering.optional("absences.csv", &base.join(&config.absences), "");
+    gathering.optional("routes.toml", &base.join(&config.routes), "");
     gathering.optional("ladders.toml", &base.join(&config.ladders), include_str!("../config/ladders.toml"));
     gathering.templates(&base.join(&config.templates));
     let settings = Settings {
@@ -114,6 +125,9 @@ pub fn gather(
         signature: config.notify.signature.clone(),
         base_url: config.notify.base_url.clone(),
         channels,
+        confidential: config.notify.confidential.clone(),
+        lists_at: config.notify.list_times().unwrap_or_default(),
+        pace: config.notify.pace().unwrap_or_default(),
         mapped,
         shown: gathering.shown,
     };
@@ -223,6 +237,7 @@ impl Playbook {
         let rulebook = building.rulebook(versions, zone);
         let directory = building.directory();
         let ladders = building.ladders();
+        let (routes, directory) = building.routes(directory.as_ref(), ladders.as_ref());
         let templates = building.templates();
         let problems = building.problems;
         let (Some(calendars), Some(rulebook), Some(directory), Some(ladders), Some(templates), true) =
@@ -234,8 +249,13 @@ impl Playbook {
             directory,
             ladders,
             ladder: settings.ladder.clone(),
-            channels: settings.channels.iter().map(|(name, medium)| (name.as_str().into(), *medium)).collect(),
+            routes: routes.routes,
+            preferences: routes.preferences,
+            channels: settings.channels.iter().map(|(name, terms)| (name.as_str().into(), terms.clone())).collect(),
+            confidential: settings.confidential,
             quiet: calendars.office().clone(),
+            lists_at: settings.lists_at,
+            pace: settings.pace,
             rehearsal: settings.mode == Mode::Rehearsal,
         };
         let version = Digest::of(files.iter().flat_map(|(key, text)| [key.as_bytes(), text.as_bytes()]));
@@ -372,11 +392,36 @@ impl Building<'_> {
         if text.trim().is_empty() {
             return Some(Directory::default());
         }
-        let read = Directory::read(&self.shown("contacts.csv"), text);
+        let read = Directory::read(&self.shown("contacts.csv"), text).and_then(|directory| {
+            let absences = absences::read(&self.shown("absences.csv"), self.text("absences.csv"), &directory)?;
+            Ok(directory.with_absences(absences))
+        });
         read.map_err(|wrong| {
             self.problems.extend(wrong.into_iter().map(|w| ConfigProblem { place: w.place, problem: w.problem }));
         })
         .ok()
+    }
+
+    /// The routes and preferences, and the directory with the fixed addresses that they name.
+    fn routes(
+        &mut self,
+        directory: Option<&Directory>,
+        ladders: Option<&BTreeMap<String, Ladder>>,
+    ) -> (RoutesFile, Option<Directory>) {
+        let place = self.shown("routes.toml");
+        let file = match RoutesFile::read(&place, self.text("routes.toml")) {
+            Ok(file) => file,
+            Err(problem) => {
+                self.problems.push(problem);
+                return (RoutesFile::default(), directory.cloned());
+            }
+        };
+        let Some(mut directory) = directory.cloned() else { return (file, None) };
+        let media = |channel: &str| self.settings.channels.get(channel).map(|terms| terms.medium);
+        let ladder = |name: &str| ladders.is_none_or(|ladders| ladders.contains_key(name));
+        self.problems.extend(file.problems(&place, &directory, &media, &ladder));
+        file.addresses(&media).for_each(|contact| directory.add(contact));
+        (file, Some(directory))
     }
 
     fn ladders(&mut self) -> Option<BTreeMap<String, Ladder>> {

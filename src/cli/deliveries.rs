@@ -166,7 +166,7 @@ impl Desk<'_> {
         }
         table.write(Format::Table, &words::release_titles(self.caller.language), out)?;
         if yes {
-            let released = pipeline.release(&playbook, held, self.caller.clock.now()).await;
+            let released = pipeline.release(&playbook, &held, self.caller.clock.now()).await;
             let released = released.map_err(|e| self.failed(&e))?;
             super::say(&words::released(self.caller.language, released));
         } else {

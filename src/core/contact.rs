@@ -66,6 +66,28 @@ impl Contact {
     }
 }
 
+/// One line of `absences.csv`: a contact is away from one day to another, both included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// The contact.
+    pub contact: Arc<str>,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The last day.
+    pub until: NaiveDate,
+    /// The contact who stands in; empty: the one whom `contacts.csv` names.
+    pub deputy: String,
+    /// Why, for the office.
+    pub reason: String,
+}
+
+impl Absence {
+    /// Whether the contact is away on a day.
+    pub fn covers(&self, day: NaiveDate) -> bool {
+        self.from <= day && day <= self.until
+    }
+}
+
 /// The kind of address that a channel writes to, and the form of its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

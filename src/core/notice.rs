@@ -131,6 +131,8 @@ pub enum Hold {
         /// The role that nobody holds for the item.
         role: String,
     },
+    /// The contact is away, and nobody stands in.
+    Away,
     /// The contact has no address for the channel.
     NoAddress,
     /// The card is no longer at that level.
@@ -146,6 +148,8 @@ pub enum Hold {
     BelowLeast,
     /// The contact's address was refused for good, and is still the same.
     BadAddress,
+    /// Somebody took the card before it was sent; it is planned again when nothing comes of that.
+    Acknowledged,
     /// Nothing was left to say, or somebody cancelled the delivery.
     Cancelled,
 }
@@ -258,6 +262,9 @@ pub struct CardChange {
     pub at: Instant,
     /// Why.
     pub reason: Reason,
+    /// The ladder that the card climbs; `None` takes the configured default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Arc<str>>,
 }
 
 impl CardChange {
@@ -269,6 +276,7 @@ impl CardChange {
             change: transition.change,
             at: transition.at,
             reason: transition.reason.clone(),
+            ladder: transition.ladder.clone(),
         }
     }
 }

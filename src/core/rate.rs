@@ -26,6 +26,13 @@ pub struct Rates {
     pub each: Vec<Rate>,
 }
 
+impl Rates {
+    /// Whether nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.each.is_empty()
+    }
+}
+
 /// A text that is no rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected a count and a time such as 18/1m, 5/1s, 100/1h or 50/1d (at most 31d), got {0:?}")]

@@ -4,13 +4,16 @@
 //! Routes are asked in their order. What the first of those that fit says about a card holds: its ladder, its wait, its
 //! quiet hours. Receivers add up. `last` ends it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::contact::Contact;
 use super::limit::{Family, Limit};
 use super::matcher::{Matcher, Suspect};
+use super::rate::Rate;
 use super::window::Level;
 
 /// What holds for the cards that a matcher is about.
@@ -143,5 +146,142 @@ impl<'a> Routing<'a> {
             }
         }
         routing
+    }
+}
+
+/// What a contact wants: which levels, in which form, how much. Of several that fit a contact, the first that says
+/// something about a point counts. Exactly one of `contact`, `role` and `level` says whose it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preference {
+    /// A contact's id.
+    #[serde(default)]
+    pub contact: Option<Arc<str>>,
+    /// All who hold a role.
+    #[serde(default)]
+    pub role: Option<Arc<str>>,
+    /// All of a level, such as `L4`.
+    #[serde(default)]
+    pub level: Option<Arc<str>>,
+    /// The least level that is told.
+    #[serde(default)]
+    pub least: Option<Level>,
+    /// Each message at once, or lists at set times.
+    #[serde(default)]
+    pub form: Option<Form>,
+    /// How many messages at most, by channel: `{ sms = ["5/1d"] }`.
+    #[serde(default)]
+    pub most: BTreeMap<Arc<str>, Vec<Rate>>,
+}
+
+/// In which form somebody wants messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Each at once.
+    #[default]
+    Each,
+    /// One list at each of the office's set times; a red on an hour window comes at once all the same.
+    List,
+}
+
+/// What one contact wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// The least level that is told.
+    pub least: Option<Level>,
+    /// In which form.
+    pub form: Form,
+    /// How many messages at most, by channel.
+    pub most: BTreeMap<Arc<str>, Vec<Rate>>,
+}
+
+impl Wishes {
+    /// What a contact wants, by what is written about the contact, its roles and its level.
+    pub fn of(preferences: &[Preference], contact: &Contact) -> Self {
+        let fits = |preference: &&Preference| match (&preference.contact, &preference.role, &preference.level) {
+            (Some(id), _, _) => *id == contact.id,
+            (_, Some(role), _) => contact.holds(role),
+            (_, _, Some(level)) => **level == *contact.level,
+            _ => false,
+        };
+        let (mut wishes, mut form) = (Self::default(), None);
+        for preference in preferences.iter().filter(fits) {
+            wishes.least = wishes.least.or(preference.least);
+            form = form.or(preference.form);
+            for (channel, rates) in &preference.most {
+                wishes.most.entry(channel.clone()).or_insert_with(|| rates.clone());
+            }
+        }
+        wishes.form = form.unwrap_or_default();
+        wishes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::item::{Item, ItemKey};
+    use crate::core::value::Value;
+
+    fn routes(text: &str) -> Vec<Route> {
+        #[derive(Deserialize)]
+        struct File {
+            routes: Vec<Route>,
+        }
+        toml::from_str::<File>(text).expect("routes").routes
+    }
+
+    #[test]
+    fn the_first_route_that_says_something_counts_and_receivers_add_up() {
+        let routes = routes(
+            "[[routes]]\nname = 'a'\nmatch = { unit = '住建局' }\nwait = '5m'\n[[routes.tell]]\ncontact = 'G1'\nred = ['mail']\n\
+             [[routes]]\nname = 'b'\nladder = 'district'\nwait = '2h'\nquiet = 'pass'\n\
+             [[routes.tell]]\naddress = 'a@example.test'\nyellow = ['mail']\n\
+             [[routes]]\nname = 'c'\nmatch = { level = 'red' }\nladder = 'other'\nlast = true\n\
+             [[routes]]\nname = 'd'\nrehearsal = true\n",
+        );
+        let mut item = Item::new(ItemKey::new("s", "1"), "ticket");
+        item.fields.set("unit", Value::text("住建局"));
+        let of = |level| {
+            let suspect = Suspect { item: &item, rule: "2110", window: "on_site", level: Some(level) };
+            let routing = Routing::of(&routes, &suspect);
+            let names = routing.routes.iter().map(|name| &***name).collect::<String>();
+            (names, routing.ladder, routing.quiet, routing.wait.as_secs(), routing.rehearsal, routing.tell.len())
+        };
+        assert_eq!(of(Level::Red), ("abc".into(), Some("district"), Some(Quiet::Pass), 300, false, 2));
+        assert_eq!(of(Level::Yellow), ("abd".into(), Some("district"), Some(Quiet::Pass), 300, true, 2));
+    }
+
+    #[test]
+    fn a_wait_is_minutes_or_hours() {
+        for wrong in ["1wd", "soon", "25h", "5wm", "1d"] {
+            let text = format!("name = 'a'\nwait = '{wrong}'");
+            let error = toml::from_str::<Route>(&text).expect_err(wrong).to_string();
+            assert!(error.contains("expected minutes or hours"), "{error}");
+        }
+    }
+
+    #[test]
+    fn of_several_preferences_the_first_that_says_something_counts() {
+        let preferences: Vec<Preference> = [
+            "contact = 'G1'\nform = 'each'",
+            "role = 'leader'\nleast = 'red'\nmost = { sms = ['3/1d'] }",
+            "level = 'L4'\nform = 'list'\nleast = 'yellow'\nmost = { sms = ['9/1d'], mail = ['1/1h'] }",
+        ]
+        .map(|text| toml::from_str(text).expect(text))
+        .into();
+        let contact = |id: &str| Contact {
+            id: id.into(),
+            level: "L4".into(),
+            roles: vec!["leader".into()],
+            ..Contact::default()
+        };
+        let wishes = Wishes::of(&preferences, &contact("G1"));
+        assert_eq!((wishes.least, wishes.form), (Some(Level::Red), Form::Each));
+        assert_eq!(wishes.most["sms"], ["3/1d".parse().expect("a rate")]);
+        assert_eq!(wishes.most.len(), 2);
+        assert_eq!(Wishes::of(&preferences, &contact("G2")).form, Form::List);
+        assert_eq!(Wishes::of(&preferences, &Contact::default()), Wishes::default());
     }
 }

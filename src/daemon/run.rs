@@ -14,6 +14,7 @@ use super::wiring::{Lookup, Polled, Site, Wiring};
 use crate::config::ConfigProblem;
 use crate::core::Instant;
 use crate::core::card::Transition;
+use crate::core::observe::earliest;
 use crate::core::item::Item;
 use crate::courier::{self, Courier};
 use crate::pipeline::{Done, Pipeline};
@@ -310,18 +311,14 @@ async fn recheck_loop(shift: Arc<Shift>) {
     let mut rejudged = false;
     while !shift.stop.is_cancelled() {
         let now = shift.clock.now();
-        let done = if rejudged {
-            shift.pipeline.recheck(&shift.playbook, now).await
-        } else {
-            shift.pipeline.rejudge(&shift.playbook, now).await
-        };
-        match done {
+        match shift.look(rejudged, now).await {
             Ok(done) => {
                 shift.tell(&done);
                 shift.progress.stamp(Loop::Recheck, shift.clock.monotonic());
                 if rejudged {
                     let next = Shift::heard(shift.store.next_look_at().await);
-                    shift.nap(next, Some(&shift.to_look)).await;
+                    let lift = Shift::heard(shift.pipeline.next_lift_at().await);
+                    shift.nap(earliest(next, lift), Some(&shift.to_look)).await;
                 }
                 rejudged = true;
             }
@@ -364,6 +361,18 @@ async fn nudge_loop(shift: Arc<Shift>) {
 }
 
 impl Shift {
+    /// Looks at what is worth looking at; the first time, at what was judged under another playbook.
+    async fn look(&self, rejudged: bool, now: Instant) -> Result<Done, StoreError> {
+        if !rejudged {
+            return self.pipeline.rejudge(&self.playbook, now).await;
+        }
+        let done = self.pipeline.recheck(&self.playbook, now).await?;
+        if self.pipeline.lift(&self.playbook, now).await? > 0 {
+            self.to_send.notify_one();
+        }
+        Ok(done)
+    }
+
     /// Tells those who watch, and wakes the courier.
     fn tell(&self, done: &Done) {
         if let Some(events) = &self.events {

@@ -13,6 +13,7 @@ use crate::config::{ChannelConfig, Config, ConfigProblem, RehearsalTo, SourceCon
 use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
 use crate::core::item::ALWAYS;
+use crate::core::rate::Rates;
 use crate::courier::{Rehearsal, Way, Ways};
 use crate::playbook::{Files, Playbook, gather};
 use crate::schedule::Schedule;
@@ -25,6 +26,7 @@ use crate::source::joined::{Attached, Joined};
 use crate::source::mapping::Mapping;
 use crate::source::sqlite::SqliteSource;
 use crate::store::{PlaybookRecord, RuleRecord};
+use crate::tell::plan::ChannelTerms;
 use crate::wire::email::Smtp;
 use crate::wire::folder::{Folder, FolderConfig};
 use crate::wire::webhook::Webhook;
@@ -131,15 +133,19 @@ impl Site {
 
     /// The playbook alone, without secrets and channels: for commands that send nothing.
     pub fn playbook_alone(&self) -> Result<Playbook, Vec<ConfigProblem>> {
-        let media = |config: &ChannelConfig| config.webhook.as_ref().map_or(Medium::Mail, |w| w.medium);
-        let channels = self.config.channels.iter().map(|(name, c)| (name.clone(), media(c))).collect();
+        let medium = |config: &ChannelConfig| config.webhook.as_ref().map_or(Medium::Mail, |w| w.medium);
+        let terms = |config: &ChannelConfig| terms(config, medium(config), Rates::default());
+        let channels = self.config.channels.iter().map(|(name, c)| (name.clone(), terms(c))).collect();
         let files = gather(&self.config, &self.base, channels, self.mapped())?;
         Playbook::build(files, &[])
     }
 
     fn gather(&self, channels: &BTreeMap<Arc<str>, Way>) -> Result<Files, Vec<ConfigProblem>> {
-        let media = channels.iter().map(|(name, way)| (name.to_string(), way.channel.medium())).collect();
-        gather(&self.config, &self.base, media, self.mapped())
+        let terms = |(name, way): (&Arc<str>, &Way)| {
+            let config = &self.config.channels[&**name];
+            (name.to_string(), terms(config, way.channel.medium(), way.channel.rates()))
+        };
+        gather(&self.config, &self.base, channels.iter().map(terms).collect(), self.mapped())
     }
 
     /// The fields that any source maps; unknown while a mapping is wrong, which is told in its own place.
@@ -316,6 +322,17 @@ impl Site {
 
 const fn kind_of(interval: bool) -> &'static str {
     if interval { "an interval such as 5m" } else { "a cron line" }
+}
+
+/// What planning has to know of a channel. `documented` are the rates that its vendor documents.
+fn terms(config: &ChannelConfig, medium: Medium, documented: Rates) -> ChannelTerms {
+    ChannelTerms {
+        medium,
+        confidential: config.confidential,
+        fallback: config.fallback.as_deref().map(Arc::from),
+        rates: config.limits.clone().unwrap_or(documented),
+        patience: config.patience,
+    }
 }
 
 /// A folder channel with its defaults.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::directory::Directory;
-use super::facts::{CardFacts, ClockFacts, Facts, Member, Receiver, Told};
+use super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Receiver, Told};
 use super::language::Language;
 use super::sum;
 use crate::core::Instant;
@@ -12,8 +12,10 @@ use crate::core::card::CardId;
 use crate::core::delivery::DeliveryId;
 use crate::core::item::{Item, ItemKey};
 use crate::core::limit::YellowDefault;
+use crate::core::matcher::{Matcher, Suspect};
 use crate::core::notice::{Notice, NoticeKind};
 use crate::core::reading::read;
+use crate::core::reason::Reason;
 use crate::core::sum::Sum;
 use crate::core::window::{Level, Ruling, Window};
 
@@ -62,6 +64,8 @@ pub struct Desk<'a> {
     pub directory: &'a Directory,
     /// The language of the sum.
     pub language: Language,
+    /// Whose titles and persons must not leave by the delivery's channel; `None` if it is confidential.
+    pub secret: Option<&'a Matcher>,
 }
 
 /// The facts of a delivery to `to`. `members` come worst first.
@@ -99,8 +103,31 @@ pub fn thread(members: &[Notice], desk: Desk<'_>) -> Vec<DeliveryId> {
 
 fn member(notice: &Notice, in_full: bool, desk: Desk<'_>, now: Instant) -> Member {
     let matter = notice.item.as_ref().and_then(|item| desk.matters.get(item));
-    let card = matter.and_then(|matter| card(notice, matter, in_full, desk, now));
-    Member { key: notice.key.to_string(), kind: notice.kind, card, body: notice.body.clone() }
+    let card = matter.and_then(|matter| {
+        let card = card(notice, matter, in_full, desk, now)?;
+        Some(if is_secret(notice, matter, desk) { discreet(card, desk.language) } else { card })
+    });
+    let instead_of = notice.because.instead_of.as_ref().zip(notice.because.why).map(|(whom, why)| InsteadOf {
+        whom: desk.directory.get(whom).map_or_else(|| whom.to_string(), |contact| contact.name.clone()),
+        why,
+    });
+    Member { key: notice.key.to_string(), kind: notice.kind, card, instead_of, body: notice.body.clone() }
+}
+
+fn is_secret(notice: &Notice, matter: &Matter, desk: Desk<'_>) -> bool {
+    let (Some(matcher), Some(change)) = (desk.secret, &notice.change) else { return false };
+    let suspect = Suspect { item: &matter.item, rule: &change.rule, window: &change.name, level: notice.level };
+    matcher.fits(&suspect)
+}
+
+/// A card without what may name or describe a person: the code is enough to find it.
+fn discreet(card: CardFacts, language: Language) -> CardFacts {
+    let reason = match card.reason {
+        Reason::Found { .. } => Reason::Found { text: language.pick("（保密）", "(confidential)").into() },
+        other => other,
+    };
+    let title = language.pick("（保密事项）", "(confidential)").to_owned();
+    CardFacts { title, handler: None, phone: None, reason, ..card }
 }
 
 fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: Instant) -> Option<CardFacts> {
@@ -117,6 +144,8 @@ fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: In
         .find(|w| change.name.strip_prefix(&*w.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
     Some(CardFacts {
         card: card.to_string(),
+        episode: notice.episode,
+        step: notice.step,
         change: change.change,
         level: notice.level.unwrap_or(Level::Yellow),
         at: change.at,

@@ -2,11 +2,12 @@
 //!
 //! **Invariant:** an ambiguous name finds nobody; it is a finding, never a guess.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::core::contact::Contact;
+use crate::core::contact::{Absence, Contact};
 use crate::core::item::Item;
 
 /// The role of the person whom the item names as its owner.
@@ -19,6 +20,9 @@ pub const OPERATOR: &str = "operator";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     contacts: Vec<Contact>,
+    /// Where each id stands among them.
+    places: HashMap<Arc<str>, usize>,
+    absences: Vec<Absence>,
 }
 
 /// What is wrong with a line of `contacts.csv`.
@@ -100,14 +104,14 @@ impl Directory {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut contacts: Vec<Contact> = Vec::new();
+        let (mut contacts, mut ids): (Vec<Contact>, HashSet<Arc<str>>) = Default::default();
         for record in reader.records() {
             let line = |position: Option<&csv::Position>| position.map_or(0, csv::Position::line);
             match record {
                 Err(e) => problems.push(problem(line(e.position()), e.to_string())),
                 Ok(record) => match contact(&headers, &record) {
                     Err(wrong) => problems.push(problem(line(record.position()), wrong)),
-                    Ok(contact) if contacts.iter().any(|c| c.id == contact.id) => {
+                    Ok(contact) if !ids.insert(contact.id.clone()) => {
                         problems
                             .push(problem(line(record.position()), format!("the id {:?} stands twice", contact.id)));
                     }
@@ -115,7 +119,41 @@ impl Directory {
                 },
             }
         }
-        if problems.is_empty() { Ok(Self { contacts }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self::of(contacts)) } else { Err(problems) }
+    }
+
+    fn of(contacts: Vec<Contact>) -> Self {
+        let places = contacts.iter().enumerate().map(|(place, contact)| (contact.id.clone(), place)).collect();
+        Self { contacts, places, absences: Vec::new() }
+    }
+
+    /// Adds what `absences.csv` says.
+    #[must_use]
+    pub fn with_absences(mut self, absences: Vec<Absence>) -> Self {
+        self.absences = absences;
+        self
+    }
+
+    /// Adds contacts that are no people: fixed addresses. One with a known id changes nothing.
+    pub fn add(&mut self, contact: Contact) {
+        if !self.places.contains_key(&contact.id) {
+            self.places.insert(contact.id.clone(), self.contacts.len());
+            self.contacts.push(contact);
+        }
+    }
+
+    /// Who reads what a contact is sent on a day: the contact, else who stands in; `None` if nobody does.
+    pub fn present<'a>(&'a self, contact: &'a Contact, today: NaiveDate) -> Option<&'a Contact> {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut at = contact;
+        loop {
+            let Some(absence) = self.absences.iter().find(|a| a.contact == at.id && a.covers(today)) else {
+                return at.on_duty(today).then_some(at);
+            };
+            seen.push(&at.id);
+            let deputy = if absence.deputy.is_empty() { &at.deputy } else { &absence.deputy };
+            at = self.get(deputy).filter(|next| !seen.contains(&&*next.id))?;
+        }
     }
 
     /// All contacts.
@@ -125,7 +163,7 @@ impl Directory {
 
     /// The contact of an id.
     pub fn get(&self, id: &str) -> Option<&Contact> {
-        self.contacts.iter().find(|c| *c.id == *id)
+        self.places.get(id).map(|place| &self.contacts[*place])
     }
 
     /// The people who hold a role for an item on a day.

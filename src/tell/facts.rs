@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::Instant;
 use crate::core::card::Change;
 use crate::core::item::{Extension, Pause};
-use crate::core::notice::{Body, NoticeKind};
+use crate::core::notice::{Body, Gap, NoticeKind};
 use crate::core::reading::Granted;
 use crate::core::reason::Reason;
 use crate::core::window::Level;
@@ -51,8 +51,20 @@ pub struct Member {
     pub kind: NoticeKind,
     /// The card, for what is about one.
     pub card: Option<CardFacts>,
+    /// In whose place the receiver is told, if in somebody's.
+    #[serde(default)]
+    pub instead_of: Option<InsteadOf>,
     /// What it says if it is not about a card.
     pub body: Option<Body>,
+}
+
+/// In whose place somebody is told, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InsteadOf {
+    /// A contact's name, a role or a channel.
+    pub whom: String,
+    /// Why not that one.
+    pub why: Gap,
 }
 
 /// A card, its item and its clock.
@@ -60,6 +72,11 @@ pub struct Member {
 pub struct CardFacts {
     /// The card's identity.
     pub card: String,
+    /// Its episode.
+    pub episode: u32,
+    /// The step of the ladder that is told, from 0.
+    #[serde(default)]
+    pub step: u32,
     /// The kind of change that is told.
     pub change: Change,
     /// The level that is told (of a closed card, the one that it had).

@@ -5,6 +5,8 @@
 
 pub mod directory;
 
+pub mod absences;
+
 pub mod plan;
 
 pub mod seal;

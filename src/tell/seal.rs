@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::{CardId, Watch};
 use crate::core::digest::Digest;
 use crate::core::notice::{Hold, Notice, NoticeKind, NoticeState};
@@ -15,6 +16,10 @@ pub struct Standing {
     pub watches: HashMap<CardId, Watch>,
     /// What was said about each card.
     pub said: HashMap<CardId, Vec<Notice>>,
+    /// Members that a silence holds now, and which.
+    pub silenced: HashMap<Digest, Digest>,
+    /// Who took the cards.
+    pub acknowledgements: Vec<Acknowledgement>,
 }
 
 /// What a second look at the members of a delivery found.
@@ -51,6 +56,12 @@ enum Judged {
 
 fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
     let Some(card) = member.card else { return Judged::Holds };
+    if let Some(silence) = standing.silenced.get(&member.key) {
+        return Judged::Drops(Hold::Silence { silence: *silence });
+    }
+    if was_answered(member, standing) {
+        return Judged::Drops(Hold::Acknowledged);
+    }
     let level = |level: Option<Level>| {
         let watch = standing.watches.get(&card);
         if watch.is_some_and(|w| w.episode == member.episode && w.level == level && level.is_some()) {
@@ -70,6 +81,23 @@ fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
         NoticeKind::Clear | NoticeKind::Revoke => told_before(member, members, standing),
         NoticeKind::Order | NoticeKind::Digest | NoticeKind::System => Judged::Holds,
     }
+}
+
+/// Whether somebody took the card after this was planned, and it is a reminder or the next step: then it waits for the
+/// end of the acknowledgement's grace.
+fn was_answered(member: &Notice, standing: &Standing) -> bool {
+    let step = match member.kind {
+        NoticeKind::Reminder => member.step,
+        NoticeKind::Raise if member.step > 0 => member.step - 1,
+        _ => return false,
+    };
+    standing.acknowledgements.iter().any(|a| {
+        Some(a.card) == member.card
+            && a.episode == member.episode
+            && Some(a.level) == member.level
+            && a.step == step
+            && a.at >= member.planned_at
+    })
 }
 
 /// Whether a delivery was to tell of a card at other levels only than the one to which it fell since.

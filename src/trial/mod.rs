@@ -12,12 +12,13 @@ use std::sync::Arc;
 use crate::core::Instant;
 use crate::core::item::Item;
 use crate::core::notice::{Notice, NoticeState, Planned};
+use crate::core::observe::earliest;
 use crate::core::reading::read;
 use crate::pipeline::{Entry, Thought, think};
 use crate::playbook::Playbook;
 use crate::rules::cases::{Case, CaseError, SourceState};
 use crate::store::ItemRecord;
-use crate::tell::plan::{Happening, Joinable, plan};
+use crate::tell::plan::{Circumstances, Happening, Joinable, plan};
 
 pub use comparison::{Difference, Line};
 pub use setting::{Setting, SettingProblem};
@@ -104,12 +105,12 @@ impl<'a> TimeLine<'a> {
         let item = self.polled(now);
         let has_news = item.is_some();
         let entry = Entry { record: self.record.take(), item };
-        let Some(thought) = think(self.playbook, entry, now) else { return };
+        let Some(mut thought) = think(self.playbook, entry, now) else { return };
         if has_news || self.playbook.rules.values().any(|info| info.meta.recheck.is_some()) {
             self.error = thought.errors.first().map(ToString::to_string);
         }
         self.problem = thought.problems.first().map(|p| format!("{}/{}: {}", p.rule, p.name, p.kind));
-        self.tell(&thought, now);
+        self.tell(&mut thought, now);
         self.record = Some(thought.write.record);
     }
 
@@ -124,21 +125,27 @@ impl<'a> TimeLine<'a> {
         (!is_known).then(|| item.clone())
     }
 
-    fn tell(&mut self, thought: &Thought, now: Instant) {
+    fn tell(&mut self, thought: &mut Thought, now: Instant) {
         let mut item = Item::clone(&thought.item);
         if !self.has_own_contacts {
             setting::name_owner(&mut item);
         }
+        let record = &mut thought.write.record;
         let happening = Happening {
             item: &item,
-            rulings: &thought.write.record.rulings,
+            rulings: &record.rulings,
+            watches: &record.watches,
             transitions: &thought.write.transitions,
             said: &self.said,
+            raised: &[],
+            acknowledgements: &[],
             baseline: false,
+            other_playbook: false,
         };
-        let planned = plan(happening, &self.playbook.office, &mut self.joinable, now);
-        self.said.extend(planned.iter().map(|planned| planned.notice.clone()));
-        self.fresh.extend(planned.into_iter().filter(|planned| planned.notice.state == NoticeState::Planned));
+        let plan = plan(happening, &self.playbook.office, &Circumstances::default(), &mut self.joinable, now);
+        record.next_look_at = earliest(record.next_look_at, plan.next_look_at);
+        self.said.extend(plan.notices.iter().map(sent_in_time));
+        self.fresh.extend(plan.notices.into_iter().filter(|planned| planned.notice.state == NoticeState::Planned));
     }
 
     /// What there is at an instant that was looked at.
@@ -158,4 +165,14 @@ impl<'a> TimeLine<'a> {
         }
         found
     }
+}
+
+/// A notice as it will be said: in a trial every message arrives at the instant that it waits for.
+fn sent_in_time(planned: &Planned) -> Notice {
+    let mut notice = planned.notice.clone();
+    if let Some(placement) = &planned.placement {
+        notice.state = NoticeState::Sent;
+        notice.settled_at = Some(placement.not_before);
+    }
+    notice
 }

@@ -12,6 +12,7 @@ use crate::core::contact::Medium;
 use crate::core::digest::Digest;
 use crate::core::item::Item;
 use crate::core::ladder::Ladder;
+use crate::core::matcher::Matcher;
 use crate::core::observe::Clockwork;
 use crate::core::value::Value;
 use crate::playbook::Playbook;
@@ -20,7 +21,7 @@ use crate::rules::rulebook::{RuleFile, Rulebook};
 use crate::rules::table::Tables;
 use crate::tell::directory::{Directory, HANDLER};
 use crate::tell::language::Language;
-use crate::tell::plan::Office;
+use crate::tell::plan::{ChannelTerms, Office};
 use crate::tell::words::Templates;
 
 /// What cases run in.
@@ -31,7 +32,7 @@ pub struct Setting {
     calendars: Vec<Arc<Calendar>>,
     ladders: BTreeMap<String, Ladder>,
     directory: Directory,
-    channels: BTreeMap<Arc<str>, Medium>,
+    channels: BTreeMap<Arc<str>, ChannelTerms>,
     /// Whether the contacts are somebody's own, and not one for each role.
     pub has_own_contacts: bool,
 }
@@ -124,8 +125,13 @@ impl Setting {
             directory: self.directory.clone(),
             ladders: self.ladders.clone(),
             ladder: crate::config::NotifyConfig::default().ladder,
+            routes: Vec::new(),
+            preferences: Vec::new(),
             channels: self.channels.clone(),
+            confidential: Matcher::default(),
             quiet: calendar,
+            lists_at: crate::config::NotifyConfig::default().list_times().unwrap_or_default(),
+            pace: None,
             rehearsal: false,
         }
     }
@@ -174,7 +180,7 @@ fn everybody(ladders: &BTreeMap<String, Ladder>) -> String {
     format!("id,name,roles,mobile,email,im\n{}", lines.collect::<String>())
 }
 
-fn channels(ladders: &BTreeMap<String, Ladder>) -> BTreeMap<Arc<str>, Medium> {
+fn channels(ladders: &BTreeMap<String, Ladder>) -> BTreeMap<Arc<str>, ChannelTerms> {
     let steps = ladders.values().flat_map(|ladder| &ladder.steps);
     let names = steps.flat_map(|step| step.yellow.iter().chain(&step.red));
     let medium = |name: &str| match name {
@@ -182,5 +188,5 @@ fn channels(ladders: &BTreeMap<String, Ladder>) -> BTreeMap<Arc<str>, Medium> {
         "sms" => Medium::Sms,
         _ => Medium::Im,
     };
-    names.map(|name| (Arc::from(name.as_str()), medium(name))).collect()
+    names.map(|name| (Arc::from(name.as_str()), ChannelTerms::of(medium(name)))).collect()
 }

@@ -118,7 +118,7 @@ impl Ladders<'_> {
         let mut media = Vec::new();
         for channel in named {
             match self.wiring.playbook.office.channels.get(channel.as_str()) {
-                Some(medium) => media.push((channel, *medium)),
+                Some(terms) => media.push((channel, terms.medium)),
                 None => self.warn(place, say::unknown_channel(self.language, channel)),
             }
         }

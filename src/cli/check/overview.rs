@@ -32,7 +32,7 @@ pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
         .office
         .channels
         .iter()
-        .map(|(name, medium)| Remark::note(format!("channels.{name}"), say::channel(language, *medium)));
+        .map(|(name, terms)| Remark::note(format!("channels.{name}"), say::channel(language, terms.medium)));
     let contacts = playbook.office.directory.all().len();
     let contacts = std::iter::once(Remark::note("contacts.csv", say::contacts(language, contacts)));
     rules.chain(calendars).chain(sources).chain(channels).chain(contacts).collect()

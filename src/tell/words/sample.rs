@@ -51,20 +51,22 @@ pub fn delivery(members: Vec<Member>) -> Facts {
 
 /// A member about a card.
 pub fn member(kind: NoticeKind, card: CardFacts) -> Member {
-    Member { key: card.card.clone(), kind, card: Some(card), body: None }
+    Member { key: card.card.clone(), kind, card: Some(card), instead_of: None, body: None }
 }
 
 /// A member with a title and so many lines.
 pub fn notice(kind: NoticeKind, lines: usize) -> Member {
     let lines = (1..=lines).map(|number| format!("P{number:04} 施工许可 示范区住建局")).collect();
     let body = Body { title: "示范来源的首次核对".into(), lines };
-    Member { key: "notice".into(), kind, card: None, body: Some(body) }
+    Member { key: "notice".into(), kind, card: None, instead_of: None, body: Some(body) }
 }
 
 /// A red card on an approval.
 pub fn red() -> CardFacts {
     CardFacts {
         card: "0136".repeat(8),
+        episode: 1,
+        step: 0,
         change: Change::Raise,
         level: Level::Red,
         at: at("2026-03-16T16:00:00Z"),

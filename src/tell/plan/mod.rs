@@ -1,0 +1,513 @@
+//! **Plan**: transitions + ladders + contacts + silences + quiet hours → notices, joined into deliveries.
+//!
+//! The filters in their order, each with a stored reason: baseline → silence → ladder step due? → contact (away: the
+//! deputy; nobody to be reached: the next one up) → what the contact wants → quiet hours, lists, a route's wait → join.
+//! Rates and quotas are asked at the claim, when it is known how many messages there are.
+//!
+//! ```text
+//! telling    one level of a card at one step: to whom, what a filter holds
+//! climb      the next step and reminders of a card that nobody answers
+//! waiting    until when a notice waits
+//! joinable   the delivery that it joins or opens
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use chrono::{NaiveDate, NaiveTime};
+use serde::{Deserialize, Serialize};
+
+use crate::core::Instant;
+use crate::core::acknowledgement::Acknowledgement;
+use crate::core::calendar::Calendar;
+use crate::core::card::{Transition, Watch};
+use crate::core::contact::{Contact, Medium};
+use crate::core::item::Item;
+use crate::core::ladder::Ladder;
+use crate::core::limit::Family;
+use crate::core::matcher::{Matcher, Suspect};
+use crate::core::notice::{
+    Because, Body, CardChange, Gap, Hold, Notice, NoticeIdentity, NoticeKind, NoticeState, Planned,
+};
+use crate::core::observe::earliest;
+use crate::core::rate::{Rate, Rates};
+use crate::core::route::{Preference, Route, Routing, Wishes};
+use crate::core::silence::{self, Silence};
+use crate::core::window::{Level, Ruling};
+
+use super::directory::{Directory, OPERATOR};
+use climb::Climber;
+use telling::Telling;
+
+pub use joinable::Joinable;
+pub use telling::address_id;
+
+mod climb;
+mod joinable;
+mod telling;
+mod waiting;
+
+/// The ladder for what concerns duban itself.
+pub const OPERATORS: &str = "operators";
+
+/// Who works here and how they are reached: the same for all items of a playbook.
+#[derive(Debug, Clone)]
+pub struct Office {
+    /// Who can be told.
+    pub directory: Directory,
+    /// The ladders by name.
+    pub ladders: BTreeMap<String, Ladder>,
+    /// The ladder of windows that name none.
+    pub ladder: String,
+    /// What holds for some cards.
+    pub routes: Vec<Route>,
+    /// What contacts want.
+    pub preferences: Vec<Preference>,
+    /// The channels.
+    pub channels: BTreeMap<Arc<str>, ChannelTerms>,
+    /// Which items' titles and persons leave by confidential channels only.
+    pub confidential: Matcher,
+    /// Outside its working hours, messages wait.
+    pub quiet: Arc<Calendar>,
+    /// When lists go to who wants lists, on working days.
+    pub lists_at: Vec<NaiveTime>,
+    /// How many messages a contact gets by one channel, if more wait to be joined: `1/5m`. Operators get each.
+    pub pace: Option<Rate>,
+    /// Whether deliveries go to the rehearsal's address.
+    pub rehearsal: bool,
+}
+
+/// What is to be known of a channel to plan for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelTerms {
+    /// The kind of address that it writes to.
+    pub medium: Medium,
+    /// Whether titles and persons of what is confidential may leave by it.
+    pub confidential: bool,
+    /// What takes its place when it fails or is at its limit for too long.
+    pub fallback: Option<Arc<str>>,
+    /// How many messages it may send.
+    pub rates: Rates,
+    /// How long a message waits at its limit before the fallback takes it, in seconds.
+    pub patience: u64,
+}
+
+impl ChannelTerms {
+    /// A channel of which nothing else is said.
+    pub fn of(medium: Medium) -> Self {
+        Self { medium, confidential: false, fallback: None, rates: Rates::default(), patience: 3_600 }
+    }
+}
+
+/// What holds just now, beside the playbook.
+#[derive(Debug, Clone, Default)]
+pub struct Circumstances<'a> {
+    /// What is to be quiet.
+    pub silences: &'a [Silence],
+    /// Addresses that were refused for good: contact, channel, address.
+    pub bad_addresses: HashSet<(Arc<str>, Arc<str>, String)>,
+}
+
+/// What happened to one item, and what was said about it before.
+#[derive(Debug, Clone, Copy)]
+pub struct Happening<'a> {
+    /// The item.
+    pub item: &'a Item,
+    /// What the rules said, for the limits' families.
+    pub rulings: &'a [Ruling],
+    /// What is remembered about its windows and findings now.
+    pub watches: &'a [Watch],
+    /// What changed.
+    pub transitions: &'a [Transition],
+    /// What was said about the item's cards.
+    pub said: &'a [Notice],
+    /// Earlier transitions, as far as something stands open that nobody was to hear of.
+    pub raised: &'a [Transition],
+    /// Who took the item's cards.
+    pub acknowledgements: &'a [Acknowledgement],
+    /// Whether this belongs to a baseline.
+    pub baseline: bool,
+    /// Whether the item was last looked at under another playbook.
+    pub other_playbook: bool,
+}
+
+/// Whom to tell about one item, and when to ask again.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What is said, or held.
+    pub notices: Vec<Planned>,
+    /// When the ladder of an open card goes on, if nothing else happens.
+    pub next_look_at: Option<Instant>,
+}
+
+impl Office {
+    /// Whether a card ever says anything after its first step.
+    pub fn climbs(&self) -> bool {
+        self.ladders.values().any(Ladder::climbs)
+    }
+
+    /// The day on the office's clock.
+    pub fn today(&self, now: Instant) -> NaiveDate {
+        self.quiet.local(now).date_naive()
+    }
+
+    /// How many messages may go to a contact by a channel.
+    pub fn rates(&self, contact: &str, channel: &str) -> Rates {
+        let mut rates = self.channels.get(channel).map(|terms| terms.rates.clone()).unwrap_or_default();
+        if let Some(contact) = self.directory.get(contact) {
+            let wishes = Wishes::of(&self.preferences, contact);
+            rates.each.extend(wishes.most.get(channel).into_iter().flatten());
+            rates.each.extend(self.pace.filter(|_| !contact.holds(OPERATOR)));
+        }
+        rates
+    }
+
+    /// The ladder that a card climbs: by its routes, else the one that is named, else the configured one.
+    fn ladder_of(&self, routing: &Routing<'_>, named: Option<&str>) -> Option<&Ladder> {
+        let by_name = |name: Option<&str>| name.and_then(|name| self.ladders.get(name));
+        by_name(routing.ladder).or_else(|| by_name(named)).or_else(|| self.ladders.get(&self.ladder))
+    }
+
+    /// Why a contact cannot be reached by a channel.
+    fn obstacle(&self, contact: &str, channel: &str, circumstances: &Circumstances<'_>) -> Option<Hold> {
+        let terms = self.channels.get(channel);
+        let contact = self.directory.get(contact);
+        let Some((contact, address)) = contact.and_then(|c| c.address(terms?.medium).map(|address| (c, address)))
+        else {
+            return Some(Hold::NoAddress);
+        };
+        let bad = &circumstances.bad_addresses;
+        let is_bad = !bad.is_empty() && bad.contains(&(contact.id.clone(), channel.into(), address.to_owned()));
+        is_bad.then_some(Hold::BadAddress)
+    }
+
+    fn is_operator(&self, contact: &str) -> bool {
+        self.directory.get(contact).is_some_and(|contact| contact.holds(OPERATOR))
+    }
+}
+
+/// Plans whom to tell about what happened to one item, and about its open cards that climb on.
+pub fn plan(
+    happening: Happening<'_>,
+    office: &Office,
+    circumstances: &Circumstances<'_>,
+    joinable: &mut Joinable,
+    now: Instant,
+) -> Plan {
+    let mut planner = Planner { happening, office, circumstances, joinable, now, plan: Plan::default() };
+    for transition in happening.transitions {
+        let Some(kind) = NoticeKind::of(transition.change) else { continue };
+        match (kind, transition.to) {
+            (NoticeKind::Raise, Some(level)) => planner.raise(transition, level),
+            _ => planner.follow_up(transition, kind),
+        }
+    }
+    if happening.other_playbook || office.climbs() {
+        planner.climb();
+    }
+    planner.plan
+}
+
+struct Planner<'a, 'j> {
+    happening: Happening<'a>,
+    office: &'a Office,
+    circumstances: &'a Circumstances<'a>,
+    joinable: &'j mut Joinable,
+    now: Instant,
+    plan: Plan,
+}
+
+impl<'a> Planner<'a, '_> {
+    /// A level opened or rose: the first step of its ladder.
+    fn raise(&mut self, transition: &Transition, level: Level) {
+        let routing = self.routing(&transition.rule, &transition.name, Some(level));
+        let ladder = self.office.ladder_of(&routing, transition.ladder.as_deref());
+        let Some(ladder) = ladder else { return };
+        let telling = Telling {
+            office: self.office,
+            circumstances: self.circumstances,
+            item: self.happening.item,
+            card: transition.card,
+            episode: transition.episode,
+            number: transition.number,
+            level,
+            change: CardChange::of(transition),
+            ladder,
+            routing: &routing,
+            kind: NoticeKind::Raise,
+            step: 0,
+            ordinal: 0,
+            baseline: self.happening.baseline,
+            now: self.now,
+        };
+        self.place(telling.drafts(), &routing);
+    }
+
+    /// A card fell or closed: those who were told of this episode, or are about to be, hear of it; what a rehearsal said,
+    /// nobody heard.
+    fn follow_up(&mut self, transition: &Transition, kind: NoticeKind) {
+        let routing = self.routing(&transition.rule, &transition.name, transition.to.or(transition.from));
+        let rehearsal = self.office.rehearsal || routing.rehearsal;
+        let mut told: BTreeMap<(&Arc<str>, &Arc<str>), &Because> = BTreeMap::new();
+        for notice in self.happening.said {
+            let concerns = notice.card == Some(transition.card)
+                && notice.episode == transition.episode
+                && notice.rehearsal == rehearsal;
+            let raised = matches!(notice.kind, NoticeKind::Raise | NoticeKind::Lower | NoticeKind::Reminder);
+            if concerns && raised && (notice.state.is_told() || notice.state == NoticeState::Planned) {
+                told.entry((&notice.contact, &notice.channel)).or_insert(&notice.because);
+            }
+        }
+        let hold = self.silence(&transition.rule, &transition.name, transition.to.or(transition.from));
+        let draft = |((contact, channel), because): ((&Arc<str>, &Arc<str>), &Because)| {
+            let mut notice = self.about(transition, kind, (contact, channel), rehearsal);
+            notice.because = because.clone();
+            notice.hold.clone_from(&hold);
+            if hold.is_some() {
+                notice.state = NoticeState::Held;
+            }
+            notice
+        };
+        let drafts = told.into_iter().map(draft).collect();
+        self.place(drafts, &routing);
+    }
+
+    /// What open cards say beyond their transitions.
+    fn climb(&mut self) {
+        for watch in self.happening.watches {
+            let Some(level) = watch.level else { continue };
+            let fresh: Vec<Notice> = self.plan.notices.iter().map(|planned| planned.notice.clone()).collect();
+            let climber = Climber {
+                happening: &self.happening,
+                watch,
+                level,
+                office: self.office,
+                circumstances: self.circumstances,
+                now: self.now,
+            };
+            let climb = climber.climb(&fresh);
+            let routing = self.routing(&watch.rule, &watch.name, Some(level));
+            self.plan.next_look_at = earliest(self.plan.next_look_at, climb.next);
+            if !climb.drafts.is_empty() {
+                // What follows on these is found when they are looked at.
+                self.plan.next_look_at = earliest(self.plan.next_look_at, Some(self.now + climb::LOOK_AGAIN));
+            }
+            self.place(climb.drafts, &routing);
+        }
+    }
+
+    /// Finds a place for what no filter holds.
+    fn place(&mut self, drafts: Vec<Notice>, routing: &Routing<'_>) {
+        for mut notice in drafts {
+            let is_planned = notice.state == NoticeState::Planned;
+            let placement = is_planned.then(|| {
+                let is_urgent = is_urgent(&notice, self.happening.rulings);
+                let wait = waiting::wait(&notice, is_urgent, routing, self.office, self.now);
+                self.joinable.place(&notice, wait, self.now)
+            });
+            notice.delivery = placement.as_ref().map(|p| p.delivery);
+            self.plan.notices.push(Planned { notice, placement });
+        }
+    }
+
+    fn about(
+        &self,
+        transition: &Transition,
+        kind: NoticeKind,
+        (contact, channel): (&str, &str),
+        rehearsal: bool,
+    ) -> Notice {
+        let subject = transition.card.to_string();
+        let number = transition.number;
+        let identity =
+            NoticeIdentity { kind, subject: &subject, number, step: 0, ordinal: 0, contact, channel, rehearsal };
+        Notice {
+            card: Some(transition.card),
+            item: Some(self.happening.item.key.clone()),
+            episode: transition.episode,
+            level: transition.to.or(transition.from),
+            change: Some(CardChange::of(transition)),
+            ..blank(&identity, self.now)
+        }
+    }
+
+    fn silence(&self, rule: &str, window: &str, level: Option<Level>) -> Option<Hold> {
+        let suspect = Suspect { item: self.happening.item, rule, window, level };
+        let holding = silence::holding(self.circumstances.silences, &suspect, self.now);
+        holding.map(|silence| Hold::Silence { silence: silence.id })
+    }
+
+    fn routing(&self, rule: &str, window: &str, level: Option<Level>) -> Routing<'a> {
+        Routing::of(&self.office.routes, &Suspect { item: self.happening.item, rule, window, level })
+    }
+}
+
+/// Plans a message that is about no card: to each operator, by each channel of the ladder `operators`.
+pub fn plan_system(
+    kind: NoticeKind,
+    subject: &str,
+    body: &Body,
+    office: &Office,
+    joinable: &mut Joinable,
+    now: Instant,
+) -> Vec<Planned> {
+    let step = office.ladders.get(OPERATORS).and_then(|ladder| ladder.steps.first());
+    let channels: BTreeSet<&String> = step.iter().flat_map(|s| s.yellow.iter().chain(&s.red)).collect();
+    let mut planned = Vec::new();
+    for contact in office.directory.operators(office.today(now)) {
+        for channel in channels.iter().filter(|channel| has_address(office, contact, channel)) {
+            let identity = NoticeIdentity {
+                kind,
+                subject,
+                number: 0,
+                step: 0,
+                ordinal: 0,
+                contact: &contact.id,
+                channel,
+                rehearsal: office.rehearsal,
+            };
+            let mut notice = blank(&identity, now);
+            notice.body = Some(body.clone());
+            let placement = joinable.place(&notice, None, now);
+            notice.delivery = Some(placement.delivery);
+            planned.push(Planned { notice, placement: Some(placement) });
+        }
+    }
+    planned
+}
+
+/// A held notice with its item, to be planned again.
+#[derive(Debug, Clone, Copy)]
+pub struct Again<'a> {
+    /// The notice, as it is held.
+    pub notice: &'a Notice,
+    /// Its item.
+    pub item: &'a Item,
+    /// What the rules say about it.
+    pub rulings: &'a [Ruling],
+}
+
+/// Plans held notices again: the same notices, now with a place to go to, or held by the next filter. What was held in
+/// rehearsal is not said live, nor the reverse.
+pub fn plan_again(
+    held: &[Again<'_>],
+    office: &Office,
+    circumstances: &Circumstances<'_>,
+    joinable: &mut Joinable,
+    now: Instant,
+) -> Vec<Planned> {
+    let again = |Again { notice, item, rulings }: &Again<'_>| {
+        let change = notice.change.as_ref()?;
+        let suspect = Suspect { item, rule: &change.rule, window: &change.name, level: notice.level };
+        let routing = Routing::of(&office.routes, &suspect);
+        if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
+            return None;
+        }
+        let silence = silence::holding(circumstances.silences, &suspect, now);
+        let hold = silence.map(|silence| Hold::Silence { silence: silence.id });
+        let hold = hold.or_else(|| office.obstacle(&notice.contact, &notice.channel, circumstances));
+        let mut notice = Notice { planned_at: now, hold, delivery: None, settled_at: None, ..(*notice).clone() };
+        if notice.hold.is_some() {
+            notice.state = NoticeState::Held;
+            return Some(Planned { notice, placement: None });
+        }
+        notice.state = NoticeState::Planned;
+        let wait = waiting::wait(&notice, is_urgent(&notice, rulings), &routing, office, now);
+        let placement = joinable.place(&notice, wait, now);
+        notice.delivery = Some(placement.delivery);
+        Some(Planned { notice, placement: Some(placement) })
+    };
+    held.iter().filter_map(again).collect()
+}
+
+/// Plans on its fallback channel what a channel could not deliver: the same things to the same contact.
+pub fn plan_fallback(
+    members: &[Notice],
+    office: &Office,
+    circumstances: &Circumstances<'_>,
+    joinable: &mut Joinable,
+    now: Instant,
+) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    for member in members.iter().filter(|member| member.card.is_some()) {
+        let Some(channel) = office.channels.get(&member.channel).and_then(|terms| terms.fallback.clone()) else {
+            continue;
+        };
+        if office.obstacle(&member.contact, &channel, circumstances).is_some() {
+            continue;
+        }
+        let subject = member.card.map(|card| card.to_string()).unwrap_or_default();
+        let identity = NoticeIdentity {
+            kind: member.kind,
+            subject: &subject,
+            number: member.number,
+            step: member.step,
+            ordinal: member.ordinal,
+            contact: &member.contact,
+            channel: &channel,
+            rehearsal: member.rehearsal,
+        };
+        let because =
+            Because { instead_of: Some(member.channel.clone()), why: Some(Gap::Fallback), ..member.because.clone() };
+        let mut notice = Notice {
+            key: identity.key(),
+            channel: channel.clone(),
+            planned_at: now,
+            state: NoticeState::Planned,
+            hold: None,
+            because,
+            settled_at: None,
+            ..member.clone()
+        };
+        let placement = joinable.place(&notice, None, now);
+        notice.delivery = Some(placement.delivery);
+        planned.push(Planned { notice, placement: Some(placement) });
+    }
+    planned
+}
+
+/// The contacts whom a plan could reach: those whose open deliveries matter.
+pub fn contacts(office: &Office) -> Vec<Arc<str>> {
+    office.directory.all().iter().map(|c| c.id.clone()).collect()
+}
+
+fn has_address(office: &Office, contact: &Contact, channel: &str) -> bool {
+    office.channels.get(channel).is_some_and(|terms| contact.address(terms.medium).is_some())
+}
+
+fn blank(identity: &NoticeIdentity<'_>, now: Instant) -> Notice {
+    Notice {
+        key: identity.key(),
+        kind: identity.kind,
+        card: None,
+        item: None,
+        episode: 0,
+        number: identity.number,
+        level: None,
+        step: identity.step,
+        ordinal: identity.ordinal,
+        contact: identity.contact.into(),
+        channel: identity.channel.into(),
+        planned_at: now,
+        rehearsal: identity.rehearsal,
+        state: NoticeState::Planned,
+        hold: None,
+        delivery: None,
+        change: None,
+        body: None,
+        because: Because::default(),
+        settled_at: None,
+    }
+}
+
+/// Whether a notice is a red on a window of natural hours: that cannot wait for the opening.
+fn is_urgent(notice: &Notice, rulings: &[Ruling]) -> bool {
+    let Some(change) = &notice.change else { return false };
+    let raises = matches!(notice.kind, NoticeKind::Raise | NoticeKind::Reminder);
+    let ruling = rulings.iter().find(|r| r.rule == change.rule);
+    let window = ruling.and_then(|r| r.windows.iter().find(|w| w.name == change.name));
+    raises && notice.level == Some(Level::Red) && window.is_some_and(|w| w.limit.family() == Family::Time)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! Telling one level of a card at one step: to whom, by which channels, and what a filter holds.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Circumstances, Office};
+use crate::core::Instant;
+use crate::core::card::CardId;
+use crate::core::contact::Contact;
+use crate::core::item::Item;
+use crate::core::ladder::{Ladder, Step};
+use crate::core::matcher::Suspect;
+use crate::core::notice::{Because, CardChange, Gap, Hold, Notice, NoticeIdentity, NoticeKind, NoticeState};
+use crate::core::route::{Receiver, Routing, Wishes};
+use crate::core::silence;
+use crate::core::window::Level;
+use crate::tell::directory::{Directory, OPERATOR};
+
+/// One level of a card that is to be told.
+#[derive(Clone)]
+pub(super) struct Telling<'a> {
+    pub office: &'a Office,
+    pub circumstances: &'a Circumstances<'a>,
+    pub item: &'a Item,
+    pub card: CardId,
+    pub episode: u32,
+    /// Of the transition.
+    pub number: u32,
+    pub level: Level,
+    pub change: CardChange,
+    pub ladder: &'a Ladder,
+    pub routing: &'a Routing<'a>,
+    pub kind: NoticeKind,
+    pub step: u32,
+    pub ordinal: u32,
+    pub baseline: bool,
+    pub now: Instant,
+}
+
+/// Who is to hear it by which channels, and as what.
+struct Hearer<'a> {
+    contact: &'a str,
+    channels: &'a [String],
+    because: Because,
+    /// Why not, before anything else is asked.
+    gap: Option<Hold>,
+}
+
+impl<'a> Telling<'a> {
+    /// What is said at the telling's step, held or not; each once.
+    pub(super) fn drafts(&self) -> Vec<Notice> {
+        let Some(step) = self.ladder.steps.get(self.step as usize) else { return Vec::new() };
+        let mut hearers = self.hearers(step, step.channels(self.level));
+        if !step.channels(self.level).is_empty() && !hearers.iter().any(|hearer| self.is_reached(hearer)) {
+            hearers.extend(self.next_up(step));
+        }
+        if self.step == 0 {
+            hearers.extend(self.routed());
+        }
+        self.said_to(hearers)
+    }
+
+    /// The same to these people by these channels, as what they were told before.
+    pub(super) fn repeated(&self, told: &[&Notice]) -> Vec<Notice> {
+        let mut seen = BTreeSet::new();
+        let said = told.iter().map(|n| self.notice(&n.contact, &n.channel, n.because.clone(), None));
+        said.filter(|notice| seen.insert(notice.key)).collect()
+    }
+
+    /// The people of a step, and what is missing.
+    fn hearers(&self, step: &'a Step, channels: &'a [String]) -> Vec<Hearer<'a>> {
+        step.roles.iter().flat_map(|role| self.of_role(role, channels, None)).collect()
+    }
+
+    /// The people of a role; a role without people stands for itself.
+    fn of_role(&self, role: &'a str, channels: &'a [String], route: Option<&Arc<str>>) -> Vec<Hearer<'a>> {
+        let because = || Because { role: Some(role.into()), route: route.cloned(), ..Because::default() };
+        match self.office.directory.find(role, self.item, self.today()) {
+            Ok(contacts) => contacts.into_iter().map(|contact| self.present(contact, channels, because())).collect(),
+            Err(_) => {
+                let gap = Some(Hold::NoContact { role: role.to_owned() });
+                vec![Hearer { contact: role, channels, because: because(), gap }]
+            }
+        }
+    }
+
+    /// A contact, or who stands in.
+    fn present(&self, contact: &'a Contact, channels: &'a [String], because: Because) -> Hearer<'a> {
+        match self.office.directory.present(contact, self.today()) {
+            Some(present) if present.id == contact.id => Hearer { contact: &contact.id, channels, because, gap: None },
+            Some(deputy) => {
+                let because = Because { instead_of: Some(contact.id.clone()), why: Some(Gap::Absent), ..because };
+                Hearer { contact: &deputy.id, channels, because, gap: None }
+            }
+            None => Hearer { contact: &contact.id, channels, because, gap: Some(Hold::Away) },
+        }
+    }
+
+    /// Where nobody of a step can be reached: the people of the next step that can be, else the operators, so that no
+    /// card is silent.
+    fn next_up(&self, step: &'a Step) -> Vec<Hearer<'a>> {
+        let above = self.ladder.steps.iter().skip(self.step as usize + 1);
+        let above = above.filter(|step| !step.channels(self.level).is_empty());
+        let mut found = above.map(|step| self.hearers(step, step.channels(self.level)));
+        let mut instead = found
+            .find(|hearers| hearers.iter().any(|hearer| self.is_reached(hearer)))
+            .unwrap_or_else(|| self.of_role(OPERATOR, step.channels(self.level), None));
+        for hearer in &mut instead {
+            hearer.because.instead_of = step.roles.first().map(|role| role.as_str().into());
+            hearer.because.why = Some(Gap::Unreachable);
+        }
+        instead.retain(|hearer| self.is_reached(hearer));
+        instead
+    }
+
+    /// The receivers whom routes name.
+    fn routed(&self) -> Vec<Hearer<'a>> {
+        let mut hearers = Vec::new();
+        for (route, receiver) in &self.routing.tell {
+            let channels = receiver.channels(self.level);
+            let because = || Because { route: Some((*route).clone()), ..Because::default() };
+            match (receiver_contact(receiver, &self.office.directory), &receiver.role) {
+                (Some(contact), _) => hearers.push(self.present(contact, channels, because())),
+                (None, Some(role)) => hearers.extend(self.of_role(role, channels, Some(route))),
+                (None, None) => {}
+            }
+        }
+        hearers
+    }
+
+    fn is_reached(&self, hearer: &Hearer<'_>) -> bool {
+        let is_open = |channel: &String| self.office.obstacle(hearer.contact, channel, self.circumstances).is_none();
+        hearer.gap.is_none() && hearer.channels.iter().any(is_open)
+    }
+
+    fn said_to(&self, hearers: Vec<Hearer<'a>>) -> Vec<Notice> {
+        let mut seen = BTreeSet::new();
+        let mut drafts = Vec::new();
+        for hearer in hearers {
+            for channel in hearer.channels {
+                let notice = self.notice(hearer.contact, channel, hearer.because.clone(), hearer.gap.clone());
+                if seen.insert(notice.key) {
+                    drafts.push(notice);
+                }
+            }
+        }
+        drafts
+    }
+
+    fn notice(&self, contact: &str, channel: &str, because: Because, gap: Option<Hold>) -> Notice {
+        let subject = self.card.to_string();
+        let identity = NoticeIdentity {
+            kind: self.kind,
+            subject: &subject,
+            number: self.number,
+            step: self.step,
+            ordinal: self.ordinal,
+            contact,
+            channel,
+            rehearsal: self.is_rehearsal(),
+        };
+        let hold = self.hold(contact, channel, gap);
+        Notice {
+            card: Some(self.card),
+            item: Some(self.item.key.clone()),
+            episode: self.episode,
+            level: Some(self.level),
+            change: Some(self.change.clone()),
+            because,
+            state: if hold.is_some() { NoticeState::Held } else { NoticeState::Planned },
+            hold,
+            ..super::blank(&identity, self.now)
+        }
+    }
+
+    /// The filters before a place is looked for, in their order.
+    fn hold(&self, contact: &str, channel: &str, gap: Option<Hold>) -> Option<Hold> {
+        if self.baseline {
+            return Some(Hold::Baseline);
+        }
+        if let Some(silence) = silence::holding(self.circumstances.silences, &self.suspect(), self.now) {
+            return Some(Hold::Silence { silence: silence.id });
+        }
+        gap.or_else(|| self.office.obstacle(contact, channel, self.circumstances)).or_else(|| {
+            let wishes = self.office.directory.get(contact).map(|c| Wishes::of(&self.office.preferences, c));
+            let least = wishes.and_then(|wishes| wishes.least).filter(|_| self.asks_for_level());
+            least.is_some_and(|least| self.level < least).then_some(Hold::BelowLeast)
+        })
+    }
+
+    /// Whether the least level that a contact wants to hear of counts: not for what takes back what was said.
+    const fn asks_for_level(&self) -> bool {
+        matches!(self.kind, NoticeKind::Raise | NoticeKind::Reminder)
+    }
+
+    fn suspect(&self) -> Suspect<'_> {
+        let (rule, window) = (&*self.change.rule, &*self.change.name);
+        Suspect { item: self.item, rule, window, level: Some(self.level) }
+    }
+
+    const fn is_rehearsal(&self) -> bool {
+        self.office.rehearsal || self.routing.rehearsal
+    }
+
+    fn today(&self) -> chrono::NaiveDate {
+        self.office.today(self.now)
+    }
+}
+
+/// The contact that a receiver names: a person, or what stands for a fixed address.
+pub(super) fn receiver_contact<'a>(receiver: &Receiver, directory: &'a Directory) -> Option<&'a Contact> {
+    match (&receiver.contact, &receiver.address) {
+        (Some(id), _) => directory.get(id),
+        (_, Some(address)) => directory.get(&address_id(address)),
+        _ => None,
+    }
+}
+
+/// The id of the contact that stands for a fixed address.
+pub fn address_id(address: &str) -> String {
+    format!("address:{address}")
+}
