@@ -44,7 +44,8 @@ async fn drain(store: &Arc<dyn Store>, couriers: usize) -> usize {
 async fn courier(store: Arc<dyn Store>) -> usize {
     let mut sent = 0;
     loop {
-        let claimed = store.claim(now(), now() + TimeDelta::minutes(1), 100, &[]).await.expect("a claim");
+        let claimed =
+            store.claim(now(), now() + TimeDelta::minutes(1), 100, Claimable::default()).await.expect("a claim");
         if claimed.is_empty() {
             return sent;
         }

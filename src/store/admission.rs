@@ -62,6 +62,8 @@ pub struct Admitted<'a> {
     pub notices: Vec<Notice>,
     /// Their deliveries: new, reopened or joined.
     pub deliveries: Vec<Opening>,
+    /// Ended deliveries that count as reported now: none if a notice that may report one is lost.
+    pub reported: &'a [DeliveryId],
     /// What is not written.
     pub committed: Committed,
 }
@@ -77,7 +79,8 @@ pub struct Opening {
     pub channel: Arc<str>,
     /// `scheduled` or `available`.
     pub state: DeliveryState,
-    /// The earliest instant at which it may be claimed: the earliest that a member asks for.
+    /// The earliest instant at which it may be claimed: the earliest that a member asks for, but for what waits because
+    /// its channel is at its limit, which no member brings forward.
     pub not_before: Instant,
     /// Why it is not claimed at once.
     pub waits_for: Option<Wait>,
@@ -105,7 +108,11 @@ pub fn admit<'a>(turn: &'a Turn, known: &Known) -> Admitted<'a> {
     let mut admission = Admission::new(turn, known);
     admission.check_versions();
     admission.check_deliveries();
-    admission.collect()
+    let mut admitted = admission.collect();
+    if admitted.committed.lost_notices.is_empty() {
+        admitted.reported = &turn.reported;
+    }
+    admitted
 }
 
 /// What is written or lost together: an item, or one of the turn's own notices.
@@ -254,7 +261,7 @@ impl<'a, 'k> Admission<'a, 'k> {
                 rehearsal: placement.rehearsal,
             }
         });
-        if placement.not_before < opening.not_before {
+        if placement.not_before < opening.not_before && opening.waits_for != Some(Wait::Rate) {
             opening.not_before = placement.not_before;
             opening.waits_for = placement.waits_for;
         }
@@ -280,7 +287,7 @@ fn placed(planned: &Planned) -> Option<(&Notice, &Placement)> {
 /// A notice with the state that follows from where it goes.
 fn written(notice: &Notice, delivery: Option<DeliveryId>) -> Notice {
     match delivery {
-        Some(_) => Notice { state: NoticeState::Planned, hold: None, delivery, ..notice.clone() },
-        None => Notice { state: NoticeState::Held, delivery, ..notice.clone() },
+        Some(_) => Notice { state: NoticeState::Planned, hold: None, delivery, settled_at: None, ..notice.clone() },
+        None => Notice { state: NoticeState::Held, delivery, settled_at: None, ..notice.clone() },
     }
 }

@@ -8,6 +8,8 @@
 
 pub mod admission;
 
+mod limits;
+
 pub mod memory;
 
 pub mod sql;
@@ -146,7 +148,8 @@ pub struct Turn {
     /// Notices that belong to no item: operators' messages and digests; and what is said again of items that do not
     /// change: released, lifted, on a fallback channel.
     pub notices: Vec<Planned>,
-    /// Ended deliveries that this turn reports: operators and the fallback channel know of them from now on.
+    /// Ended deliveries that this turn reports: operators and the fallback channel know of them from now on. They stay
+    /// unreported if one of the turn's own notices is lost.
     pub reported: Vec<DeliveryId>,
 }
 

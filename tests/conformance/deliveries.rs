@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use duban::core::delivery::DeliveryState;
 use duban::core::notice::{Body, Hold, Notice, NoticeKind, NoticeState, Wait};
-use duban::store::{AttemptOutcome, DeliveryFilter, Settle, Store};
+use duban::store::{AttemptOutcome, Claimable, DeliveryFilter, Settle, Store};
 
 use crate::for_every_store;
 use crate::sample::*;
@@ -217,7 +217,10 @@ async fn a_channel_that_is_left_out_does_not_hold_up_the_others(store: Arc<dyn S
     commit(&store, [tells("A", [by_sms]), tells("B", [opens_at("B", "li", at("02:10:00"))])]).await;
     let except = ["sms".into()];
     assert_eq!(store.next_claim_at(&except).await.expect("next"), Some(at("02:10:00")));
-    let claimed = store.claim(at("03:00:00"), at("03:01:00"), 9, &except).await.expect("a claim");
+    let claimed = store
+        .claim(at("03:00:00"), at("03:01:00"), 9, Claimable { except: &except, only: None })
+        .await
+        .expect("a claim");
     assert_eq!(claimed.iter().map(|c| &*c.delivery.channel).collect::<Vec<_>>(), [CHANNEL]);
     let all = ["sms".into(), CHANNEL.into()];
     assert_eq!(store.next_claim_at(&all).await.expect("next"), None);
@@ -231,11 +234,11 @@ async fn the_oldest_are_claimed_first_and_no_more_than_asked_for(store: Arc<dyn 
     });
     commit(&store, items).await;
     for expected in [["29", "28", "27"], ["26", "25", "24"]] {
-        let claimed = store.claim(now(), at("03:00:00"), 3, &[]).await.expect("a claim");
+        let claimed = store.claim(now(), at("03:00:00"), 3, Claimable::default()).await.expect("a claim");
         let ids: Vec<_> = claimed.iter().map(|c| c.members[0].item.as_ref().expect("an item").id.clone()).collect();
         assert_eq!(ids, expected.map(Arc::from));
     }
-    assert_eq!(store.claim(now(), at("03:00:00"), 0, &[]).await.expect("a claim"), []);
+    assert_eq!(store.claim(now(), at("03:00:00"), 0, Claimable::default()).await.expect("a claim"), []);
     assert_eq!(claim(&store, now()).await.len(), 24);
 }
 
@@ -245,7 +248,8 @@ async fn deliveries_are_listed_newest_first(store: Arc<dyn Store>) {
         planned.notice.planned_at = now() + TimeDelta::minutes(minute);
         say(&store, [planned]).await;
     }
-    let claimed = store.claim(at("02:00:00"), at("09:00:00"), 1, &[]).await.expect("a claim").remove(0);
+    let claimed =
+        store.claim(at("02:00:00"), at("09:00:00"), 1, Claimable::default()).await.expect("a claim").remove(0);
     let sent = claimed.members[0].item.clone().expect("an item").id;
     settle(&store, settled(&claimed, DeliveryState::Sent)).await;
     let list = async |state, contact: Option<&str>, limit| {

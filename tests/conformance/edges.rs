@@ -9,7 +9,7 @@ use duban::core::item::ItemKey;
 use duban::core::notice::{Body, Hold};
 use duban::core::value::Value;
 use duban::core::window::Level;
-use duban::store::{Claimed, ItemRecord, ItemWrite, Settle, SourceRecord, Store};
+use duban::store::{Claimable, Claimed, ItemRecord, ItemWrite, Settle, SourceRecord, Store};
 
 use crate::for_every_store;
 use crate::sample::*;
@@ -140,20 +140,23 @@ async fn leases_at_the_edges_of_time_run_out_in_order(store: Arc<dyn Store>) {
     say(&store, [opens_at("first", "li", first), opens_at("last", "li", last)]).await;
     let ids = |claimed: Vec<Claimed>| claimed.iter().map(|claimed| claimed.delivery.id).collect::<Vec<_>>();
     let just_before = |at: Instant| at - TimeDelta::microseconds(1);
-    assert_eq!(ids(store.claim(just_before(first), last, 9, &[]).await.expect("a claim")), []);
+    assert_eq!(ids(store.claim(just_before(first), last, 9, Claimable::default()).await.expect("a claim")), []);
     assert_eq!(store.next_claim_at(&[]).await.expect("next"), Some(first));
     // A lease that is over as it begins, and one until the end of time.
     let of_first = [delivery("first", "li")];
-    assert_eq!(ids(store.claim(first, first, 9, &[]).await.expect("a claim")), of_first);
-    assert_eq!(ids(store.claim(first, last, 9, &[]).await.expect("a claim")), of_first);
-    assert_eq!(ids(store.claim(just_before(last), last, 9, &[]).await.expect("a claim")), []);
+    assert_eq!(ids(store.claim(first, first, 9, Claimable::default()).await.expect("a claim")), of_first);
+    assert_eq!(ids(store.claim(first, last, 9, Claimable::default()).await.expect("a claim")), of_first);
+    assert_eq!(ids(store.claim(just_before(last), last, 9, Claimable::default()).await.expect("a claim")), []);
     assert_eq!(store.next_claim_at(&[]).await.expect("next"), Some(last));
-    let both = store.claim(last, last, 9, &[]).await.expect("a claim");
+    let both = store.claim(last, last, 9, Claimable::default()).await.expect("a claim");
     assert_eq!(ids(both.clone()), [delivery("first", "li"), delivery("last", "li")]);
     assert_eq!(both.iter().map(|claimed| claimed.delivery.tries).collect::<Vec<_>>(), [3, 1]);
     let later = Settle { not_before: Some(first), ..settled(&both[1], DeliveryState::Retryable) };
     settle(&store, later).await;
-    assert_eq!(ids(store.claim(first, last, 9, &[]).await.expect("a claim")), [delivery("last", "li")]);
+    assert_eq!(
+        ids(store.claim(first, last, 9, Claimable::default()).await.expect("a claim")),
+        [delivery("last", "li")]
+    );
 }
 
 async fn deliveries_of_one_instant_are_claimed_in_the_same_order_everywhere(store: Arc<dyn Store>) {
@@ -162,7 +165,8 @@ async fn deliveries_of_one_instant_are_claimed_in_the_same_order_everywhere(stor
     let mut sorted: Vec<_> = items.iter().map(|id| delivery(id, "li")).collect();
     sorted.sort_unstable();
     for lease in ["02:01:00", "02:02:00"] {
-        let claimed = store.claim(at(lease) - TimeDelta::minutes(1), at(lease), 99, &[]).await.expect("a claim");
+        let claimed =
+            store.claim(at(lease) - TimeDelta::minutes(1), at(lease), 99, Claimable::default()).await.expect("a claim");
         assert_eq!(claimed.iter().map(|claimed| claimed.delivery.id).collect::<Vec<_>>(), sorted);
     }
 }
@@ -192,7 +196,7 @@ async fn a_hundred_thousand_rows_travel_in_one_turn(store: Arc<dyn Store>) {
     let all = ITEMS as u64;
     assert_eq!((counts.items, counts.red, counts.waiting), (all, all, all));
 
-    let claimed = store.claim(now(), at("03:00:00"), AGAIN, &[]).await.expect("a claim");
+    let claimed = store.claim(now(), at("03:00:00"), AGAIN, Claimable::default()).await.expect("a claim");
     let seals: Vec<_> = claimed.iter().map(sealed).collect();
     assert_eq!(store.seal(now(), &seals).await.expect("a seal"), []);
     let settles: Vec<_> = claimed.iter().map(|claimed| settled(claimed, DeliveryState::Sent)).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use duban::core::delivery::{DeliveryId, DeliveryState};
 use duban::core::notice::NoticeState;
-use duban::store::{AttemptOutcome, Store};
+use duban::store::{AttemptOutcome, Claimable, GivenBack, Store};
 
 use crate::for_every_store;
 use crate::sample::*;
@@ -80,7 +80,7 @@ async fn a_delivery_that_is_named_with_two_leases_counts_as_lost(store: Arc<dyn 
     assert_eq!(store.seal(now(), &[sealed(&stale), sealed(&right)]).await.expect("a seal"), [id]);
     let both = [settled(&right, DeliveryState::Sent), settled(&stale, DeliveryState::Discarded)];
     assert_eq!(store.settle(now(), &both).await.expect("a settle"), [id]);
-    store.give_back(now(), &[(id, right.fence), (id, stale.fence)]).await.expect("give back");
+    store.give_back(now(), &[given_back(&right), given_back(&stale)]).await.expect("give back");
     let (record, _) = shown(&store, id).await;
     assert_eq!((record.state, record.sealed), (DeliveryState::Sending, None), "what is said to be lost is not written");
     seal(&store, sealed(&right)).await;
@@ -95,7 +95,7 @@ async fn claimers_get_distinct_deliveries(store: Arc<dyn Store>) {
             tokio::spawn(async move {
                 let mut mine = Vec::new();
                 loop {
-                    let claimed = store.claim(now(), at("03:00:00"), 7, &[]).await.expect("a claim");
+                    let claimed = store.claim(now(), at("03:00:00"), 7, Claimable::default()).await.expect("a claim");
                     if claimed.is_empty() {
                         return mine;
                     }
@@ -116,9 +116,12 @@ async fn what_is_given_back_was_never_tried(store: Arc<dyn Store>) {
     commit(&store, [tells("A", [opens("A", "li")])]).await;
     let first = claim_one(&store, now()).await;
     let (id, fence) = (first.delivery.id, first.fence);
-    store.give_back(at("02:00:30"), &[(id, fence - 1), (id, fence + 1)]).await.expect("give back");
+    store
+        .give_back(at("02:00:30"), &[-1, 1].map(|off| GivenBack { fence: fence + off, ..given_back(&first) }))
+        .await
+        .expect("give back");
     assert_eq!(shown(&store, id).await.0.state, DeliveryState::Sending, "only the holder gives back");
-    store.give_back(at("02:00:30"), &[(id, fence)]).await.expect("give back");
+    store.give_back(at("02:00:30"), &[given_back(&first)]).await.expect("give back");
     let (record, _) = shown(&store, id).await;
     assert_eq!((record.state, record.tries), (DeliveryState::Available, 0));
     assert_eq!(store.open_deliveries(&["li".into()]).await.expect("open").len(), 1);
@@ -135,7 +138,7 @@ async fn what_was_sealed_and_given_back_cannot_be_joined(store: Arc<dyn Store>) 
     let claimed = claim_one(&store, now()).await;
     let id = claimed.delivery.id;
     seal(&store, sealed(&claimed)).await;
-    store.give_back(now(), &[(id, claimed.fence)]).await.expect("give back");
+    store.give_back(now(), &[given_back(&claimed)]).await.expect("give back");
     assert_eq!(store.open_deliveries(&["li".into()]).await.expect("open"), []);
     let committed = store.commit(&turn([tells("B", [joins("B", "li", id)])])).await.expect("a commit");
     assert_eq!(committed.lost, [key("B")]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use duban::core::delivery::DeliveryState;
 use duban::core::notice::Hold;
-use duban::store::{DeliveryFilter, Settle, Store};
+use duban::store::{Claimable, DeliveryFilter, Settle, Store};
 
 use crate::sample::*;
 use crate::stores::in_database;
@@ -65,12 +65,12 @@ async fn work(store: &Arc<dyn Store>) {
     let items = (0..50).map(|n| n.to_string()).map(|id| tells(&id, [opens(&id, &format!("contact {id}"))]));
     commit(store, items).await;
     store.next_claim_at(&["sms".into()]).await.expect("next");
-    let claimed = store.claim(now(), at("09:00:00"), 50, &[]).await.expect("a claim");
+    let claimed = store.claim(now(), at("09:00:00"), 50, Claimable::default()).await.expect("a claim");
     let [first, second, third] = &claimed[..3] else { panic!("three deliveries") };
     seal(store, sealed(first)).await;
     settle(store, Settle { reason: "250 ok".into(), ..settled(first, DeliveryState::Sent) }).await;
     settle(store, settled(second, DeliveryState::Discarded)).await;
-    store.give_back(now(), &[(third.delivery.id, third.fence)]).await.expect("given back");
+    store.give_back(now(), &[given_back(third)]).await.expect("given back");
     assert!(store.retry_delivery(second.delivery.id, now()).await.expect("retry"));
     assert!(store.cancel_delivery(third.delivery.id, now()).await.expect("cancel"));
     store.delivery(&first.delivery.id.to_string()[..8]).await.expect("deliveries");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use duban::core::delivery::DeliveryState;
 use duban::store::postgres::{PostgresConfig, PostgresStore, PostgresTls};
-use duban::store::{Store, StoreError};
+use duban::store::{Claimable, Store, StoreError};
 
 use crate::sample::*;
 use crate::support::postgres::{Database, Postgres};
@@ -26,7 +26,7 @@ async fn an_installation_ends_its_own_leases_and_nobody_elses() {
     let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
     let (first, other) = (open(&database, &here).await, open(&database, &there).await);
     commit(&first, [tells("A", [opens("A", "li")]), tells("B", [opens("B", "wang")])]).await;
-    let [mine, theirs] = [&first, &other].map(|store| store.claim(now(), at("09:00:00"), 1, &[]));
+    let [mine, theirs] = [&first, &other].map(|store| store.claim(now(), at("09:00:00"), 1, Claimable::default()));
     let (mine, theirs) = (mine.await.expect("a claim").remove(0), theirs.await.expect("a claim").remove(0));
     first.close().await;
     drop(first);

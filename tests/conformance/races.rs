@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use duban::core::delivery::{DeliveryId, DeliveryState};
 use duban::core::notice::NoticeState;
-use duban::store::{AttemptOutcome, Claimed, Seal, Settle, Store};
+use duban::store::{AttemptOutcome, Claimable, Claimed, Seal, Settle, Store};
 
 use crate::for_every_store;
 use crate::sample::*;
@@ -44,7 +44,7 @@ async fn twenty_couriers_claim_twenty_thousand_deliveries_once(store: Arc<dyn St
 async fn claim_all(store: Arc<dyn Store>) -> Vec<Claimed> {
     let mut mine = Vec::new();
     loop {
-        let claimed = store.claim(now(), at("03:00:00"), 100, &[]).await.expect("a claim");
+        let claimed = store.claim(now(), at("03:00:00"), 100, Claimable::default()).await.expect("a claim");
         if claimed.is_empty() {
             return mine;
         }
@@ -98,7 +98,7 @@ async fn tell_beside_couriers(store: &Arc<dyn Store>, id: &str) {
 async fn claim_until_said(store: Arc<dyn Store>, times: usize) -> Vec<Claimed> {
     let mut mine = Vec::new();
     for _ in 0..times {
-        let claimed = store.claim(now(), at("03:00:00"), 1, &[]).await.expect("a claim");
+        let claimed = store.claim(now(), at("03:00:00"), 1, Claimable::default()).await.expect("a claim");
         for claimed in &claimed {
             seal(&store, sealed(claimed)).await;
             settle(&store, settled(claimed, DeliveryState::Sent)).await;
@@ -137,13 +137,15 @@ async fn a_claim_that_is_dropped_in_the_middle_leaves_leases_or_nothing(store: A
     say(&store, (0..DELIVERIES).map(|n| opens(&n.to_string(), "li"))).await;
     for (minute, patience) in PATIENCE_MS.into_iter().enumerate() {
         let (now, until) = (at(&format!("02:{minute:02}:00")), at(&format!("02:{minute:02}:59")));
-        interrupt(store.claim(now, until, DELIVERIES, &[]), patience).await;
+        interrupt(store.claim(now, until, DELIVERIES, Claimable::default()), patience).await;
         assert!(store.next_claim_at(&[]).await.expect("it is usable") <= Some(until));
     }
     // What was claimed for nobody can be claimed when the lease has run out; who was dropped may hold it a little longer.
     let mut claimed = Vec::new();
     for _ in 0..1_000 {
-        claimed.extend(store.claim(at("02:30:00"), at("03:00:00"), DELIVERIES, &[]).await.expect("a claim"));
+        claimed.extend(
+            store.claim(at("02:30:00"), at("03:00:00"), DELIVERIES, Claimable::default()).await.expect("a claim"),
+        );
         if claimed.len() == DELIVERIES {
             break;
         }
@@ -164,7 +166,7 @@ async fn a_settle_that_is_dropped_in_the_middle_settles_all_or_nothing(store: Ar
     const DELIVERIES: usize = 500;
     for (round, patience) in PATIENCE_MS.into_iter().enumerate() {
         say(&store, (0..DELIVERIES).map(|n| opens(&format!("{round}-{n}"), "li"))).await;
-        let claimed = store.claim(now(), at("03:00:00"), DELIVERIES, &[]).await.expect("a claim");
+        let claimed = store.claim(now(), at("03:00:00"), DELIVERIES, Claimable::default()).await.expect("a claim");
         let settles: Vec<Settle> = claimed.iter().map(|claimed| settled(claimed, DeliveryState::Sent)).collect();
         let ended = interrupt(store.settle(now(), &settles), patience).await;
         let lost = store.settle(now(), &settles).await.expect("it is usable").len();
@@ -193,7 +195,7 @@ async fn a_courier_that_comes_too_late_changes_nothing(store: Arc<dyn Store>) {
         let seals = [
             Seal { dropped: dropped.clone(), ..whole.clone() },
             Seal { sealed: None, ..whole.clone() },
-            Seal { postponed_to: Some(at("09:00:00")), ..whole },
+            Seal { postponed_to: Some((at("09:00:00"), None)), ..whole },
         ];
         for seal in seals {
             assert_eq!(store.seal(late, &[seal]).await.expect("a seal"), [id]);
@@ -201,7 +203,7 @@ async fn a_courier_that_comes_too_late_changes_nothing(store: Arc<dyn Store>) {
         for state in ENDS {
             assert_eq!(store.settle(late, &[settled(&first, state)]).await.expect("a settle"), [id]);
         }
-        store.give_back(late, &[(id, first.fence)]).await.expect("give back");
+        store.give_back(late, &[given_back(&first)]).await.expect("give back");
     };
     too_late().await;
     assert_eq!((shown(&store, id).await, store.attempts(id).await.expect("attempts")), before);
@@ -215,7 +217,7 @@ async fn a_courier_that_comes_too_late_changes_nothing(store: Arc<dyn Store>) {
 
 async fn leases_that_are_ended_can_be_claimed_at_once(store: Arc<dyn Store>) {
     commit(&store, ["A", "B"].map(|id| tells(id, [opens(id, "li")]))).await;
-    let first = store.claim(now(), at("09:00:00"), 9, &[]).await.expect("a claim");
+    let first = store.claim(now(), at("09:00:00"), 9, Claimable::default()).await.expect("a claim");
     settle(&store, settled(&first[0], DeliveryState::Sent)).await;
     assert_eq!(claim(&store, at("02:00:01")).await, []);
     store.end_leases(at("02:00:01")).await.expect("their end");

@@ -109,7 +109,7 @@ async fn an_open_delivery_is_joined_by_the_notice_that_would_open_it(store: Arc<
     commit(&store, [tells("A", [opens("A", "li")]), tells("B", [joins("B", "li", id)])]).await;
     let claimed = claim_one(&store, now()).await;
     let dropped = vec![(notice("A", "li").key, Hold::NoLongerSo)];
-    seal(&store, Seal { dropped, postponed_to: Some(at("03:00:00")), ..sealed(&claimed) }).await;
+    seal(&store, Seal { dropped, postponed_to: Some((at("03:00:00"), None)), ..sealed(&claimed) }).await;
     again(&store, "A", opens_at("A", "li", at("06:00:00"))).await;
     let (record, members) = shown(&store, id).await;
     assert_eq!((record.not_before, record.opened_at), (at("03:00:00"), now()));

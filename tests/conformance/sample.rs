@@ -7,11 +7,13 @@ use duban::core::card::{CardId, Change, Transition, Watch};
 use duban::core::delivery::{DeliveryId, DeliveryState};
 use duban::core::digest::Digest;
 use duban::core::item::{Item, ItemKey};
-use duban::core::notice::{CardChange, Hold, Notice, NoticeKind, NoticeState, Placement, Planned};
+use duban::core::notice::{Because, CardChange, Hold, Notice, NoticeKind, NoticeState, Placement, Planned};
 use duban::core::reason::Reason;
 use duban::core::value::Value;
 use duban::core::window::{Level, Ruling};
-use duban::store::{Claimed, DeliveryRecord, ItemRecord, ItemWrite, PlaybookRecord, Seal, Settle, Store, Turn};
+use duban::store::{
+    Claimable, Claimed, DeliveryRecord, GivenBack, ItemRecord, ItemWrite, PlaybookRecord, Seal, Settle, Store, Turn,
+};
 
 pub const RULE: &str = "2110";
 pub const WINDOW: &str = "solved";
@@ -134,6 +136,8 @@ pub fn notice(id: &str, contact: &str) -> Notice {
         delivery: None,
         change: Some(CardChange::of(&raise(id, Level::Red, "02:00:00"))),
         body: None,
+        because: Because::default(),
+        settled_at: None,
     }
 }
 
@@ -173,7 +177,7 @@ pub fn tells(id: &str, notices: impl IntoIterator<Item = Planned>) -> ItemWrite 
 }
 
 pub fn turn(items: impl IntoIterator<Item = ItemWrite>) -> Turn {
-    Turn { playbook: None, items: items.into_iter().collect(), notices: vec![] }
+    Turn { playbook: None, items: items.into_iter().collect(), notices: vec![], reported: vec![] }
 }
 
 /// Commits items of which none may be lost.
@@ -195,7 +199,7 @@ pub async fn loaded(store: &Arc<dyn Store>, id: &str) -> ItemRecord {
 
 /// Claims everything that is due, under a lease of a minute.
 pub async fn claim(store: &Arc<dyn Store>, now: Instant) -> Vec<Claimed> {
-    store.claim(now, now + chrono::TimeDelta::minutes(1), 100, &[]).await.expect("a claim")
+    store.claim(now, now + chrono::TimeDelta::minutes(1), 100, Claimable::default()).await.expect("a claim")
 }
 
 /// Claims the one delivery that is due.
@@ -210,6 +214,11 @@ pub fn sealed(claimed: &Claimed) -> Seal {
     Seal { id: claimed.delivery.id, fence: claimed.fence, dropped: vec![], sealed: Some(sealed), postponed_to: None }
 }
 
+/// A claimed delivery that is given back untried.
+pub fn given_back(claimed: &Claimed) -> GivenBack {
+    GivenBack { id: claimed.delivery.id, fence: claimed.fence, until: None }
+}
+
 pub async fn seal(store: &Arc<dyn Store>, seal: Seal) {
     assert_eq!(store.seal(now(), &[seal]).await.expect("a seal"), [], "the lease is ours");
 }
@@ -222,6 +231,7 @@ pub fn settled(claimed: &Claimed, state: DeliveryState) -> Settle {
         not_before: None,
         reason: "250 ok".into(),
         remote_id: None,
+        bad_address: None,
     }
 }
 

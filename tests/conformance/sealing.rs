@@ -55,7 +55,7 @@ async fn a_delivery_with_nothing_left_to_say_is_cancelled(store: Arc<dyn Store>)
 
 async fn a_postponed_delivery_was_never_tried(store: Arc<dyn Store>) {
     let claimed = claimed_about(&store, &["A"]).await;
-    let postponed = Seal { postponed_to: Some(at("02:30:00")), ..sealed(&claimed) };
+    let postponed = Seal { postponed_to: Some((at("02:30:00"), None)), ..sealed(&claimed) };
     seal(&store, postponed).await;
     let (record, members) = shown(&store, claimed.delivery.id).await;
     assert_eq!((record.state, record.not_before, record.tries), (DeliveryState::Scheduled, at("02:30:00"), 0));

@@ -40,6 +40,8 @@ fn notice() -> impl Strategy<Value = Planned> {
                 hold: Some(crate::core::notice::Hold::Baseline),
                 delivery: None,
                 body: None,
+                because: crate::core::notice::Because::default(),
+                settled_at: None,
             };
             let placement = Placement { delivery, opens, not_before: now(), waits_for: None, rehearsal };
             Planned { notice, placement: (!is_held).then_some(placement) }
@@ -72,6 +74,7 @@ fn turns() -> impl Strategy<Value = Turn> {
         playbook: None,
         items: items.into_iter().map(|(n, version, notices)| item(n, version, notices)).collect(),
         notices,
+        reported: vec![],
     })
 }
 

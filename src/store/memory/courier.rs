@@ -1,19 +1,21 @@
 //! The courier's verbs: claim, seal, settle, give back; and a person's: retry and cancel.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::Memory;
 use super::columns::{cut, plain};
 use crate::core::Instant;
-use crate::core::delivery::{DeliveryId, DeliveryState};
+use crate::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use crate::core::notice::{Hold, NoticeState};
-use crate::store::{AttemptOutcome, Claimed, Result, Seal, Settle, StoreError};
+use crate::store::{AttemptOutcome, BadAddress, Claimable, Claimed, GivenBack, Result, Seal, Settle, StoreError};
 
 impl Memory {
-    pub fn claim(&mut self, now: Instant, lease_until: Instant, limit: usize, except: &[Arc<str>]) -> Vec<Claimed> {
+    pub fn claim(&mut self, now: Instant, lease_until: Instant, limit: usize, of: Claimable<'_>) -> Vec<Claimed> {
         let (now, lease_until) = (cut(now), cut(lease_until));
-        let due = self.deliveries.due(now, limit, except);
+        let due = match of.only {
+            None => self.deliveries.due(now, limit, of.except),
+            Some(contacts) => self.deliveries.due_to(contacts, now, limit, of.except),
+        };
         let mut claimed: Vec<Claimed> = due.iter().filter_map(|id| self.claim_one(*id, now, lease_until)).collect();
         claimed.sort_by_key(|Claimed { delivery, .. }| (delivery.not_before, delivery.opened_at, delivery.id));
         claimed
@@ -48,8 +50,8 @@ impl Memory {
     fn seal_one(&mut self, now: Instant, seal: &Seal) {
         self.deliveries.change(seal.id, |delivery| {
             let (state, outcome) = match (seal.postponed_to, &seal.sealed) {
-                (Some(at), _) => {
-                    delivery.record.not_before = cut(at);
+                (Some((at, wait)), _) => {
+                    (delivery.record.not_before, delivery.record.waits_for) = (cut(at), wait);
                     (DeliveryState::Scheduled, AttemptOutcome::Postponed)
                 }
                 (None, None) => {
@@ -98,26 +100,43 @@ impl Memory {
             record.state = settle.state;
             record.not_before = settle.not_before.map_or(record.not_before, cut);
             record.settled_at = is_end.then_some(now);
+            if settle.state == DeliveryState::Retryable {
+                record.waits_for = None;
+            }
             record.reason = reason;
             record.remote_id = remote_id.or(record.remote_id.take());
             delivery.lease_until = None;
         });
         if is_end {
-            self.notices.turn_into(settle.id, &[NoticeState::Planned], NoticeState::of(settle.state));
+            self.notices.turn_into(settle.id, &[NoticeState::Planned], NoticeState::of(settle.state), Some(now));
+        }
+        let record = self.deliveries.get(settle.id).map(|delivery| &delivery.record);
+        if let Some((record, address)) = record.zip(settle.bad_address.as_deref()) {
+            let (contact, channel) = (record.contact.clone(), record.channel.clone());
+            let (address, reason) = (plain(address), plain(&settle.reason));
+            self.persons.put_bad_address(BadAddress { contact, channel, address, at: now, reason });
         }
     }
 
-    pub fn give_back(&mut self, now: Instant, claims: &[(DeliveryId, i64)]) {
-        let is_held = |(id, fence): &(DeliveryId, i64)| {
-            self.deliveries.get(*id).is_some_and(|delivery| delivery.is_held_under(*fence))
+    pub fn give_back(&mut self, now: Instant, claims: &[GivenBack]) {
+        let is_held = |given: &GivenBack| {
+            self.deliveries.get(given.id).is_some_and(|delivery| delivery.is_held_under(given.fence))
         };
-        let (held, _) = sift(claims, |(id, _)| *id, is_held);
-        for (id, fence) in held {
-            self.deliveries.change(*id, |delivery| {
-                delivery.end_try(*fence, cut(now), AttemptOutcome::GivenBack);
-                delivery.record.state = DeliveryState::Available;
-                delivery.record.tries = delivery.record.tries.saturating_sub(1);
+        let (held, _) = sift(claims, |given| given.id, is_held);
+        for given in held {
+            self.deliveries.change(given.id, |delivery| {
+                delivery.end_try(given.fence, cut(now), AttemptOutcome::GivenBack);
                 delivery.lease_until = None;
+                let record = &mut delivery.record;
+                record.tries = record.tries.saturating_sub(1);
+                record.state = match (given.until, record.sealed_at) {
+                    (None, _) => DeliveryState::Available,
+                    (Some(_), None) => DeliveryState::Scheduled,
+                    (Some(_), Some(_)) => DeliveryState::Retryable,
+                };
+                if let Some((at, wait)) = given.until {
+                    (record.not_before, record.waits_for) = (cut(at), Some(wait));
+                }
             });
         }
     }
@@ -138,11 +157,30 @@ impl Memory {
                 let record = &mut delivery.record;
                 (record.state, record.settled_at) = (DeliveryState::Available, None);
                 (record.not_before, record.waits_for, record.tries) = (cut(now), None, 0);
+                (record.remote_id, record.receipt, delivery.is_reported) = (None, None, false);
             });
             let given_up = [NoticeState::Discarded, NoticeState::Unknown];
-            self.notices.turn_into(id, &given_up, NoticeState::Planned);
+            self.notices.turn_into(id, &given_up, NoticeState::Planned, None);
         }
         is_given_up
+    }
+
+    /// What of a channel's messages a peer says something about, the first of it for each.
+    pub fn put_receipts(&mut self, now: Instant, channel: &str, receipts: &[Receipt]) -> Vec<DeliveryId> {
+        let channel = plain(channel);
+        let mut meant = Vec::new();
+        for Receipt { remote_id, delivered, reason } in receipts {
+            for id in self.deliveries.without_receipt_of(&channel, &plain(remote_id)) {
+                self.deliveries.change(id, |delivery| delivery.put_receipt(cut(now), *delivered, reason));
+                if !delivered {
+                    let (sent, discarded) = (NoticeState::Sent, NoticeState::Discarded);
+                    self.notices.turn_into(id, &[sent], discarded, Some(cut(now)));
+                }
+                meant.push(id);
+            }
+        }
+        meant.sort_unstable();
+        meant
     }
 
     pub fn cancel_delivery(&mut self, id: DeliveryId, now: Instant) -> bool {

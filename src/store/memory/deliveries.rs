@@ -1,6 +1,7 @@
 //! Deliveries with their tries, and the orders in which they are asked for.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub struct Delivery {
     /// Grows with each claim.
     pub fence: i64,
     pub lease_until: Option<Instant>,
+    /// Whether a turn told that it ended badly.
+    pub is_reported: bool,
     /// By the fence of their claim, which grows.
     tries: Vec<(i64, Attempt)>,
 }
@@ -37,6 +40,14 @@ struct Orders {
     open: HashMap<Arc<str>, BTreeSet<(Instant, DeliveryId)>>,
     /// Newest first.
     by_state: HashMap<DeliveryState, BTreeSet<(Reverse<Instant>, DeliveryId)>>,
+    /// What ended badly and was not reported, by its end.
+    unreported: BTreeSet<(Instant, DeliveryId)>,
+    /// What was sent and has no receipt, by channel, then by its end.
+    without_receipt: HashMap<Arc<str>, BTreeSet<(Instant, DeliveryId)>>,
+    /// The same by what the peer calls it.
+    by_remote_id: HashMap<(Arc<str>, String), BTreeSet<DeliveryId>>,
+    /// What can be claimed, by contact.
+    claimable_of: HashMap<Arc<str>, BTreeSet<(Instant, DeliveryId)>>,
 }
 
 impl Deliveries {
@@ -93,8 +104,44 @@ impl Deliveries {
         due.into_iter().take(limit).map(|(_, id)| id).collect()
     }
 
+    /// The same for some contacts only.
+    pub fn due_to(&self, contacts: &[Arc<str>], now: Instant, limit: usize, except: &[Arc<str>]) -> Vec<DeliveryId> {
+        let except: Vec<Arc<str>> = except.iter().map(name).collect();
+        let contacts: BTreeSet<Arc<str>> = contacts.iter().map(name).collect();
+        let orders = contacts.iter().filter_map(|contact| self.orders.claimable_of.get(contact));
+        let is_asked_for = |id| self.get(id).is_some_and(|delivery| !except.contains(&delivery.record.channel));
+        let due = orders.flat_map(|order| order.iter().take_while(|(at, _)| *at <= now));
+        let mut due: Vec<(Instant, DeliveryId)> = due.filter(|(_, id)| is_asked_for(*id)).copied().collect();
+        due.sort_unstable();
+        due.into_iter().take(limit).map(|(_, id)| id).collect()
+    }
+
     pub fn next_claim_at(&self, except: &[Arc<str>]) -> Option<Instant> {
         self.orders.channels(except).filter_map(|order| order.first()).map(|(at, _)| *at).min()
+    }
+
+    /// Counts deliveries that ended badly as reported.
+    pub fn report(&mut self, reported: &[DeliveryId]) {
+        for id in reported {
+            self.change(*id, |delivery| delivery.is_reported |= delivery.is_given_up());
+        }
+    }
+
+    pub fn unreported(&self, limit: usize) -> impl Iterator<Item = &DeliveryRecord> {
+        let oldest = self.orders.unreported.iter().take(limit);
+        oldest.filter_map(|(_, id)| self.get(*id)).map(|delivery| &delivery.record)
+    }
+
+    pub fn without_receipt(&self, channel: &str, sent_after: Instant, limit: usize) -> Vec<DeliveryRecord> {
+        let order = self.orders.without_receipt.get(&*plain(channel)).into_iter().flatten();
+        let sent = order.skip_while(|(at, _)| *at <= cut(sent_after)).take(limit);
+        sent.filter_map(|(_, id)| self.get(*id)).map(|delivery| delivery.record.clone()).collect()
+    }
+
+    /// What was sent on a channel under a peer's name for it and has no receipt.
+    pub fn without_receipt_of(&self, channel: &str, remote_id: &str) -> Vec<DeliveryId> {
+        let found = self.orders.by_remote_id.get(&(channel.into(), remote_id.to_owned()));
+        found.into_iter().flatten().copied().collect()
     }
 
     /// What is under a lease.
@@ -149,6 +196,26 @@ impl Delivery {
         }
     }
 
+    pub fn is_given_up(&self) -> bool {
+        matches!(self.record.state, DeliveryState::Discarded | DeliveryState::Unknown)
+    }
+
+    /// What the peer calls it, if it was sent and waits for a receipt.
+    fn awaited(&self) -> Option<&String> {
+        let waits = self.record.state == DeliveryState::Sent && self.record.receipt.is_none();
+        self.record.remote_id.as_ref().filter(|_| waits)
+    }
+
+    /// Writes down what the peer said later: what did not reach its receiver is a dead letter.
+    pub fn put_receipt(&mut self, now: Instant, delivered: bool, reason: &str) {
+        let record = &mut self.record;
+        record.receipt = Some(delivered);
+        if !delivered {
+            (record.state, record.settled_at) = (DeliveryState::Discarded, Some(now));
+            record.reason = Some(plain(reason));
+        }
+    }
+
     pub fn is_open(&self) -> bool {
         let waits = matches!(self.record.state, DeliveryState::Scheduled | DeliveryState::Available);
         waits && self.record.sealed_at.is_none()
@@ -191,6 +258,15 @@ impl Orders {
         let record = &delivery.record;
         if let Some(at) = delivery.claim_at() {
             self.claimable.entry(record.channel.clone()).or_default().insert((at, record.id));
+            self.claimable_of.entry(record.contact.clone()).or_default().insert((at, record.id));
+        }
+        if let Some(at) = record.settled_at.filter(|_| delivery.is_given_up() && !delivery.is_reported) {
+            self.unreported.insert((at, record.id));
+        }
+        if let Some((remote_id, at)) = delivery.awaited().zip(record.settled_at) {
+            self.without_receipt.entry(record.channel.clone()).or_default().insert((at, record.id));
+            let called = (record.channel.clone(), remote_id.clone());
+            self.by_remote_id.entry(called).or_default().insert(record.id);
         }
         if delivery.is_open() {
             self.open.entry(record.contact.clone()).or_default().insert((record.opened_at, record.id));
@@ -202,6 +278,24 @@ impl Orders {
         let record = &delivery.record;
         if let Some((at, order)) = delivery.claim_at().zip(self.claimable.get_mut(&record.channel)) {
             order.remove(&(at, record.id));
+        }
+        if let Some((at, order)) = delivery.claim_at().zip(self.claimable_of.get_mut(&record.contact)) {
+            order.remove(&(at, record.id));
+        }
+        if let Some(at) = record.settled_at {
+            self.unreported.remove(&(at, record.id));
+            if let Some(order) = self.without_receipt.get_mut(&record.channel) {
+                order.remove(&(at, record.id));
+            }
+        }
+        if let Some(remote_id) = delivery.awaited() {
+            let called = (record.channel.clone(), remote_id.clone());
+            if let Entry::Occupied(mut of_call) = self.by_remote_id.entry(called) {
+                of_call.get_mut().remove(&record.id);
+                if of_call.get().is_empty() {
+                    of_call.remove();
+                }
+            }
         }
         if let Some(order) = self.open.get_mut(&record.contact) {
             order.remove(&(record.opened_at, record.id));
@@ -237,8 +331,9 @@ fn opened(opening: &Opening) -> Delivery {
         settled_at: None,
         reason: None,
         remote_id: None,
+        receipt: None,
     };
-    Delivery { record, fence: 0, lease_until: None, tries: Vec::new() }
+    Delivery { record, fence: 0, lease_until: None, is_reported: false, tries: Vec::new() }
 }
 
 fn open_delivery(delivery: &Delivery) -> OpenDelivery {
@@ -248,6 +343,7 @@ fn open_delivery(delivery: &Delivery) -> OpenDelivery {
         contact: record.contact.clone(),
         channel: record.channel.clone(),
         not_before: record.not_before,
+        waits_for: record.waits_for,
         rehearsal: record.rehearsal,
     }
 }

@@ -12,7 +12,9 @@ mod courier;
 mod deliveries;
 mod items;
 mod notices;
+mod persons;
 mod playbooks;
+mod sends;
 mod turns;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,15 +22,18 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use super::{
-    Attempt, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, ItemRecord, OpenCard, OpenDelivery,
-    PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn,
+    Attempt, BadAddress, Claimable, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord,
+    OpenCard, OpenDelivery, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn,
+    Want,
 };
 use crate::core::Instant;
-use crate::core::card::Transition;
-use crate::core::delivery::{DeliveryId, DeliveryState};
+use crate::core::acknowledgement::Acknowledgement;
+use crate::core::card::{CardId, Transition};
+use crate::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::notice::{Hold, Notice};
+use crate::core::silence::Silence;
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -44,6 +49,8 @@ struct Memory {
     cards: cards::Cards,
     notices: notices::Notices,
     deliveries: deliveries::Deliveries,
+    persons: persons::Persons,
+    sends: sends::Sends,
 }
 
 impl MemoryStore {
@@ -154,18 +161,16 @@ impl Store for MemoryStore {
         self.memory().commit(turn)
     }
 
-    async fn claim(
-        &self,
-        now: Instant,
-        lease_until: Instant,
-        limit: usize,
-        except: &[Arc<str>],
-    ) -> Result<Vec<Claimed>> {
-        Ok(self.memory().claim(now, lease_until, limit, except))
+    async fn claim(&self, now: Instant, lease_until: Instant, limit: usize, of: Claimable<'_>) -> Result<Vec<Claimed>> {
+        Ok(self.memory().claim(now, lease_until, limit, of))
     }
 
     async fn next_claim_at(&self, except: &[Arc<str>]) -> Result<Option<Instant>> {
         Ok(self.memory().deliveries.next_claim_at(except))
+    }
+
+    async fn take(&self, now: Instant, wants: &[Want]) -> Result<Vec<Option<Instant>>> {
+        Ok(self.memory().sends.take(now, wants))
     }
 
     async fn seal(&self, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>> {
@@ -176,7 +181,7 @@ impl Store for MemoryStore {
         self.memory().settle(now, settles)
     }
 
-    async fn give_back(&self, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()> {
+    async fn give_back(&self, now: Instant, claims: &[GivenBack]) -> Result<()> {
         self.memory().give_back(now, claims);
         Ok(())
     }
@@ -206,6 +211,46 @@ impl Store for MemoryStore {
 
     async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
         Ok(self.memory().cancel_delivery(id, now))
+    }
+
+    async fn unreported(&self, limit: usize) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>> {
+        let memory = self.memory();
+        let found = memory.deliveries.unreported(limit);
+        Ok(found.map(|record| (record.clone(), memory.notices.of_delivery(record.id))).collect())
+    }
+
+    async fn bad_addresses(&self) -> Result<Vec<BadAddress>> {
+        Ok(self.memory().persons.bad_addresses())
+    }
+
+    async fn forgive_address(&self, contact: &str, channel: &str) -> Result<()> {
+        self.memory().persons.forgive_address(contact, channel);
+        Ok(())
+    }
+
+    async fn without_receipt(&self, channel: &str, sent_after: Instant, limit: usize) -> Result<Vec<DeliveryRecord>> {
+        Ok(self.memory().deliveries.without_receipt(channel, sent_after, limit))
+    }
+
+    async fn put_receipts(&self, now: Instant, channel: &str, receipts: &[Receipt]) -> Result<Vec<DeliveryId>> {
+        Ok(self.memory().put_receipts(now, channel, receipts))
+    }
+
+    async fn put_silence(&self, silence: &Silence) -> Result<()> {
+        self.memory().persons.put_silence(silence);
+        Ok(())
+    }
+
+    async fn silences(&self, all: bool) -> Result<Vec<Silence>> {
+        Ok(self.memory().persons.silences(all))
+    }
+
+    async fn acknowledge(&self, acknowledgement: &Acknowledgement) -> Result<bool> {
+        Ok(self.memory().persons.acknowledge(acknowledgement))
+    }
+
+    async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>> {
+        Ok(self.memory().persons.acknowledgements(cards))
     }
 
     async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>> {

@@ -30,6 +30,7 @@ impl Notices {
             (stored.state, stored.hold) = (notice.state, notice.hold.clone());
             (stored.delivery, stored.change, stored.body) =
                 (notice.delivery, notice.change.clone(), notice.body.clone());
+            (stored.because, stored.settled_at) = (notice.because.clone(), None);
         });
     }
 
@@ -75,12 +76,17 @@ impl Notices {
         self.by_key.get(&key).map(|place| self.rows[*place].state)
     }
 
-    /// Drops a member of a delivery, if it is one and was not said.
+    /// Drops a member of a delivery, if it is one and was not said; what may be said later leaves it and is held.
     pub fn drop_member(&mut self, delivery: DeliveryId, key: Digest, hold: &Hold) {
         let Some(place) = self.by_key.get(&key).copied() else { return };
         let notice = &self.rows[place];
         if notice.delivery == Some(delivery) && notice.state == NoticeState::Planned {
-            self.change(place, |notice| (notice.state, notice.hold) = (NoticeState::Dropped, Some(hold.clone())));
+            self.change(place, |notice| {
+                (notice.state, notice.hold) = (NoticeState::Dropped, Some(hold.clone()));
+                if hold.is_lifted() {
+                    (notice.state, notice.delivery) = (NoticeState::Held, None);
+                }
+            });
         }
     }
 
@@ -91,9 +97,15 @@ impl Notices {
         });
     }
 
-    /// Moves the notices of a delivery that are in one of the states into another.
-    pub fn turn_into(&mut self, delivery: DeliveryId, from: &[NoticeState], to: NoticeState) {
-        self.change_members(delivery, from, |notice| notice.state = to);
+    /// Moves the notices of a delivery that are in one of the states into another, which may be an end.
+    pub fn turn_into(
+        &mut self,
+        delivery: DeliveryId,
+        from: &[NoticeState],
+        to: NoticeState,
+        settled_at: Option<Instant>,
+    ) {
+        self.change_members(delivery, from, |notice| (notice.state, notice.settled_at) = (to, settled_at));
     }
 
     fn change_members(&mut self, delivery: DeliveryId, from: &[NoticeState], change: impl Fn(&mut Notice)) {

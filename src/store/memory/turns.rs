@@ -21,6 +21,7 @@ impl Memory {
         for notice in &admitted.notices {
             self.notices.put(notice);
         }
+        self.deliveries.report(admitted.reported);
         Ok(admitted.committed)
     }
 

@@ -70,9 +70,21 @@ impl Engine for PostgresEngine {
         claimed!()
     );
 
-    // Items that are not stored yet cannot be locked, so turns that touch the same source go one after the other.
+    const CLAIM_OF: &'static str = concat!(
+        "UPDATE deliveries SET state = 'sending', fence = fence + 1, tries = tries + 1, lease_until = $2, holder = $4
+         WHERE id = ANY (ARRAY(
+             SELECT d.id FROM r CROSS JOIN deliveries AS d
+             WHERE d.contact = r.contact AND d.claim_at <= $1
+                 AND d.channel NOT IN (SELECT channel FROM r WHERE channel IS NOT NULL)
+             ORDER BY d.claim_at LIMIT $3 FOR UPDATE OF d SKIP LOCKED
+         ))",
+        claimed!()
+    );
+
+    // Items that are not stored yet cannot be locked, so turns that touch the same source go one after the other; nor can
+    // sends that are not counted yet.
     const ENTER: Option<&'static str> = Some(
-        "SELECT count(pg_advisory_xact_lock(hashtextextended(id, 137))::text) FROM (SELECT id FROM r ORDER BY id) AS s",
+        "SELECT count(pg_advisory_xact_lock(hashtextextended(id, $1))::text) FROM (SELECT id FROM r ORDER BY id) AS s",
     );
 
     const IN_FORCE: &'static str = "SELECT version FROM playbook_in_force FOR SHARE";

@@ -3,13 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::rows::{DeliveryRow, DroppedRow, IdRow, LeaseRow, NoticeRow, SealRow, SettleRow};
+use super::rows::{
+    ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, IdRow, LeaseRow, NoticeRow, SealRow, SettleRow,
+};
 use super::session::{Engine, Session};
-use super::{id, json, limit as rows, maybe_instant, micros, plain, values};
+use super::{id, json, limit as rows, maybe_instant, micros, plain, receipts, values};
 use crate::core::Instant;
 use crate::core::delivery::DeliveryId;
 use crate::core::notice::{Hold, Notice};
-use crate::store::{Claimed, Result, Seal, Settle};
+use crate::store::{Claimable, Claimed, GivenBack, Result, Seal, Settle};
 
 /// Under what deliveries are claimed.
 pub struct Lease<'a> {
@@ -22,10 +24,13 @@ pub async fn claim<E: Engine>(
     now: Instant,
     lease: Lease<'_>,
     limit: usize,
-    except: &[Arc<str>],
+    of: Claimable<'_>,
 ) -> Result<Vec<Claimed>> {
     let given = [micros(now).into(), micros(lease.until).into(), rows(limit), lease.holder.to_owned().into()];
-    let mut claimed: Vec<DeliveryRow> = session.select_over(E::CLAIM, &given, channels(except)).await?;
+    let mut claimed: Vec<DeliveryRow> = match of.only {
+        None => session.select_over(E::CLAIM, &given, channels(of.except)).await?,
+        Some(only) => session.select_over(E::CLAIM_OF, &given, ClaimableRow::all(only, of.except)).await?,
+    };
     claimed.sort_by(|a, b| (a.not_before, a.opened_at, &a.id).cmp(&(b.not_before, b.opened_at, &b.id)));
     let ids = IdRow::all(claimed.iter().map(|row| &row.id));
     session.write(LOSE_LEASES, &[micros(now).into()], ids.iter().cloned()).await?;
@@ -51,7 +56,7 @@ fn channels(names: &[Arc<str>]) -> Vec<IdRow> {
 macro_rules! claimed {
     () => {
         " RETURNING id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, fence, sealed_at,
-                    sealed, settled_at, reason, remote_id"
+                    sealed, settled_at, reason, remote_id, receipt"
     };
 }
 
@@ -67,7 +72,7 @@ pub const BEGIN_ATTEMPTS: &str = "
 
 pub const MEMBERS: &str = r#"
     SELECT n."key", n.kind, n.card, n.source, n.item, n.episode, n.number, n.level, n.step, n.ordinal, n.contact,
-           n.channel, n.planned_at, n.rehearsal, n.state, n.hold, n.delivery, n.change, n.body
+           n.channel, n.planned_at, n.rehearsal, n.state, n.hold, n.delivery, n.change, n.body, n.because, n.settled_at
     FROM r CROSS JOIN notices AS n WHERE n.delivery = r.id AND n.state = 'planned' ORDER BY n.planned_at, n.seq"#;
 
 pub async fn next_claim_at(session: &mut impl Session, except: &[Arc<str>]) -> Result<Option<Instant>> {
@@ -100,6 +105,7 @@ pub const SEAL: &str = "
     UPDATE deliveries SET
         state = r.state,
         not_before = coalesce(r.not_before, deliveries.not_before),
+        waits_for = CASE WHEN r.not_before IS NULL THEN deliveries.waits_for ELSE r.waits_for END,
         tries = CASE WHEN r.state = 'sending' OR tries = 0 THEN tries ELSE tries - 1 END,
         lease_until = CASE r.state WHEN 'sending' THEN lease_until END,
         holder = CASE r.state WHEN 'sending' THEN holder END,
@@ -113,7 +119,8 @@ pub const END_SEALED_ATTEMPTS: &str = "
     FROM r WHERE attempts.delivery = r.id AND attempts.fence = r.fence AND r.outcome IS NOT NULL";
 
 pub const DROP_NOTICES: &str = r#"
-    UPDATE notices SET state = 'dropped', hold = r.hold
+    UPDATE notices SET state = r.state, hold = r.hold,
+        delivery = CASE r.state WHEN 'held' THEN NULL ELSE notices.delivery END
     FROM r WHERE notices."key" = r."key" AND notices.delivery = r.id AND notices.state = 'planned'"#;
 
 pub const DROP_CANCELLED: &str = "
@@ -122,10 +129,11 @@ pub const DROP_CANCELLED: &str = "
 
 pub async fn settle(session: &mut impl Session, now: Instant, settles: &[Settle]) -> Result<Vec<DeliveryId>> {
     let (held, lost) = sort(session, HELD, settles, |settle| (settle.id, settle.fence)).await?;
+    receipts::put_bad_addresses(session, now, &held).await?;
     let rows: Vec<SettleRow> = held.into_iter().map(SettleRow::from).collect();
     session.write(SETTLE, &[micros(now).into()], rows.iter().cloned()).await?;
     session.write(END_ATTEMPTS, &[micros(now).into()], rows.iter().cloned()).await?;
-    session.write(END_NOTICES, &[], rows).await?;
+    session.write(END_NOTICES, &[micros(now).into()], rows).await?;
     Ok(lost)
 }
 
@@ -137,6 +145,7 @@ pub const SETTLE: &str = "
     UPDATE deliveries SET
         state = r.state,
         not_before = coalesce(r.not_before, deliveries.not_before),
+        waits_for = CASE r.state WHEN 'retryable' THEN NULL ELSE deliveries.waits_for END,
         lease_until = NULL,
         holder = NULL,
         settled_at = CASE WHEN r.state IN ('sent', 'unknown', 'discarded') THEN $1 END,
@@ -150,13 +159,13 @@ pub const END_ATTEMPTS: &str = "
 
 // A notice ends in the state of its delivery, under the same word.
 pub const END_NOTICES: &str = "
-    UPDATE notices SET state = r.state
+    UPDATE notices SET state = r.state, settled_at = $1
     FROM r
     WHERE notices.delivery = r.id AND notices.state = 'planned' AND r.state IN ('sent', 'unknown', 'discarded')";
 
-pub async fn give_back(session: &mut impl Session, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()> {
-    let (held, _) = sort(session, HELD, claims, |claim| *claim).await?;
-    let held: Vec<LeaseRow> = held.into_iter().map(|(id, fence)| LeaseRow::new(*id, *fence)).collect();
+pub async fn give_back(session: &mut impl Session, now: Instant, claims: &[GivenBack]) -> Result<()> {
+    let (held, _) = sort(session, HELD, claims, |claim| (claim.id, claim.fence)).await?;
+    let held: Vec<GivenBackRow> = held.into_iter().map(GivenBackRow::from).collect();
     session.write(GIVE_BACK_ATTEMPTS, &[micros(now).into()], held.iter().cloned()).await?;
     session.write(GIVE_BACK, &[], held).await?;
     session.nudge();
@@ -167,9 +176,15 @@ pub const GIVE_BACK_ATTEMPTS: &str = "
     UPDATE attempts SET settled_at = $1, outcome = 'given_back'
     FROM r WHERE attempts.delivery = r.id AND attempts.fence = r.fence AND attempts.settled_at IS NULL";
 
+// What was sealed cannot be joined, whatever it waits for.
 pub const GIVE_BACK: &str = "
-    UPDATE deliveries SET state = 'available', tries = CASE tries WHEN 0 THEN 0 ELSE tries - 1 END,
-        lease_until = NULL, holder = NULL
+    UPDATE deliveries SET
+        state = CASE WHEN r.not_before IS NULL THEN 'available' WHEN sealed_at IS NULL THEN 'scheduled' ELSE 'retryable' END,
+        not_before = coalesce(r.not_before, deliveries.not_before),
+        waits_for = CASE WHEN r.not_before IS NULL THEN deliveries.waits_for ELSE r.waits_for END,
+        tries = CASE tries WHEN 0 THEN 0 ELSE tries - 1 END,
+        lease_until = NULL,
+        holder = NULL
     FROM r WHERE deliveries.id = r.id";
 
 pub async fn retry_delivery(session: &mut impl Session, id: DeliveryId, now: Instant) -> Result<bool> {
@@ -179,12 +194,15 @@ pub async fn retry_delivery(session: &mut impl Session, id: DeliveryId, now: Ins
     Ok(done == 1)
 }
 
+// A receipt of the message that was given up must not be taken for one of the next.
 const RETRY: &str = "
-    UPDATE deliveries SET state = 'available', not_before = $2, waits_for = NULL, tries = 0, settled_at = NULL
+    UPDATE deliveries SET state = 'available', not_before = $2, waits_for = NULL, tries = 0, settled_at = NULL,
+        remote_id = NULL, receipt = NULL, receipt_at = NULL, reported = false
     WHERE id = $1 AND state IN ('discarded', 'unknown')";
 
 const RETRY_NOTICES: &str = "
-    UPDATE notices SET state = 'planned' WHERE delivery = $1 AND state IN ('discarded', 'unknown')";
+    UPDATE notices SET state = 'planned', settled_at = NULL
+    WHERE delivery = $1 AND state IN ('discarded', 'unknown')";
 
 pub async fn cancel_delivery(session: &mut impl Session, id: DeliveryId, now: Instant) -> Result<bool> {
     let is_cancelled = session.run(CANCEL, &[id.to_string().into(), micros(now).into()]).await? == 1;

@@ -19,7 +19,7 @@ pub async fn notices_about(session: &mut impl Session, items: &[ItemKey]) -> Res
 
 pub const NOTICES_ABOUT: &str = r#"
     SELECT n."key", n.kind, n.card, n.source, n.item, n.episode, n.number, n.level, n.step, n.ordinal, n.contact,
-           n.channel, n.planned_at, n.rehearsal, n.state, n.hold, n.delivery, n.change, n.body
+           n.channel, n.planned_at, n.rehearsal, n.state, n.hold, n.delivery, n.change, n.body, n.because, n.settled_at
     FROM r CROSS JOIN notices AS n WHERE n.source = r.source AND n.item = r.id AND n.card IS NOT NULL
     ORDER BY n.planned_at, n.seq"#;
 
@@ -29,29 +29,30 @@ pub async fn open_deliveries(session: &mut impl Session, contacts: &[Arc<str>]) 
 }
 
 pub const OPEN_DELIVERIES: &str = "
-    SELECT d.id, d.contact, d.channel, d.not_before, d.rehearsal
+    SELECT d.id, d.contact, d.channel, d.not_before, d.waits_for, d.rehearsal
     FROM r CROSS JOIN deliveries AS d
     WHERE d.contact = r.id AND d.state IN ('scheduled', 'available') AND d.sealed_at IS NULL
     ORDER BY d.opened_at, d.id";
 
-macro_rules! deliveries {
+macro_rules! records {
     ($rest:literal) => {
         concat!(
             "SELECT id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, fence, sealed_at,
-                    sealed, settled_at, reason, remote_id FROM deliveries ",
+                    sealed, settled_at, reason, remote_id, receipt FROM deliveries ",
             $rest
         )
     };
 }
 
+pub(in crate::store) use records;
+
 // One statement for each index.
 pub const DELIVERIES_BY_STATE: &str =
-    deliveries!("WHERE state = $1 AND ($2 IS NULL OR contact = $2) ORDER BY opened_at DESC, id LIMIT $3");
+    records!("WHERE state = $1 AND ($2 IS NULL OR contact = $2) ORDER BY opened_at DESC, id LIMIT $3");
 pub const DELIVERIES_BY_CONTACT: &str =
-    deliveries!("WHERE $1 IS NULL AND contact = $2 ORDER BY opened_at DESC, id LIMIT $3");
-pub const DELIVERIES_BY_TIME: &str =
-    deliveries!("WHERE $1 IS NULL AND $2 IS NULL ORDER BY opened_at DESC, id LIMIT $3");
-pub const DELIVERIES_BY_ID: &str = deliveries!("WHERE id >= $1 AND id < $1 || 'g' ORDER BY id LIMIT 10");
+    records!("WHERE $1 IS NULL AND contact = $2 ORDER BY opened_at DESC, id LIMIT $3");
+pub const DELIVERIES_BY_TIME: &str = records!("WHERE $1 IS NULL AND $2 IS NULL ORDER BY opened_at DESC, id LIMIT $3");
+pub const DELIVERIES_BY_ID: &str = records!("WHERE id >= $1 AND id < $1 || 'g' ORDER BY id LIMIT 10");
 
 pub async fn deliveries(session: &mut impl Session, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>> {
     let statement = match (filter.state, &filter.contact) {
@@ -80,7 +81,7 @@ pub async fn delivery(session: &mut impl Session, beginning: &str) -> Result<Vec
 
 pub const NOTICES_OF: &str = r#"
     SELECT "key", kind, card, source, item, episode, number, level, step, ordinal, contact, channel, planned_at,
-           rehearsal, state, hold, delivery, change, body
+           rehearsal, state, hold, delivery, change, body, because, settled_at
     FROM notices WHERE delivery = $1 ORDER BY planned_at, seq"#;
 
 pub async fn attempts(session: &mut impl Session, id: DeliveryId) -> Result<Vec<Attempt>> {
@@ -96,7 +97,7 @@ pub async fn held_notices(session: &mut impl Session, hold: &Hold, limit: usize)
 
 pub const HELD_NOTICES: &str = r#"
     SELECT "key", kind, card, source, item, episode, number, level, step, ordinal, contact, channel, planned_at,
-           rehearsal, state, hold, delivery, change, body
+           rehearsal, state, hold, delivery, change, body, because, settled_at
     FROM notices WHERE state = 'held' AND hold = $1 ORDER BY planned_at, seq LIMIT $2"#;
 
 pub async fn open_cards(session: &mut impl Session, limit: usize) -> Result<Vec<OpenCard>> {

@@ -18,7 +18,13 @@ pub(in crate::store) mod items;
 
 pub(in crate::store) mod lists;
 
+pub(in crate::store) mod persons;
+
 pub(in crate::store) mod playbooks;
+
+pub(in crate::store) mod receipts;
+
+pub(in crate::store) mod sends;
 
 pub(in crate::store) mod turns;
 
@@ -26,10 +32,10 @@ pub use store::SqlStore;
 
 use std::str::FromStr;
 
-use rows::Row;
+use rows::{IdRow, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use session::Given;
+use session::{Engine, Given, Session};
 
 use super::{Result, StoreError};
 use crate::core::Instant;
@@ -102,6 +108,15 @@ fn cut(text: &str) -> &str {
 /// A count as a value that a statement is given.
 fn limit(rows: usize) -> Given {
     Given::Number(i64::try_from(rows).unwrap_or(i64::MAX))
+}
+
+/// Waits for its turn among those who enter the same names for the same thing, where several can write at once.
+async fn enter<E: Engine>(session: &mut E::Session, thing: i64, mut names: Vec<String>) -> Result<()> {
+    let Some(statement) = E::ENTER else { return Ok(()) };
+    names.sort_unstable();
+    names.dedup();
+    session.select_over::<(i64,), _>(statement, &[thing.into()], IdRow::all(names)).await?;
+    Ok(())
 }
 
 /// Rows as values.

@@ -84,7 +84,11 @@ pub trait Engine: Send + Sync + 'static {
     /// Claims deliveries: now, the end of the lease, at most how many, who holds it; over channels that are left out.
     const CLAIM: &'static str;
 
-    /// Keeps others from committing items of the same sources, where others could; over sources.
+    /// The same for some contacts only; over contacts and channels that are left out.
+    const CLAIM_OF: &'static str;
+
+    /// Keeps others from entering the same names for the same thing until the end of the transaction, where others could:
+    /// a number for the thing; over names.
     const ENTER: Option<&'static str>;
 
     /// The playbook in force, which stays so until the end of the transaction.

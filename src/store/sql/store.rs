@@ -5,16 +5,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::session::{Engine, Session};
-use super::{courier, items, lists, playbooks, turns};
+use super::{courier, items, lists, persons, playbooks, receipts, sends, turns};
 use crate::core::Instant;
-use crate::core::card::Transition;
-use crate::core::delivery::DeliveryId;
+use crate::core::acknowledgement::Acknowledgement;
+use crate::core::card::{CardId, Transition};
+use crate::core::delivery::{DeliveryId, Receipt};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::notice::{Hold, Notice, OpenDelivery};
+use crate::core::rate::Rates;
+use crate::core::silence::Silence;
 use crate::store::{
-    Attempt, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, ItemRecord, OpenCard, PlaybookRecord, Result,
-    RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn,
+    Attempt, BadAddress, Claimable, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord,
+    OpenCard, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn, Want,
 };
 
 /// A store on a SQL engine.
@@ -107,19 +110,20 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.writing, turns::commit::<E>, turn)
     }
 
-    async fn claim(
-        &self,
-        now: Instant,
-        lease_until: Instant,
-        limit: usize,
-        except: &[Arc<str>],
-    ) -> Result<Vec<Claimed>> {
+    async fn claim(&self, now: Instant, lease_until: Instant, limit: usize, of: Claimable<'_>) -> Result<Vec<Claimed>> {
         let lease = courier::Lease { holder: self.engine.holder(), until: lease_until };
-        verb!(self.writing, courier::claim::<E>, now, lease, limit, except)
+        verb!(self.writing, courier::claim::<E>, now, lease, limit, of)
     }
 
     async fn next_claim_at(&self, except: &[Arc<str>]) -> Result<Option<Instant>> {
         verb!(self.reading, courier::next_claim_at, except)
+    }
+
+    async fn take(&self, now: Instant, wants: &[Want]) -> Result<Vec<Option<Instant>>> {
+        if wants.iter().all(|want| want.rates == Rates::default()) {
+            return Ok(vec![None; wants.len()]);
+        }
+        verb!(self.writing, sends::take::<E>, now, wants)
     }
 
     async fn seal(&self, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>> {
@@ -134,7 +138,10 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.writing, courier::end_leases, now, self.engine.holder())
     }
 
-    async fn give_back(&self, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()> {
+    async fn give_back(&self, now: Instant, claims: &[GivenBack]) -> Result<()> {
+        if claims.is_empty() {
+            return Ok(());
+        }
         verb!(self.writing, courier::give_back, now, claims)
     }
 
@@ -156,6 +163,45 @@ impl<E: Engine> Store for SqlStore<E> {
 
     async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
         verb!(self.writing, courier::cancel_delivery, id, now)
+    }
+
+    async fn unreported(&self, limit: usize) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>> {
+        verb!(self.reading, receipts::unreported, limit)
+    }
+
+    async fn bad_addresses(&self) -> Result<Vec<BadAddress>> {
+        verb!(self.reading, receipts::bad_addresses)
+    }
+
+    async fn forgive_address(&self, contact: &str, channel: &str) -> Result<()> {
+        verb!(self.writing, receipts::forgive_address, contact, channel)
+    }
+
+    async fn without_receipt(&self, channel: &str, sent_after: Instant, limit: usize) -> Result<Vec<DeliveryRecord>> {
+        verb!(self.reading, receipts::without_receipt, channel, sent_after, limit)
+    }
+
+    async fn put_receipts(&self, now: Instant, channel: &str, receipts: &[Receipt]) -> Result<Vec<DeliveryId>> {
+        if receipts.is_empty() {
+            return Ok(Vec::new());
+        }
+        verb!(self.writing, receipts::put_receipts, now, channel, receipts)
+    }
+
+    async fn put_silence(&self, silence: &Silence) -> Result<()> {
+        verb!(self.writing, persons::put_silence, silence)
+    }
+
+    async fn silences(&self, all: bool) -> Result<Vec<Silence>> {
+        verb!(self.reading, persons::silences, all)
+    }
+
+    async fn acknowledge(&self, acknowledgement: &Acknowledgement) -> Result<bool> {
+        verb!(self.writing, persons::acknowledge, acknowledgement)
+    }
+
+    async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>> {
+        verb!(self.reading, persons::acknowledgements, cards)
     }
 
     async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>> {

@@ -7,7 +7,7 @@ use super::rows::{
     TransitionRow,
 };
 use super::session::{Engine, Session};
-use super::{from_word, id, plain};
+use super::{enter, from_word, id, plain, receipts};
 use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
@@ -16,26 +16,24 @@ use crate::store::admission::{Admitted, Known, admit, missing_deliveries, planne
 use crate::store::{Committed, ItemRecord, ItemWrite, Result, StoreError, Turn};
 
 pub async fn commit<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<Committed> {
-    enter::<E>(session, turn).await?;
+    enter::<E>(session, SOURCES, sources(turn)).await?;
     check_playbook::<E>(session, turn).await?;
     let (known, contents) = known(session, turn).await?;
     let admitted = admit(turn, &known);
     put_items(session, &admitted.items, &contents).await?;
     put_notices(session, &admitted, &known).await?;
+    receipts::report(session, admitted.reported).await?;
     session.nudge();
     Ok(admitted.committed)
 }
 
-/// Waits for its turn, where several can commit at once.
-async fn enter<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<()> {
-    let Some(statement) = E::ENTER else { return Ok(()) };
+/// What sources and not channels are entered for.
+const SOURCES: i64 = 137;
+
+/// The sources that a turn writes about; the empty one stands for what belongs to none.
+fn sources(turn: &Turn) -> Vec<String> {
     let of_items = turn.items.iter().map(|item| plain(&item.record.item.key.source));
-    let of_none = (!turn.notices.is_empty()).then(String::new);
-    let mut sources: Vec<String> = of_items.chain(of_none).collect();
-    sources.sort_unstable();
-    sources.dedup();
-    session.select_over::<(i64,), _>(statement, &[], IdRow::all(sources)).await?;
-    Ok(())
+    of_items.chain((!turn.notices.is_empty()).then(String::new)).collect()
 }
 
 async fn check_playbook<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<()> {
@@ -174,5 +172,5 @@ const ADD_NOTICES: &str = "
 
 pub const REPLACE_NOTICES: &str = r#"
     UPDATE notices SET planned_at = r.planned_at, rehearsal = r.rehearsal, state = r.state, hold = r.hold,
-        delivery = r.delivery, change = r.change, body = r.body
+        delivery = r.delivery, change = r.change, body = r.body, because = r.because, settled_at = NULL
     FROM r WHERE notices."key" = r."key""#;

@@ -30,6 +30,17 @@ impl Engine for SqliteEngine {
         claimed!()
     );
 
+    const CLAIM_OF: &'static str = concat!(
+        "UPDATE deliveries SET state = 'sending', fence = fence + 1, tries = tries + 1, lease_until = $2, holder = $4
+         WHERE id IN (
+             SELECT d.id FROM r CROSS JOIN deliveries AS d
+             WHERE d.contact = r.contact AND d.claim_at <= $1
+                 AND d.channel NOT IN (SELECT channel FROM r WHERE channel IS NOT NULL)
+             ORDER BY d.claim_at LIMIT $3
+         )",
+        claimed!()
+    );
+
     // There is one writer.
     const ENTER: Option<&'static str> = None;
 

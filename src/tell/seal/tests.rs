@@ -35,6 +35,8 @@ fn notice(kind: NoticeKind, level: Option<Level>, number: u32, state: NoticeStat
         delivery: Some(DeliveryId::new("z1", "mail", key)),
         change: None,
         body: None,
+        because: crate::core::notice::Because::default(),
+        settled_at: None,
     }
 }
 

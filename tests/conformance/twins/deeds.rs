@@ -9,10 +9,16 @@ use proptest::sample::select;
 #[derive(Debug, Clone)]
 pub enum Deed {
     Commit { under: Option<u8>, items: Vec<ItemDeed>, own: Vec<NoticeDeed> },
-    Claim { few: bool, lease: i64, except: bool },
+    Claim { few: bool, lease: i64, except: bool, only: Option<u8> },
     Seal { seals: Vec<(Pick, SealAs)> },
-    Settle { settles: Vec<(Pick, DeliveryState, Option<i64>)> },
-    GiveBack { claims: Vec<Pick> },
+    Settle { settles: Vec<(Pick, DeliveryState, Option<i64>, bool)> },
+    GiveBack { claims: Vec<(Pick, Option<i64>)> },
+    Take { wants: Vec<WantDeed>, off: i64 },
+    Receive { channel: u8, receipts: Vec<(i64, bool)> },
+    Report { few: bool, other: u8 },
+    Forgive { contact: u8, channel: u8 },
+    Silence { n: u8, is_lifted: bool },
+    Acknowledge { item: u8, name: u8, step: u32, contact: u8 },
     EndLeases,
     Retry(u8),
     Cancel(u8),
@@ -73,6 +79,15 @@ pub enum Place {
     HeldForNothing,
 }
 
+#[derive(Debug, Clone)]
+pub struct WantDeed {
+    pub channel: u8,
+    pub contact: u8,
+    /// Which of some rates.
+    pub all: u8,
+    pub each: u8,
+}
+
 /// A claim that was made: how far back, and how far off its fence is.
 #[derive(Debug, Clone)]
 pub struct Pick {
@@ -82,9 +97,9 @@ pub struct Pick {
 
 #[derive(Debug, Clone)]
 pub enum SealAs {
-    /// Members, without so many of them.
-    Whole(u8),
-    Postponed(i64),
+    /// Members, without so many of them, which a silence may hold.
+    Whole(u8, bool),
+    Postponed(i64, bool),
     Nothing,
 }
 
@@ -101,22 +116,41 @@ fn deed() -> impl Strategy<Value = Deed> {
         items,
         own,
     });
-    let claim =
-        (any::<bool>(), 0..20_i64, rarely()).prop_map(|(few, lease, except)| Deed::Claim { few, lease, except });
+    let claim = (any::<bool>(), 0..20_i64, rarely(), prop_oneof![5 => Just(None), 1 => (0..3_u8).prop_map(Some)])
+        .prop_map(|(few, lease, except, only)| Deed::Claim { few, lease, except, only });
     let seal_as = prop_oneof![
-        4 => (0..3_u8).prop_map(SealAs::Whole),
-        1 => (0..20_i64).prop_map(SealAs::Postponed),
+        4 => (0..3_u8, any::<bool>()).prop_map(|(without, silenced)| SealAs::Whole(without, silenced)),
+        1 => (0..20_i64, any::<bool>()).prop_map(|(seconds, at_limit)| SealAs::Postponed(seconds, at_limit)),
         1 => Just(SealAs::Nothing)
     ];
     let seal = prop::collection::vec((pick(), seal_as), 0..4).prop_map(|seals| Deed::Seal { seals });
-    let end = (pick(), state(), prop::option::of(-9..9_i64));
+    let end = (pick(), state(), prop::option::of(-9..9_i64), prop::bool::weighted(0.2));
     let settle = prop::collection::vec(end, 0..4).prop_map(|settles| Deed::Settle { settles });
+    let given_back = prop::collection::vec((pick(), prop::option::of(-9..20_i64)), 0..3);
+    let acknowledge = (0..5_u8, 0..2_u8, 0..2_u32, 0..2_u8);
+    let receipts = prop::collection::vec((-9..9_i64, any::<bool>()), 0..6);
+    let receive = (0..2_u8, receipts).prop_map(|(channel, receipts)| Deed::Receive { channel, receipts });
+    let want = (0..2_u8, 0..2_u8, 0..4_u8, 0..4_u8).prop_map(|(channel, contact, all, each)| WantDeed {
+        channel,
+        contact,
+        all,
+        each,
+    });
+    let take = (prop::collection::vec(want, 0..6), prop_oneof![3 => Just(0), 1 => -40..40_i64])
+        .prop_map(|(wants, off)| Deed::Take { wants, off });
     prop_oneof![
         8 => commit,
         5 => claim,
         4 => seal,
         4 => settle,
-        2 => prop::collection::vec(pick(), 0..3).prop_map(|claims| Deed::GiveBack { claims }),
+        2 => given_back.prop_map(|claims| Deed::GiveBack { claims }),
+        3 => take,
+        2 => receive,
+        2 => (any::<bool>(), any::<u8>()).prop_map(|(few, other)| Deed::Report { few, other }),
+        1 => (0..2_u8, 0..2_u8).prop_map(|(contact, channel)| Deed::Forgive { contact, channel }),
+        1 => (0..3_u8, any::<bool>()).prop_map(|(n, is_lifted)| Deed::Silence { n, is_lifted }),
+        1 => acknowledge
+            .prop_map(|(item, name, step, contact)| Deed::Acknowledge { item, name, step, contact }),
         1 => Just(Deed::EndLeases),
         2 => any::<u8>().prop_map(Deed::Retry),
         2 => any::<u8>().prop_map(Deed::Cancel),

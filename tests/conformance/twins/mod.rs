@@ -8,21 +8,25 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use duban::core::Instant;
+use duban::core::acknowledgement::{Acknowledgement, Via};
 use duban::core::card::{CardId, Change, Transition, Watch};
-use duban::core::delivery::{DeliveryId, DeliveryState};
+use duban::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use duban::core::digest::Digest;
 use duban::core::item::ItemKey;
+use duban::core::matcher::Matcher;
 use duban::core::notice::{Hold, Notice, NoticeKind, NoticeState, Placement, Planned, Wait};
+use duban::core::rate::Rates;
+use duban::core::silence::Silence;
 use duban::core::value::Value;
 use duban::core::window::Level;
 use duban::store::sqlite::SqliteStore;
 use duban::store::{
-    Claimed, DeliveryFilter, DeliveryRecord, ItemRecord, ItemWrite, PlaybookRecord, Result, RuleRecord, Seal, Settle,
-    SourceRecord, Store, StoreError, Turn,
+    Claimable, Claimed, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord, ItemWrite, PlaybookRecord, Result,
+    RuleRecord, Seal, Settle, SourceRecord, Store, StoreError, Turn, Want,
 };
 use proptest::prelude::*;
 
-use self::deeds::{CardDeed, Deed, ItemDeed, NoticeDeed, Pick, Place, SealAs, lives};
+use self::deeds::{CardDeed, Deed, ItemDeed, NoticeDeed, Pick, Place, SealAs, WantDeed, lives};
 use crate::sample;
 use crate::stores::{self, Opened};
 
@@ -135,19 +139,58 @@ impl Twins {
                 let turn = self.turn(*under, items, own).await;
                 let _ = self.both(deed, async |store| store.commit(&turn).await).await;
             }
-            Deed::Claim { few, lease, except } => self.claim(deed, *few, *lease, *except).await,
+            Deed::Claim { few, lease, except, only } => self.claim(deed, *few, *lease, *except, *only).await,
             Deed::Seal { seals } => {
                 let seals: Vec<Seal> = seals.iter().filter_map(|(pick, how)| self.seal(pick, how)).collect();
                 let _ = self.both(&seals, async |store| store.seal(now, &seals).await).await;
             }
             Deed::Settle { settles } => {
-                let ends = settles.iter().filter_map(|(pick, state, wait)| self.settle(pick, *state, *wait));
+                let ends = settles.iter().filter_map(|(pick, state, wait, bad)| self.settle(pick, *state, *wait, *bad));
                 let ends: Vec<Settle> = ends.collect();
                 let _ = self.both(&ends, async |store| store.settle(now, &ends).await).await;
             }
             Deed::GiveBack { claims } => {
-                let leases: Vec<_> = claims.iter().filter_map(|pick| self.lease(pick)).collect();
-                let _ = self.both(&leases, async |store| store.give_back(now, &leases).await).await;
+                let given: Vec<GivenBack> =
+                    claims.iter().filter_map(|(pick, until)| self.given_back(pick, *until)).collect();
+                let _ = self.both(&given, async |store| store.give_back(now, &given).await).await;
+            }
+            Deed::Take { wants, off } => {
+                let wants: Vec<Want> = wants.iter().map(want).collect();
+                let now = now + TimeDelta::seconds(*off);
+                let _ = self.both(&wants, async |store| store.take(now, &wants).await).await;
+            }
+            Deed::Receive { channel, receipts } => {
+                let receipts: Vec<Receipt> = receipts.iter().map(receipt).collect();
+                let channel = CHANNELS[usize::from(*channel)];
+                let _ = self.both(&receipts, async |store| store.put_receipts(now, channel, &receipts).await).await;
+            }
+            Deed::Report { few, other } => {
+                let found = self.both(deed, async |store| store.unreported(if *few { 1 } else { 9 }).await).await;
+                let found = found.expect("deliveries").into_iter().map(|(record, _)| record.id);
+                let reported = found.chain([self.any_delivery(*other).await]).collect();
+                let turn = Turn { reported, ..Turn::default() };
+                let _ = self.both(deed, async |store| store.commit(&turn).await).await;
+            }
+            Deed::Forgive { contact, channel } => {
+                let (contact, channel) = (CONTACTS[usize::from(*contact)], CHANNELS[usize::from(*channel)]);
+                let _ = self.both(deed, async |store| store.forgive_address(contact, channel).await).await;
+            }
+            Deed::Silence { n, is_lifted } => {
+                let silence = silence(*n, *is_lifted, now);
+                let _ = self.both(deed, async |store| store.put_silence(&silence).await).await;
+            }
+            Deed::Acknowledge { item, name, step, contact } => {
+                let taken = Acknowledgement {
+                    card: card(*item, *name),
+                    episode: 1,
+                    level: Level::Red,
+                    step: *step,
+                    contact: CONTACTS[usize::from(*contact)].into(),
+                    by: "somebody\0".into(),
+                    via: Via::Phone,
+                    at: now - TimeDelta::seconds(7 * i64::from(*step)),
+                };
+                let _ = self.both(deed, async |store| store.acknowledge(&taken).await).await;
             }
             Deed::EndLeases => {
                 let _ = self.both(deed, async |store| store.end_leases(now).await).await;
@@ -175,14 +218,17 @@ impl Twins {
         }
     }
 
-    async fn claim(&mut self, deed: &Deed, few: bool, lease: i64, except: bool) {
+    async fn claim(&mut self, deed: &Deed, few: bool, lease: i64, except: bool, only: Option<u8>) {
         let now = self.now;
         // Which of those under one lease is claimed first is nobody's promise.
         let is_clear = self.deliveries(Some(DeliveryState::Sending)).await.is_empty();
         let limit = if few && is_clear { 2 } else { 99 };
         let except: Vec<_> = except.then(|| CHANNELS[0].into()).into_iter().collect();
+        let contacts = CONTACTS.map(Into::into);
+        let only = only.map(|number| &contacts[..usize::from(number)]);
+        let of = Claimable { except: &except, only };
         let until = now + TimeDelta::seconds(lease);
-        let claimed = self.both(deed, async |store| store.claim(now, until, limit, &except).await).await;
+        let claimed = self.both(deed, async |store| store.claim(now, until, limit, of).await).await;
         self.claims.extend(claimed.expect("a claim"));
     }
 
@@ -194,32 +240,40 @@ impl Twins {
         self.picked(pick).map(|claimed| (claimed.delivery.id, claimed.fence + pick.off))
     }
 
+    fn given_back(&mut self, pick: &Pick, until: Option<i64>) -> Option<GivenBack> {
+        let (id, fence) = self.lease(pick)?;
+        let until = until.map(|seconds| (self.in_seconds(seconds), Wait::Rate));
+        Some(GivenBack { id, fence, until })
+    }
+
     fn seal(&mut self, pick: &Pick, how: &SealAs) -> Option<Seal> {
         let (id, fence) = self.lease(pick)?;
-        let members = self.picked(pick)?.members.iter().map(|member| (member.key, Hold::NoLongerSo));
+        let hold = if matches!(how, SealAs::Whole(_, true)) { silenced() } else { Hold::NoLongerSo };
+        let members = self.picked(pick)?.members.iter().map(|member| (member.key, hold.clone()));
         let strangers = self.claims.iter().flat_map(|claimed| &claimed.members).take(3);
         let strangers = strangers.map(|stranger| (stranger.key, Hold::NeverTold));
         let mut seal = Seal { id, fence, dropped: vec![], sealed: None, postponed_to: None };
         match how {
-            SealAs::Whole(without) => {
+            SealAs::Whole(without, _) => {
                 seal.dropped =
                     if *without == 2 { strangers.collect() } else { members.take((*without).into()).collect() };
                 seal.sealed = Some(serde_json::json!({"fence": fence, "督办": "\0"}));
             }
-            SealAs::Postponed(seconds) => {
+            SealAs::Postponed(seconds, at_limit) => {
                 seal.dropped = members.skip(1).collect();
-                seal.postponed_to = Some(self.in_seconds(*seconds));
+                seal.postponed_to = Some((self.in_seconds(*seconds), at_limit.then_some(Wait::Rate)));
             }
             SealAs::Nothing => seal.dropped = members.take(1).collect(),
         }
         Some(seal)
     }
 
-    fn settle(&mut self, pick: &Pick, state: DeliveryState, wait: Option<i64>) -> Option<Settle> {
+    fn settle(&mut self, pick: &Pick, state: DeliveryState, wait: Option<i64>, bad: bool) -> Option<Settle> {
         let (id, fence) = self.lease(pick)?;
         let not_before = wait.map(|seconds| self.in_seconds(seconds));
         let remote_id = wait.map(|seconds| format!("\0{seconds}"));
-        Some(Settle { id, fence, state, not_before, reason: format!("try {fence}\0"), remote_id })
+        let bad_address = bad.then(|| format!("{fence}\0"));
+        Some(Settle { id, fence, state, not_before, reason: format!("try {fence}\0"), remote_id, bad_address })
     }
 
     /// A delivery that there is, if there is one.
@@ -327,10 +381,44 @@ impl Twins {
             Place::Held(n) => return held(notice, Some(HOLDS[usize::from(n)].clone())),
             Place::HeldForNothing => return held(notice, None),
         };
-        let waits_for = (deed.seconds > 5).then_some(Wait::QuietHours);
+        let waits_for = match deed.seconds {
+            6.. => Some(Wait::QuietHours),
+            3..6 => Some(Wait::Rate),
+            _ => None,
+        };
         let not_before = self.in_seconds(deed.seconds);
         let placement = Placement { delivery: to, opens, not_before, waits_for, rehearsal: deed.rehearsal };
         Planned { notice, placement: Some(placement) }
+    }
+}
+
+fn want(deed: &WantDeed) -> Want {
+    let rates = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a rate")).collect();
+    let all = rates([&[][..], &["2/5s"], &["3/20s", "2/5s"], &["4/1m"]][usize::from(deed.all)]);
+    let each = rates([&[][..], &["1/3s"], &["2/30s"], &["1/3s", "1/3s"]][usize::from(deed.each)]);
+    let (channel, contact) = (CHANNELS[usize::from(deed.channel)], CONTACTS[usize::from(deed.contact)]);
+    Want { channel: channel.into(), contact: contact.into(), rates: Rates { all, each } }
+}
+
+fn receipt((seconds, delivered): &(i64, bool)) -> Receipt {
+    Receipt { remote_id: format!("\0{seconds}"), delivered: *delivered, reason: "MK:0000\0".into() }
+}
+
+fn silenced() -> Hold {
+    Hold::Silence { silence: named("silence", 0) }
+}
+
+fn silence(n: u8, is_lifted: bool, now: Instant) -> Silence {
+    Silence {
+        id: named("silence", n),
+        matcher: Matcher::of_pairs(["unit=住建局\0", "rule=!2110"]).expect("a matcher"),
+        starts_at: now,
+        ends_at: now + TimeDelta::days(n.into()),
+        by: "somebody\0".into(),
+        comment: format!("{n}\0"),
+        created_at: now - TimeDelta::minutes(n.into()),
+        ended_by: is_lifted.then(|| "other\0".into()),
+        lifted_at: is_lifted.then_some(now),
     }
 }
 

@@ -1,19 +1,23 @@
 //! Everything that can be seen of a store.
 
+use chrono::TimeDelta;
 use duban::core::Instant;
+use duban::core::card::CardId;
 use duban::core::delivery::DeliveryState;
 use duban::core::digest::Digest;
 use duban::core::item::ItemKey;
 use duban::core::notice::Hold;
 use duban::store::{DeliveryFilter, Store};
 
-use super::{CHANNELS, CONTACTS, HOLDS, ITEMS, named};
+use super::{CHANNELS, CONTACTS, HOLDS, ITEMS, card, named, silenced};
+use crate::sample;
 
 /// What a store shows at an instant, in words.
 pub async fn view(store: &dyn Store, now: Instant) -> Vec<String> {
     let mut seen = Vec::new();
     look_at_items(store, now, &mut seen).await;
-    look_at_deliveries(store, &mut seen).await;
+    look_at_deliveries(store, now, &mut seen).await;
+    look_at_persons(store, &mut seen).await;
     look_at_playbooks(store, &mut seen).await;
     seen
 }
@@ -49,7 +53,7 @@ async fn look_at_items(store: &dyn Store, now: Instant, seen: &mut Vec<String>) 
     }
 }
 
-async fn look_at_deliveries(store: &dyn Store, seen: &mut Vec<String>) {
+async fn look_at_deliveries(store: &dyn Store, now: Instant, seen: &mut Vec<String>) {
     let all = DeliveryFilter { limit: 999, ..DeliveryFilter::default() };
     look!(seen, store.deliveries(&all));
     look!(seen, store.deliveries(&DeliveryFilter { limit: 2, ..all.clone() }));
@@ -70,6 +74,22 @@ async fn look_at_deliveries(store: &dyn Store, seen: &mut Vec<String>) {
         look!(seen, store.held_notices(&hold, 1));
     }
     look!(seen, store.held_notices(&Hold::Cancelled, 9));
+    look!(seen, store.held_notices(&silenced(), 9));
+    look!(seen, store.unreported(99));
+    look!(seen, store.unreported(1));
+    for channel in CHANNELS {
+        look!(seen, store.without_receipt(channel, sample::now(), 99));
+        look!(seen, store.without_receipt(channel, now - TimeDelta::seconds(40), 2));
+    }
+}
+
+async fn look_at_persons(store: &dyn Store, seen: &mut Vec<String>) {
+    look!(seen, store.bad_addresses());
+    look!(seen, store.silences(true));
+    look!(seen, store.silences(false));
+    let cards: Vec<CardId> = (0..ITEMS).flat_map(|item| (0..2).map(move |name| card(item, name))).collect();
+    look!(seen, store.acknowledgements(&cards));
+    look!(seen, store.acknowledgements(&cards[1..2]));
 }
 
 async fn look_at_playbooks(store: &dyn Store, seen: &mut Vec<String>) {

@@ -141,7 +141,7 @@ CREATE TABLE deliveries (
     state      TEXT    NOT NULL CHECK (state IN
                ('scheduled', 'available', 'sending', 'sent', 'retryable', 'unknown', 'discarded', 'cancelled')),
     not_before INTEGER NOT NULL,
-    waits_for  TEXT    CHECK (waits_for IN ('quiet_hours')),
+    waits_for  TEXT    CHECK (waits_for IN ('quiet_hours', 'list', 'group', 'rate')),
     opened_at  INTEGER NOT NULL,
     tries      INTEGER NOT NULL CHECK (tries >= 0), -- claims since it was opened, or since a person retried it
     rehearsal  INTEGER NOT NULL CHECK (rehearsal IN (0, 1)),
@@ -153,6 +153,9 @@ CREATE TABLE deliveries (
     settled_at INTEGER,
     reason     TEXT,                                -- of the last try
     remote_id  TEXT,
+    receipt    INTEGER CHECK (receipt IN (0, 1)), -- whether it reached the receiver, as the peer said later
+    receipt_at INTEGER,
+    reported   INTEGER NOT NULL DEFAULT 0 CHECK (reported IN (0, 1)), -- whether a turn told that it ended badly
     -- When it can be claimed: at its instant, or when a lease runs out.
     claim_at   INTEGER GENERATED ALWAYS AS (CASE
                    WHEN state IN ('scheduled', 'available', 'retryable') THEN not_before
@@ -162,15 +165,22 @@ CREATE TABLE deliveries (
     CHECK ((state = 'sending') = (holder IS NOT NULL)),
     CHECK ((state IN ('sent', 'unknown', 'discarded', 'cancelled')) = (settled_at IS NOT NULL)),
     CHECK ((sealed IS NULL) = (sealed_at IS NULL)),
-    CHECK (state <> 'cancelled' OR sealed IS NULL)
+    CHECK (state <> 'cancelled' OR sealed IS NULL),
+    CHECK ((receipt IS NULL) = (receipt_at IS NULL))
 ) STRICT;
 
 CREATE INDEX deliveries_claimable ON deliveries (claim_at, channel) WHERE claim_at IS NOT NULL;
+CREATE INDEX deliveries_claimable_of ON deliveries (contact, claim_at) WHERE claim_at IS NOT NULL;
 CREATE INDEX deliveries_open ON deliveries (contact)
     WHERE state IN ('scheduled', 'available') AND sealed_at IS NULL;
 CREATE INDEX deliveries_by_state ON deliveries (state, opened_at);
 CREATE INDEX deliveries_by_contact ON deliveries (contact, opened_at);
 CREATE INDEX deliveries_by_time ON deliveries (opened_at);
+CREATE INDEX deliveries_unreported ON deliveries (settled_at, id)
+    WHERE state IN ('unknown', 'discarded') AND NOT reported;
+CREATE INDEX deliveries_without_receipt ON deliveries (channel, settled_at, id)
+    WHERE state = 'sent' AND remote_id IS NOT NULL AND receipt IS NULL;
+CREATE INDEX deliveries_by_remote_id ON deliveries (channel, remote_id) WHERE remote_id IS NOT NULL;
 
 CREATE TABLE notices (
     -- One thing to be said to one contact by one channel. A key is said once, ever.
@@ -195,6 +205,8 @@ CREATE TABLE notices (
     delivery   TEXT    REFERENCES deliveries (id),
     change     TEXT,             -- JSON: the change of a card that it tells
     body       TEXT,             -- JSON: what a notice without a card says
+    because    TEXT    NOT NULL, -- JSON: as what, or in whose place, the contact is told
+    settled_at INTEGER,          -- when its delivery ended
     CHECK ((source IS NULL) = (item IS NULL)),
     CHECK ((state IN ('held', 'dropped')) = (hold IS NOT NULL)),
     CHECK (state IN ('held', 'dropped') OR delivery IS NOT NULL)
@@ -246,14 +258,50 @@ CREATE INDEX remarks_of_item ON remarks (source, item);
 CREATE TABLE acknowledgements (
     -- Named persons who took a card at a level; rows are only added.
     seq     INTEGER NOT NULL PRIMARY KEY,
-    card    TEXT    NOT NULL REFERENCES cards (card),
-    episode INTEGER NOT NULL CHECK (episode > 0),
+    card    TEXT    NOT NULL,
+    episode INTEGER NOT NULL CHECK (episode >= 0),
     level   TEXT    NOT NULL CHECK (level IN ('yellow', 'red')),
     step    INTEGER NOT NULL CHECK (step >= 0),
     contact TEXT    NOT NULL, -- who took it
     "by"    TEXT    NOT NULL, -- who wrote it down
-    via     TEXT    NOT NULL, -- link, board, phone, sms
+    via     TEXT    NOT NULL CHECK (via IN ('link', 'board', 'phone', 'sms')),
+    at      INTEGER NOT NULL,
+    UNIQUE (card, episode, level, step, contact)
+) STRICT;
+
+CREATE TABLE silences (
+    -- Who wanted quiet about what, until when and why.
+    id         TEXT    NOT NULL PRIMARY KEY,
+    matcher    TEXT    NOT NULL, -- JSON: which cards
+    starts_at  INTEGER NOT NULL,
+    ends_at    INTEGER NOT NULL,
+    "by"       TEXT    NOT NULL,
+    comment    TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    ended_by   TEXT,             -- who ended it early
+    lifted_at  INTEGER          -- when what it held was planned again
+) STRICT;
+
+CREATE INDEX silences_by_time ON silences (created_at, id);
+CREATE INDEX silences_to_lift ON silences (created_at, id) WHERE lifted_at IS NULL;
+
+CREATE TABLE bad_addresses (
+    -- Addresses that a peer refused for good, the newest of each contact and channel.
+    contact TEXT    NOT NULL,
+    channel TEXT    NOT NULL,
+    address TEXT    NOT NULL,
+    at      INTEGER NOT NULL,
+    reason  TEXT    NOT NULL,
+    PRIMARY KEY (contact, channel)
+) STRICT;
+
+CREATE TABLE sends (
+    -- Sends that count against the limits of their channel, for as long as they do.
+    seq     INTEGER NOT NULL PRIMARY KEY,
+    channel TEXT    NOT NULL,
+    contact TEXT    NOT NULL,
     at      INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX acknowledgements_of_card ON acknowledgements (card);
+CREATE INDEX sends_of_channel ON sends (channel, at);
+CREATE INDEX sends_of_contact ON sends (channel, contact, at);

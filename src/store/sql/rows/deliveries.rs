@@ -1,11 +1,14 @@
 //! Rows of deliveries and of their tries.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::row;
 use crate::core::delivery::{DeliveryId, DeliveryState};
-use crate::core::notice::OpenDelivery;
+use crate::core::notice::{Hold, NoticeState, OpenDelivery};
 use crate::store::admission::{Opening, Standing};
 use crate::store::sql::{from_json, from_word, id, instant, json, maybe_instant, micros, number, plain, word};
-use crate::store::{Attempt, AttemptOutcome, DeliveryRecord, Result, Seal, Settle, StoreError};
+use crate::store::{Attempt, AttemptOutcome, BadAddress, DeliveryRecord, GivenBack, Result, Seal, Settle, StoreError};
 
 row! {
     /// A row of `deliveries`.
@@ -25,6 +28,7 @@ row! {
         pub settled_at: Option<i64>,
         pub reason: Option<String>,
         pub remote_id: Option<String>,
+        pub receipt: Option<bool>,
     }
 }
 
@@ -47,6 +51,7 @@ impl TryFrom<DeliveryRow> for DeliveryRecord {
             settled_at: maybe_instant(row.settled_at)?,
             reason: row.reason,
             remote_id: row.remote_id,
+            receipt: row.receipt,
         })
     }
 }
@@ -119,6 +124,7 @@ row! {
         pub contact: String,
         pub channel: String,
         pub not_before: i64,
+        pub waits_for: Option<String>,
         pub rehearsal: bool,
     }
 }
@@ -132,6 +138,7 @@ impl TryFrom<OpenDeliveryRow> for OpenDelivery {
             contact: row.contact.into(),
             channel: row.channel.into(),
             not_before: instant(row.not_before)?,
+            waits_for: row.waits_for.as_deref().map(from_word).transpose()?,
             rehearsal: row.rehearsal,
         })
     }
@@ -153,10 +160,50 @@ impl LeaseRow {
 }
 
 row! {
-    /// A member that sealing drops.
+    /// What a claim is about: a contact to be told, or a channel to be left out.
+    pub struct ClaimableRow {
+        pub contact: Option<String>,
+        pub channel: Option<String>,
+    }
+}
+
+impl ClaimableRow {
+    /// The contacts, each once, and the channels.
+    pub fn all(contacts: &[Arc<str>], channels: &[Arc<str>]) -> Vec<Self> {
+        let contacts: BTreeSet<String> = contacts.iter().map(|contact| plain(contact)).collect();
+        let contacts = contacts.into_iter().map(|contact| Self { contact: Some(contact), channel: None });
+        let channels = channels.iter().map(|channel| Self { contact: None, channel: Some(plain(channel)) });
+        contacts.chain(channels).collect()
+    }
+}
+
+row! {
+    /// A delivery that is given back.
+    pub struct GivenBackRow {
+        pub id: String,
+        pub fence: i64,
+        pub not_before: Option<i64>,
+        pub waits_for: Option<String>,
+    }
+}
+
+impl From<&GivenBack> for GivenBackRow {
+    fn from(given: &GivenBack) -> Self {
+        Self {
+            id: given.id.to_string(),
+            fence: given.fence,
+            not_before: given.until.map(|(at, _)| micros(at)),
+            waits_for: given.until.map(|(_, wait)| word(&wait)),
+        }
+    }
+}
+
+row! {
+    /// A member that sealing drops, or holds until it can be planned again.
     pub struct DroppedRow {
         pub key: String,
         pub id: String,
+        pub state: String,
         pub hold: String,
     }
 }
@@ -165,7 +212,13 @@ impl DroppedRow {
     /// Those of one seal.
     pub fn all(seal: &Seal) -> impl Iterator<Item = Self> {
         let id = seal.id.to_string();
-        seal.dropped.iter().map(move |(key, hold)| Self { key: key.to_string(), id: id.clone(), hold: json(hold) })
+        let state = |hold: &Hold| if hold.is_lifted() { NoticeState::Held } else { NoticeState::Dropped };
+        seal.dropped.iter().map(move |(key, hold)| Self {
+            key: key.to_string(),
+            id: id.clone(),
+            state: word(&state(hold)),
+            hold: json(hold),
+        })
     }
 }
 
@@ -177,6 +230,7 @@ row! {
         pub state: String,
         pub sealed: Option<String>,
         pub not_before: Option<i64>,
+        pub waits_for: Option<String>,
         pub outcome: Option<String>,
     }
 }
@@ -193,7 +247,8 @@ impl From<&Seal> for SealRow {
             fence: seal.fence,
             state: word(&state),
             sealed,
-            not_before: seal.postponed_to.map(micros),
+            not_before: seal.postponed_to.map(|(at, _)| micros(at)),
+            waits_for: seal.postponed_to.and_then(|(_, wait)| wait).as_ref().map(word),
             outcome: outcome.as_ref().map(word),
         }
     }
@@ -248,5 +303,76 @@ impl TryFrom<AttemptRow> for Attempt {
             reason: row.reason,
             remote_id: row.remote_id,
         })
+    }
+}
+
+row! {
+    /// Who a delivery goes to.
+    pub struct AddresseeRow {
+        pub id: String,
+        pub contact: String,
+        pub channel: String,
+    }
+}
+
+row! {
+    /// A row of `bad_addresses`.
+    pub struct BadAddressRow {
+        pub contact: String,
+        pub channel: String,
+        pub address: String,
+        pub at: i64,
+        pub reason: String,
+    }
+}
+
+impl TryFrom<BadAddressRow> for BadAddress {
+    type Error = StoreError;
+
+    fn try_from(row: BadAddressRow) -> Result<Self> {
+        Ok(Self {
+            contact: row.contact.into(),
+            channel: row.channel.into(),
+            address: row.address,
+            at: instant(row.at)?,
+            reason: row.reason,
+        })
+    }
+}
+
+row! {
+    /// A message that a peer says something about.
+    pub struct MessageRow {
+        pub channel: String,
+        pub remote_id: String,
+    }
+}
+
+row! {
+    /// What a peer said about a delivery.
+    pub struct ReceiptRow {
+        pub id: String,
+        pub delivered: bool,
+        pub reason: String,
+    }
+}
+
+row! {
+    /// A question for counted sends of a channel to a contact.
+    pub struct SendsRow {
+        pub question: i64,
+        pub channel: String,
+        pub contact: String,
+        pub after: i64,
+        pub before: i64,
+    }
+}
+
+row! {
+    /// A row of `sends`.
+    pub struct SendRow {
+        pub channel: String,
+        pub contact: String,
+        pub at: i64,
     }
 }

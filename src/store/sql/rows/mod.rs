@@ -4,13 +4,16 @@
 mod deliveries;
 mod items;
 mod notices;
+mod persons;
 mod playbooks;
 
 pub use deliveries::{
-    AttemptRow, DeliveryRow, DroppedRow, LeaseRow, OpenDeliveryRow, OpeningRow, SealRow, SettleRow, StandingRow,
+    AddresseeRow, AttemptRow, BadAddressRow, ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, LeaseRow, MessageRow,
+    OpenDeliveryRow, OpeningRow, ReceiptRow, SealRow, SendRow, SendsRow, SettleRow, StandingRow,
 };
 pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, StoredRow, TouchRow, TransitionRow};
 pub use notices::NoticeRow;
+pub use persons::{AcknowledgementRow, SilenceRow};
 pub use playbooks::{PlaybookRow, RuleRow, SourceRow};
 
 use serde::Serialize;
@@ -76,6 +79,7 @@ cell!(Option<String>, "text", |text: &Self| text.as_ref().map_or(4, String::len)
 cell!(i64, "bigint", |_| 16, i64, |number| *number);
 cell!(Option<i64>, "bigint", |_| 16, Option<i64>, |number| *number);
 cell!(bool, "boolean", |_| 4, bool, |flag| *flag);
+cell!(Option<bool>, "boolean", |_| 4, Option<bool>, |flag| *flag);
 
 /// Declares a row: the columns are explained in the schema.
 macro_rules! row {

@@ -5,7 +5,7 @@ use crate::core::card::CardId;
 use crate::core::item::ItemKey;
 use crate::core::notice::Notice;
 use crate::store::Result;
-use crate::store::sql::{from_json, from_word, id, instant, json, micros, number, plain, word};
+use crate::store::sql::{from_json, from_word, id, instant, json, maybe_instant, micros, number, plain, word};
 
 row! {
     /// A row of `notices`.
@@ -29,6 +29,8 @@ row! {
         pub delivery: Option<String>,
         pub change: Option<String>,
         pub body: Option<String>,
+        pub because: String,
+        pub settled_at: Option<i64>,
     }
 }
 
@@ -54,6 +56,8 @@ impl From<&Notice> for NoticeRow {
             delivery: notice.delivery.map(|delivery| delivery.to_string()),
             change: notice.change.as_ref().map(json),
             body: notice.body.as_ref().map(json),
+            because: json(&notice.because),
+            settled_at: notice.settled_at.map(micros),
         }
     }
 }
@@ -81,6 +85,8 @@ impl TryFrom<NoticeRow> for Notice {
             delivery: row.delivery.as_deref().map(id).transpose()?,
             change: row.change.as_deref().map(from_json).transpose()?,
             body: row.body.as_deref().map(from_json).transpose()?,
+            because: from_json(&row.because)?,
+            settled_at: maybe_instant(row.settled_at)?,
         })
     }
 }
