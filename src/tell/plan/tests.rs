@@ -28,7 +28,15 @@ fn office() -> Office {
         directory: Directory::read("contacts.csv", CONTACTS).expect("contacts"),
         ladders,
         ladder: "handlers".into(),
-        channels: BTreeMap::from([("mail".into(), Medium::Mail), ("sms".into(), Medium::Sms)]),
+        routes: Vec::new(),
+        preferences: Vec::new(),
+        channels: BTreeMap::from([
+            ("mail".into(), ChannelTerms::of(Medium::Mail)),
+            ("sms".into(), ChannelTerms::of(Medium::Sms)),
+        ]),
+        confidential: Matcher::default(),
+        lists_at: ["09:00", "16:00"].map(|at| NaiveTime::parse_from_str(at, "%H:%M").expect("a time")).into(),
+        pace: None,
         quiet: Arc::new(calendars::find(calendars::DEFAULT, &[]).expect("built in")),
         rehearsal: false,
     }
@@ -42,6 +50,12 @@ struct Scene {
     said: Vec<Notice>,
     joinable: Joinable,
     baseline: bool,
+    other_playbook: bool,
+    watches: Vec<Watch>,
+    acknowledgements: Vec<Acknowledgement>,
+    silences: Vec<Silence>,
+    bad_addresses: Vec<(Arc<str>, Arc<str>, String)>,
+    next_look_at: Option<Instant>,
 }
 
 impl Scene {
@@ -52,7 +66,20 @@ impl Scene {
         let window = |name: &str, limit: &str| Window::new(name, limit.parse::<Limit>().expect("a limit"), None);
         let windows = vec![window("on_site", "2h"), window("solved", "10wd")];
         let rulings = vec![Ruling { rule: "2110".into(), version: Digest::of([]), windows, findings: Vec::new() }];
-        Self { office: office(), item, rulings, said: Vec::new(), joinable: Joinable::default(), baseline: false }
+        Self {
+            office: office(),
+            item,
+            rulings,
+            said: Vec::new(),
+            joinable: Joinable::default(),
+            baseline: false,
+            other_playbook: false,
+            watches: Vec::new(),
+            acknowledgements: Vec::new(),
+            silences: Vec::new(),
+            bad_addresses: Vec::new(),
+            next_look_at: None,
+        }
     }
 
     fn transition(
@@ -87,10 +114,18 @@ impl Scene {
             item: &self.item,
             rulings: &self.rulings,
             transitions,
+            watches: &self.watches,
             said: &self.said,
+            raised: &[],
+            acknowledgements: &self.acknowledgements,
             baseline: self.baseline,
+            other_playbook: self.other_playbook,
         };
-        let planned = plan(happening, &self.office, &mut self.joinable, now);
+        let circumstances =
+            Circumstances { silences: &self.silences, bad_addresses: self.bad_addresses.iter().cloned().collect() };
+        let plan = plan(happening, &self.office, &circumstances, &mut self.joinable, now);
+        self.next_look_at = plan.next_look_at;
+        let planned = plan.notices;
         self.said.extend(planned.iter().map(|p| p.notice.clone()));
         planned
     }
@@ -217,7 +252,7 @@ fn a_baseline_is_held_and_what_follows_it_tells_nobody() {
 fn where_a_role_finds_nobody_the_notice_is_held_and_says_so() {
     let mut scene = Scene::new("王五", "住建局");
     let vacant = |role: &str| format!("raise {role} mail Some(NoContact {{ role: {role:?} }})");
-    assert_eq!(scene.raise("solved", 1, Yellow, "02 10:00"), ["raise u1 mail 02 10:00".to_owned(), vacant("handler")]);
+    assert_eq!(scene.raise("solved", 1, Yellow, "02 10:00"), [vacant("handler"), "raise u1 mail 02 10:00".to_owned()]);
     // Nobody at all: the operators.
     let mut scene = Scene::new("王五", "别处");
     assert_eq!(

@@ -57,7 +57,11 @@ fn look(members: &[Notice], level: Option<Level>, elsewhere: &[Notice]) -> Look 
         stopped: None,
     };
     let said = elsewhere.iter().chain(members).cloned().collect();
-    let standing = Standing { watches: HashMap::from([(card(), watch)]), said: HashMap::from([(card(), said)]) };
+    let standing = Standing {
+        watches: HashMap::from([(card(), watch)]),
+        said: HashMap::from([(card(), said)]),
+        ..Standing::default()
+    };
     look_again(members, &standing)
 }
 
@@ -165,6 +169,7 @@ fn the_worst_comes_first() {
     let standing = Standing {
         watches: HashMap::from([(card(), watch(card(), Yellow)), (other, watch(other, Red))]),
         said: HashMap::new(),
+        ..Standing::default()
     };
     let members = [raise(Yellow, 1, Planned), Notice { card: Some(other), ..raise(Red, 1, Planned) }];
     let levels: Vec<_> = look_again(&members, &standing).kept.iter().map(|n| n.level).collect();
