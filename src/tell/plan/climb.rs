@@ -111,32 +111,45 @@ impl Ahead<'_> {
             // Who holds it plans it again.
             return Climb::default();
         }
-        let under_way = here.iter().filter(|n| n.state == NoticeState::Planned).map(|n| n.planned_at).max();
-        let settled = |n: &&Notice| n.settled_at.unwrap_or(n.planned_at);
-        let settled_at = if under_way.is_some() {
-            self.climber.now
-        } else {
-            here.iter().map(settled).max().unwrap_or(self.climber.now)
-        };
         let held_until = self.held_until(step);
         let after = |at: Instant| held_until.map_or(at, |until| until.max(at));
-        let next_step = self.next_step(step, settled_at).map(|(step, at)| (step, after(at)));
-        let reminder = self.next_reminder(&here, settled_at).map(after);
-        if let Some(planned_at) = under_way {
-            // When it will be settled nobody knows; so it is asked for, ever less often.
-            let patience = ((self.climber.now - planned_at) / 2).clamp(LOOK_AGAIN, LONGEST_LOOK);
-            let earliest = [next_step.map(|(_, at)| at), reminder].into_iter().flatten().min();
-            return Climb { drafts: Vec::new(), next: earliest.map(|at| at.max(self.climber.now + patience)) };
-        }
+        let reminded = here.iter().map(|n| n.ordinal).max().unwrap_or_default();
+        let next_step =
+            self.settled(&here, 0).and_then(|at| self.next_step(step, at)).map(|(step, at)| (step, after(at)));
+        let was_told = here.iter().any(|n| n.state.is_told());
+        let reminder = self.settled(&here, reminded).filter(|_| was_told);
+        let reminder = reminder.and_then(|at| self.next_reminder(step, reminded, at)).map(after);
         if let Some((step, at)) = next_step
             && at <= self.climber.now
         {
             return Climb { drafts: self.telling(step).drafts(), next: None };
         }
         if reminder.is_some_and(|at| at <= self.climber.now) {
-            return Climb { drafts: self.remind(step, &here), next: None };
+            return Climb { drafts: self.remind(step, reminded + 1, &here), next: None };
         }
-        Climb { drafts: Vec::new(), next: [next_step.map(|(_, at)| at), reminder].into_iter().flatten().min() }
+        let next = [next_step.map(|(_, at)| at), reminder, self.look_again(&here)].into_iter().flatten().min();
+        Climb { drafts: Vec::new(), next }
+    }
+
+    /// When those of one round of a step (0: its messages, then each reminder) had all got theirs; `None` while some are
+    /// under way.
+    fn settled(&self, here: &[&Notice], ordinal: u32) -> Option<Instant> {
+        let round = || here.iter().filter(|n| n.ordinal == ordinal);
+        if round().any(|n| n.state == NoticeState::Planned) {
+            return None;
+        }
+        round().map(|n| n.settled_at.unwrap_or(n.planned_at)).max()
+    }
+
+    /// When messages that are under way will have arrived nobody knows; so it is asked for, ever less often, if anything
+    /// follows on them.
+    fn look_again(&self, here: &[&Notice]) -> Option<Instant> {
+        let planned_at = here.iter().filter(|n| n.state == NoticeState::Planned).map(|n| n.planned_at).max()?;
+        let now = self.climber.now;
+        let step = here.first()?.step;
+        let earliest = [self.next_step(step, now).map(|(_, at)| at), self.next_reminder(step, 0, now)];
+        let patience = ((now - planned_at) / 2).clamp(LOOK_AGAIN, LONGEST_LOOK);
+        earliest.into_iter().flatten().min().map(|at| if at - now > LONGEST_LOOK { at } else { now + patience })
     }
 
     /// Until when an acknowledgement holds what comes after a step: the first one of this level and step counts.
@@ -161,18 +174,15 @@ impl Ahead<'_> {
         None
     }
 
-    /// When those of a step are to be reminded.
-    fn next_reminder(&self, here: &[&Notice], settled_at: Instant) -> Option<Instant> {
-        let step = here.first()?.step;
+    /// When those of a step are to be reminded, who were reminded so often.
+    fn next_reminder(&self, step: u32, reminded: u32, settled_at: Instant) -> Option<Instant> {
         let reminders = self.ladder.steps.get(step as usize)?.reminders?;
-        let sent = here.iter().map(|n| n.ordinal).max().unwrap_or_default();
-        if sent >= reminders.most { None } else { self.add(settled_at, reminders.every) }
+        if reminded >= reminders.most { None } else { self.add(settled_at, reminders.every) }
     }
 
-    fn remind(&self, step: u32, here: &[&Notice]) -> Vec<Notice> {
+    fn remind(&self, step: u32, ordinal: u32, here: &[&Notice]) -> Vec<Notice> {
         let told: Vec<&Notice> = here.iter().copied().filter(|n| n.state.is_told()).collect();
-        let ordinal = here.iter().map(|n| n.ordinal).max().unwrap_or_default() + 1;
-        let telling = Telling { kind: NoticeKind::Reminder, ordinal, ..self.telling(step) };
+        let telling = Telling { kind: NoticeKind::Reminder, ordinal, baseline: false, ..self.telling(step) };
         telling.repeated(&told)
     }
 

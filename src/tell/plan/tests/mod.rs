@@ -7,6 +7,7 @@ use crate::core::card::{CardId, Change};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::limit::Limit;
+use crate::core::notice::{OpenDelivery, Wait};
 use crate::core::reason::Reason;
 use crate::core::value::Value;
 use crate::core::window::Window;
@@ -23,7 +24,7 @@ fn at(text: &str) -> Instant {
 
 fn office() -> Office {
     let ladders: BTreeMap<String, Ladder> =
-        toml::from_str(include_str!("../../../config/ladders.toml")).expect("the shipped ladders");
+        toml::from_str(include_str!("../../../../config/ladders.toml")).expect("the shipped ladders");
     Office {
         directory: Directory::read("contacts.csv", CONTACTS).expect("contacts"),
         ladders,
@@ -332,3 +333,6 @@ fn a_person_with_two_roles_is_told_once() {
     let mut scene = Scene::new("u1", "住建局");
     assert_eq!(scene.raise("solved", 1, Yellow, "02 10:00"), ["raise u1 mail 02 10:00"]);
 }
+
+mod ladder;
+mod routing;
