@@ -24,6 +24,7 @@ use crate::playbook::Playbook;
 use crate::store::{AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Seal, Settle, Store, Want};
 use crate::tell::compose::{Desk, Matter, compose, thread};
 use crate::tell::facts::{Facts, Receiver};
+use crate::tell::plan::is_urgent;
 use crate::tell::seal::{Standing, look_again};
 use crate::time::Clock;
 use crate::wire::{Message, SharedChannel};
@@ -197,7 +198,7 @@ impl Courier {
             self.send(playbook, claimed);
         }
         // What is left was sealed before: another try counts against the limits too.
-        let limits = self.limits(playbook, self.claimed.iter(), now).await?;
+        let limits = self.limits(self.claimed.iter().map(|c| Self::want(playbook, c)).collect(), now).await?;
         let (waits, goes): (Vec<_>, Vec<_>) = self.claimed.iter().zip(limits).partition(|(_, limit)| limit.is_some());
         let goes: HashSet<DeliveryId> = goes.into_iter().map(|(claimed, _)| claimed.delivery.id).collect();
         let waits: Vec<GivenBack> = waits
@@ -253,7 +254,8 @@ impl Courier {
         let known = self.look_up(playbook, &claimed, now).await?;
         let mut seals: Vec<Seal> = claimed.iter().map(|c| Self::seal_one(playbook, c, &known, now)).collect();
         let ready: Vec<usize> = (0..seals.len()).filter(|index| seals[*index].sealed.is_some()).collect();
-        let limits = self.limits(playbook, ready.iter().map(|index| &claimed[*index]), now).await?;
+        let wants = ready.iter().map(|index| Self::first_want(playbook, &claimed[*index], &known)).collect();
+        let limits = self.limits(wants, now).await?;
         let mut impatient = HashSet::new();
         for (index, limit) in ready.into_iter().zip(limits) {
             let Some(at) = limit else { continue };
@@ -280,19 +282,27 @@ impl Courier {
         Ok(ready)
     }
 
-    /// Counts tries against the limits of their channels: `None` for each that may leave now, else when it may.
-    async fn limits<'c>(
-        &self,
-        playbook: &Playbook,
-        claimed: impl Iterator<Item = &'c Claimed>,
-        now: Instant,
-    ) -> Result<Vec<Option<Instant>>> {
-        let want = |claimed: &Claimed| {
-            let Claimed { delivery, .. } = claimed;
-            let rates = playbook.office.rates(&delivery.contact, &delivery.channel);
-            Want { channel: delivery.channel.clone(), contact: delivery.contact.clone(), rates }
+    /// A try, as the limits of its channel count it.
+    fn want(playbook: &Playbook, claimed: &Claimed) -> Want {
+        let Claimed { delivery, .. } = claimed;
+        let rates = playbook.office.rates(&delivery.channel);
+        Want { channel: delivery.channel.clone(), contact: delivery.contact.clone(), rates }
+    }
+
+    /// The first try of a message: it counts against the contact's pace too.
+    fn first_want(playbook: &Playbook, claimed: &Claimed, known: &Known) -> Want {
+        let mut want = Self::want(playbook, claimed);
+        let rulings = |member: &Notice| {
+            let matter = member.item.as_ref().and_then(|item| known.matters.get(item));
+            matter.map_or(&[][..], |matter| &matter.rulings)
         };
-        let wants: Vec<Want> = claimed.map(want).collect();
+        let cannot_wait = claimed.members.iter().any(|member| is_urgent(member, rulings(member)));
+        want.rates.each.extend(playbook.office.pace(&want.contact, &want.channel, cannot_wait));
+        want
+    }
+
+    /// Counts tries against limits: `None` for each that may leave now, else when it may.
+    async fn limits(&self, wants: Vec<Want>, now: Instant) -> Result<Vec<Option<Instant>>> {
         if wants.iter().all(|want| want.rates.is_empty()) {
             return Ok(vec![None; wants.len()]);
         }

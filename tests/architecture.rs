@@ -77,7 +77,7 @@ fn faults(file: &str, text: &str) -> Vec<String> {
     let module = module_path(file);
     let top = module.first().map_or("lib", String::as_str);
     // The map of the crate names every module; unit tests may stand in a file of their own.
-    if top == "lib" || file.ends_with("/tests.rs") {
+    if top == "lib" || file.ends_with("/tests.rs") || file.contains("/tests/") {
         return Vec::new();
     }
     let Some(layer) = layer_of(top) else {

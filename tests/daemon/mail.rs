@@ -7,7 +7,7 @@ use crate::support::exim::Exim;
 use crate::support::letter::Letter;
 use crate::support::memory::Memory;
 use crate::support::patience::{ahead, now};
-use crate::support::site::{LIVE, Site, Ticket};
+use crate::support::site::{LIVE, Site, Ticket, UNPACED};
 use crate::{machine, on_both_stores};
 
 on_both_stores!(
@@ -83,7 +83,7 @@ fn what_falls_due_is_in_the_mailbox_within_two_seconds_and_its_end_is_told_in_th
 
 fn as_shipped_nothing_leaves_and_all_messages_lie_in_the_rehearsals_folder(site: &Site) {
     let exim = Exim::start();
-    site.configure(&site.mail_by(&exim));
+    site.configure(&format!("{UNPACED}{}", site.mail_by(&exim)));
     let ticket = Ticket::due_at("T1", ahead(4));
     site.tickets(std::slice::from_ref(&ticket));
     let daemon = Daemon::polled(site);

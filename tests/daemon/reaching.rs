@@ -6,11 +6,11 @@ use crate::support::daemon::Daemon;
 use crate::support::memory::Memory;
 use crate::support::patience::{ahead, free_port, holds_within, now};
 use crate::support::postgres::{Database, PASSWORD, Postgres};
-use crate::support::site::{Site, Ticket};
+use crate::support::site::{Site, Ticket, UNPACED};
 
 /// What a daemon has to be able to do wherever its memory is.
 fn works(site: &Site) {
-    site.configure("");
+    site.configure(UNPACED);
     let old = Ticket::due_at("T1", ahead(-60));
     site.tickets(std::slice::from_ref(&old));
     let daemon = Daemon::polled(site);

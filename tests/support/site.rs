@@ -231,5 +231,8 @@ pub fn plain_mail_to(port: u16) -> String {
     )
 }
 
-/// The table that lets messages out.
-pub const LIVE: &str = "[notify]\nmode = \"live\"\n";
+/// The table that lets each message go by itself.
+pub const UNPACED: &str = "[notify]\npace = \"\"\n";
+
+/// The table that lets messages out, each by itself.
+pub const LIVE: &str = "[notify]\nmode = \"live\"\npace = \"\"\n";

@@ -47,6 +47,9 @@ mod joinable;
 mod telling;
 mod waiting;
 
+/// How many messages of those that cannot wait one contact gets by one channel.
+const URGENT: Rate = Rate::per_minute(1);
+
 /// The ladder for what concerns duban itself.
 pub const OPERATORS: &str = "operators";
 
@@ -151,15 +154,23 @@ impl Office {
         self.quiet.local(now).date_naive()
     }
 
-    /// How many messages may go to a contact by a channel.
-    pub fn rates(&self, contact: &str, channel: &str) -> Rates {
-        let mut rates = self.channels.get(channel).map(|terms| terms.rates.clone()).unwrap_or_default();
-        if let Some(contact) = self.directory.get(contact) {
-            let wishes = Wishes::of(&self.preferences, contact);
-            rates.each.extend(wishes.most.get(channel).into_iter().flatten());
-            rates.each.extend(self.pace.filter(|_| !contact.holds(OPERATOR)));
+    /// How often something may be tried on a channel.
+    pub fn rates(&self, channel: &str) -> Rates {
+        self.channels.get(channel).map(|terms| terms.rates.clone()).unwrap_or_default()
+    }
+
+    /// How many messages a contact gets by a channel. What is urgent waits for a minute at most, and operators for nothing.
+    pub fn pace(&self, contact: &str, channel: &str, is_urgent: bool) -> Vec<Rate> {
+        let Some(contact) = self.directory.get(contact).filter(|contact| !contact.holds(OPERATOR)) else {
+            return Vec::new();
+        };
+        let mut most = Wishes::of(&self.preferences, contact).most.remove(channel).unwrap_or_default();
+        most.extend(self.pace);
+        if is_urgent {
+            most.retain(|rate| rate.per <= URGENT.per);
+            most.push(URGENT);
         }
-        rates
+        most
     }
 
     /// The ladder that a card climbs: by its routes, else the one that is named, else the configured one.
@@ -501,7 +512,7 @@ fn blank(identity: &NoticeIdentity<'_>, now: Instant) -> Notice {
 }
 
 /// Whether a notice is a red on a window of natural hours: that cannot wait for the opening.
-fn is_urgent(notice: &Notice, rulings: &[Ruling]) -> bool {
+pub fn is_urgent(notice: &Notice, rulings: &[Ruling]) -> bool {
     let Some(change) = &notice.change else { return false };
     let raises = matches!(notice.kind, NoticeKind::Raise | NoticeKind::Reminder);
     let ruling = rulings.iter().find(|r| r.rule == change.rule);
