@@ -15,6 +15,7 @@ mod reaching;
 mod readiness;
 mod signals;
 mod sources;
+mod storm;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -85,6 +85,11 @@ impl Daemon {
         assert!(Command::new("/bin/sh").args(["-c", &line]).status().expect("sh").success(), "{line}");
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The exit status, which comes within so many seconds.
     #[track_caller]
     pub fn ends_within(&mut self, seconds: u64) -> i32 {
