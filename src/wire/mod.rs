@@ -20,8 +20,11 @@ pub mod email;
 pub mod folder;
 pub mod webhook;
 
+pub mod address;
+pub mod http;
 pub mod line;
 pub mod redaction;
+pub mod signature;
 pub mod trust;
 
 /// One message, rendered and ready to go to one address.

@@ -3,26 +3,25 @@
 //! ```text
 //! request   the request, from templates whose values cannot leave their places
 //! answer    what the server's answer means for the delivery
-//! address   which addresses a request may go to
 //! ```
 //!
-//! **Invariant:** the host is constant from the start; redirects are not followed; at most 64 KiB of an answer are
-//! read; no reason holds the URL or a secret; the delivery's id goes along as `Idempotency-Key`.
+//! **Invariant:** the host is constant from the start; no reason holds the URL or a secret; the delivery's id goes
+//! along as `Idempotency-Key`.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, redirect};
 use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 pub use self::answer::AnswerTest;
-use self::answer::{Answer, Expectation};
-use self::request::{Blank, Request};
+use self::answer::Expectation;
+use self::request::Blank;
+use super::address::Networks;
+use super::http::{HttpClient, Reach, Silence};
 use super::line::one_line;
 use super::redaction::Redaction;
 use super::trust::Trust;
@@ -30,7 +29,6 @@ use super::{Channel, ChannelError, Message, seen_from, yes};
 use crate::core::contact::Medium;
 use crate::core::delivery::Outcome;
 
-mod address;
 mod answer;
 mod request;
 mod template;
@@ -88,6 +86,11 @@ pub struct WebhookConfig {
     pub system_roots: bool,
     /// `sha256:` and the hex of the server's certificate: this one is believed and no other.
     pub pin: Option<String>,
+    /// Networks beyond the public ones that requests may go to.
+    #[serde(default)]
+    pub allow_networks: Networks,
+    /// The proxy that requests go through: `http://host:port`.
+    pub proxy: Option<String>,
 }
 
 const fn thirty() -> u64 {
@@ -102,6 +105,18 @@ impl WebhookConfig {
     /// Takes the files that it names from `folder`.
     pub fn seen_from(&mut self, folder: &Path) {
         self.ca_file.iter_mut().for_each(|path| seen_from(folder, path));
+    }
+
+    fn reach(&self) -> Reach {
+        let (system_roots, pin) = (self.system_roots, self.pin.clone());
+        Reach {
+            trust: Trust { ca_file: self.ca_file.clone(), system_roots, pin },
+            timeout: self.timeout,
+            connections: self.connections,
+            keep_alive: self.idempotent,
+            allow_networks: self.allow_networks.clone(),
+            proxy: self.proxy.clone(),
+        }
     }
 }
 
@@ -133,10 +148,8 @@ pub enum Body {
 pub struct Webhook {
     blank: Blank,
     expectation: Expectation,
-    client: Client,
+    client: HttpClient,
     medium: Medium,
-    timeout: Duration,
-    connections: usize,
     repeatable: bool,
     turns: Semaphore,
     redaction: Redaction,
@@ -146,17 +159,15 @@ impl Webhook {
     /// The channel; templates see `secrets` as `secret.NAME`. Nothing is connected before the first message.
     pub fn new(config: &WebhookConfig, secrets: BTreeMap<String, SecretString>) -> Result<Self, ChannelError> {
         let redaction = Redaction::of(secrets.values());
-        let timeout = Duration::from_secs(config.timeout.max(1));
-        let connections = config.connections.clamp(1, 100);
+        let blank = Blank::new(config, secrets)?;
+        let client = HttpClient::new(&config.reach(), "url", blank.origin())?;
         Ok(Self {
-            blank: Blank::new(config, secrets)?,
+            blank,
             expectation: Expectation::new(config)?,
-            client: client(config, timeout)?,
             medium: config.medium,
-            timeout,
-            connections,
             repeatable: config.idempotent,
-            turns: Semaphore::new(connections),
+            turns: Semaphore::new(client.connections()),
+            client,
             redaction,
         })
     }
@@ -168,25 +179,17 @@ impl Webhook {
         };
         self.note(lines, || request.lines());
         let _turn = self.turns.acquire().await;
-        let answer = match self.exchange(request).await {
+        let answer = match self.client.exchange(request.into_http()).await {
             Ok(answer) => answer,
-            Err(error) => return self.without_answer(error),
+            Err(silence) => return self.without_answer(&silence),
         };
         self.note(lines, || answer.lines());
-        self.expectation.judge(&self.blank.server(), &answer, |text| self.clean(text, 300))
-    }
-
-    async fn exchange(&self, request: Request) -> Result<Answer, reqwest::Error> {
-        let response = self.client.execute(request.into_http(self.timeout)).await?;
-        Ok(Answer::read(response).await)
+        self.expectation.judge(self.client.server(), &answer, |text| self.clean(text, 300))
     }
 
     /// What it means that there is no answer: the message has left once the connection stood.
-    fn without_answer(&self, error: reqwest::Error) -> Outcome {
-        // No connection, or no request that could be made.
-        let before_request = error.is_connect() || error.is_builder();
-        let reason = format!("{}: {}", self.blank.server(), self.clean(&chain(&error.without_url()), 600));
-        self.expectation.broken_off(reason, before_request)
+    fn without_answer(&self, silence: &Silence) -> Outcome {
+        self.expectation.broken_off(self.clean(&silence.reason, 600), silence.before_request)
     }
 
     fn clean(&self, text: &str, longest: usize) -> String {
@@ -207,7 +210,7 @@ impl Channel for Webhook {
     }
 
     fn at_once(&self) -> usize {
-        self.connections
+        self.client.connections()
     }
 
     fn repeatable(&self) -> bool {
@@ -215,7 +218,7 @@ impl Channel for Webhook {
     }
 
     fn longest(&self) -> Duration {
-        self.timeout
+        self.client.timeout()
     }
 
     async fn send(&self, message: &Message) -> Outcome {
@@ -227,29 +230,4 @@ impl Channel for Webhook {
         let outcome = self.deliver(message, &mut lines).await;
         (lines.unwrap_or_default(), outcome)
     }
-}
-
-fn client(config: &WebhookConfig, timeout: Duration) -> Result<Client, ChannelError> {
-    let trust = Trust { ca_file: config.ca_file.clone(), system_roots: config.system_roots, pin: config.pin.clone() };
-    Client::builder()
-        .tls_backend_preconfigured(trust.client_config()?)
-        .user_agent(concat!("duban/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .dns_resolver(address::Resolver)
-        // A kept connection may be closed by the server in the very moment of a request. Whether that was heard nobody
-        // knows, which matters where a repeat would be a second message.
-        .pool_max_idle_per_host(if config.idempotent { config.connections } else { 0 })
-        .pool_idle_timeout(Duration::from_secs(15))
-        // Shorter than the whole, so that a connection that never stood is told from an answer that never came.
-        .connect_timeout(timeout.mul_f64(0.7).min(Duration::from_secs(10)))
-        .timeout(timeout)
-        .build()
-        .map_err(|error| ChannelError::new("url", "an HTTP client", chain(&error.without_url())))
-}
-
-/// An error and its causes: reqwest's own text leaves the causes out.
-fn chain(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

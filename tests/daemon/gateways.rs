@@ -44,7 +44,8 @@ fn a_short_message_under_way_at_a_sudden_end_is_unknown_and_not_sent_twice(site:
     let (port, asked) = silent();
     site.put("contacts.csv", CONTACTS);
     site.configure(&format!(
-        "{LIVE}[channels.sms.webhook]\nurl = \"http://127.0.0.1:{port}/send\"\nmedium = \"sms\"\ntimeout = 60\n"
+        "{LIVE}[channels.sms.webhook]\nurl = \"http://127.0.0.1:{port}/send\"\nmedium = \"sms\"\ntimeout = 60\n\
+         allow_networks = [\"127.0.0.1\"]\n"
     ));
     site.tickets(&[]);
     let due_at = ahead(5);

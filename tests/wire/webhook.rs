@@ -20,7 +20,8 @@ use crate::{assert_accepted, id, message, temporary};
 const TOKEN: &str = "t0ken&with=signs";
 
 fn channel(url: &str, toml: &str) -> Webhook {
-    let config: WebhookConfig = toml::from_str(&format!("medium = 'sms'\nurl = '{url}'\n{toml}")).expect(toml);
+    let head = format!("medium = 'sms'\nurl = '{url}'\nallow_networks = ['127.0.0.0/8', '::1']");
+    let config: WebhookConfig = toml::from_str(&format!("{head}\n{toml}")).expect(toml);
     let secrets = BTreeMap::from([("token".to_owned(), SecretString::from(TOKEN))]);
     Webhook::new(&config, secrets).expect("channel")
 }
