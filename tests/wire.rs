@@ -2,10 +2,14 @@
 
 mod support;
 
+#[path = "wire/addresses.rs"]
+mod addresses;
 #[path = "wire/email.rs"]
 mod email;
 #[path = "wire/folder.rs"]
 mod folder;
+#[path = "wire/proxies.rs"]
+mod proxies;
 #[path = "wire/webhook.rs"]
 mod webhook;
 

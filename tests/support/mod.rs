@@ -4,9 +4,11 @@
 #![allow(dead_code)]
 
 pub mod authority;
+pub mod canary;
 pub mod command;
 pub mod daemon;
 pub mod exim;
+pub mod forwarder;
 pub mod gateway;
 pub mod letter;
 pub mod memory;

@@ -19,18 +19,18 @@ use crate::{assert_accepted, id, message, temporary};
 
 const TOKEN: &str = "t0ken&with=signs";
 
-fn channel(url: &str, toml: &str) -> Webhook {
+pub fn channel(url: &str, toml: &str) -> Webhook {
     let head = format!("medium = 'sms'\nurl = '{url}'\nallow_networks = ['127.0.0.0/8', '::1']");
     let config: WebhookConfig = toml::from_str(&format!("{head}\n{toml}")).expect(toml);
     let secrets = BTreeMap::from([("token".to_owned(), SecretString::from(TOKEN))]);
     Webhook::new(&config, secrets).expect("channel")
 }
 
-fn to(gateway: &Gateway, path: &str, toml: &str) -> Webhook {
+pub fn to(gateway: &Gateway, path: &str, toml: &str) -> Webhook {
     channel(&format!("http://127.0.0.1:{}{path}", gateway.port), toml)
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+pub fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
     let builder = headers.iter().fold(Response::builder().status(status), |b, (name, value)| b.header(*name, *value));
     builder.body(Body::from(body.to_owned())).expect("answer")
 }
@@ -204,11 +204,8 @@ async fn what_a_server_repeats_of_a_secret_is_not_told() {
     assert!(told.contains("bad token ***") && !told.contains("t0ken"), "{told}");
 }
 
-#[tokio::test]
-async fn https_is_believed_by_an_own_authority_or_a_pin_and_else_not() {
-    let authority = Authority::for_names(&["localhost"]);
-    let dir = tempfile::tempdir().expect("folder");
-    let ca = authority.file_in(dir.path());
+/// A server that shows the authority's certificate and takes everything.
+pub async fn believable(authority: &Authority) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("port");
     let port = listener.local_addr().expect("address").port();
     let acceptor = tokio_rustls::TlsAcceptor::from(authority.server());
@@ -221,6 +218,15 @@ async fn https_is_believed_by_an_own_authority_or_a_pin_and_else_not() {
             }
         }
     });
+    port
+}
+
+#[tokio::test]
+async fn https_is_believed_by_an_own_authority_or_a_pin_and_else_not() {
+    let authority = Authority::for_names(&["localhost"]);
+    let dir = tempfile::tempdir().expect("folder");
+    let ca = authority.file_in(dir.path());
+    let port = believable(&authority).await;
     let (by_name, by_address) = (format!("https://localhost:{port}/"), format!("https://127.0.0.1:{port}/"));
     let reason = temporary(channel(&by_name, "").send(&message("one")).await);
     assert!(reason.contains("no known authority") && reason.contains(&authority.pin()), "{reason}");
