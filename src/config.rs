@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 
+use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
 use crate::core::limit::{Limit, YellowDefault};
 use crate::core::matcher::Matcher;
@@ -23,6 +24,8 @@ use crate::store::postgres::PostgresConfig;
 use crate::tell::language::Language;
 use crate::wire::email::SmtpConfig;
 use crate::wire::folder::FolderConfig;
+use crate::wire::robot::RobotConfig;
+use crate::wire::sms::{AliyunConfig, TencentConfig};
 use crate::wire::webhook::WebhookConfig;
 
 /// What `duban.toml` says.
@@ -227,9 +230,19 @@ pub struct ChannelConfig {
     pub folder: Option<FolderConfig>,
     /// An HTTP call.
     pub webhook: Option<WebhookConfig>,
+    /// Short messages through Aliyun.
+    pub aliyun: Option<AliyunConfig>,
+    /// Short messages through Tencent Cloud.
+    pub tencent: Option<TencentConfig>,
+    /// A group's robot of DingTalk.
+    pub dingtalk: Option<RobotConfig>,
+    /// A group's robot of WeCom.
+    pub wecom: Option<RobotConfig>,
+    /// A group's robot of Feishu or Lark.
+    pub feishu: Option<RobotConfig>,
     /// The password of the SMTP user.
     pub password: Option<SecretRef>,
-    /// Secrets that the webhook's templates use as `secret.NAME`.
+    /// Secrets by name: those that the vendor's kind wants, or that the webhook's templates use as `secret.NAME`.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretRef>,
     /// How it tries again.
@@ -379,18 +392,43 @@ impl SourceConfig {
     }
 }
 
+/// What a channel is.
+pub(crate) const ONE_KIND: &str =
+    "expected exactly one of smtp, folder, webhook, aliyun, tencent, dingtalk, wecom and feishu";
+
 impl ChannelConfig {
+    /// Whose addresses it writes to, and so the form of its words.
+    pub fn medium(&self) -> Medium {
+        let by_kind = self.kinds().into_iter().find_map(|(medium, is_there)| is_there.then_some(medium));
+        by_kind.unwrap_or(Medium::Mail)
+    }
+
+    /// Every kind that a channel can be, with its medium, and whether it stands there.
+    fn kinds(&self) -> [(Medium, bool); 8] {
+        let of_folder = self.folder.as_ref().map_or(Medium::Mail, |folder| folder.medium);
+        let of_webhook = self.webhook.as_ref().map_or(Medium::Mail, |webhook| webhook.medium);
+        [
+            (Medium::Mail, self.smtp.is_some()),
+            (of_folder, self.folder.is_some()),
+            (of_webhook, self.webhook.is_some()),
+            (Medium::Sms, self.aliyun.is_some()),
+            (Medium::Sms, self.tencent.is_some()),
+            (Medium::Im, self.dingtalk.is_some()),
+            (Medium::Im, self.wecom.is_some()),
+            (Medium::Im, self.feishu.is_some()),
+        ]
+    }
+
     fn problems(&self) -> Vec<String> {
-        let kinds = [self.smtp.is_some(), self.folder.is_some(), self.webhook.is_some()];
         let mut problems = Vec::new();
-        if kinds.iter().filter(|k| **k).count() != 1 {
-            problems.push("expected exactly one of smtp, folder and webhook".into());
+        if self.kinds().into_iter().filter(|(_, is_there)| *is_there).count() != 1 {
+            problems.push(ONE_KIND.into());
         }
         if self.password.is_some() && self.smtp.is_none() {
             problems.push("password goes with smtp".into());
         }
-        if !self.secrets.is_empty() && self.webhook.is_none() {
-            problems.push("secrets go with webhook".into());
+        if !self.secrets.is_empty() && (self.smtp.is_some() || self.folder.is_some()) {
+            problems.push("secrets go with webhook, aliyun, tencent, dingtalk, wecom and feishu".into());
         }
         problems
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use secrecy::SecretString;
 
-use crate::config::{ChannelConfig, Config, ConfigProblem, RehearsalTo, SourceConfig};
+use crate::config::{ChannelConfig, Config, ConfigProblem, ONE_KIND, RehearsalTo, SourceConfig};
 use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
 use crate::core::item::ALWAYS;
@@ -27,8 +27,12 @@ use crate::source::mapping::Mapping;
 use crate::source::sqlite::SqliteSource;
 use crate::store::{PlaybookRecord, RuleRecord};
 use crate::tell::plan::ChannelTerms;
+use crate::time::SystemClock;
 use crate::wire::email::Smtp;
 use crate::wire::folder::{Folder, FolderConfig};
+use crate::wire::robot::{Messenger, robot};
+use crate::wire::sms;
+use crate::wire::vendor::Vendor;
 use crate::wire::webhook::Webhook;
 use crate::wire::{ChannelError, SharedChannel};
 
@@ -133,8 +137,7 @@ impl Site {
 
     /// The playbook alone, without secrets and channels: for commands that send nothing.
     pub fn playbook_alone(&self) -> Result<Playbook, Vec<ConfigProblem>> {
-        let medium = |config: &ChannelConfig| config.webhook.as_ref().map_or(Medium::Mail, |w| w.medium);
-        let terms = |config: &ChannelConfig| terms(config, medium(config), Rates::default());
+        let terms = |config: &ChannelConfig| terms(config, config.medium(), Rates::default());
         let channels = self.config.channels.iter().map(|(name, c)| (name.clone(), terms(c))).collect();
         let files = gather(&self.config, &self.base, channels, self.mapped())?;
         Playbook::build(files, &[])
@@ -198,16 +201,51 @@ impl Site {
             let password = config.password.as_ref().map(secret).transpose()?;
             return Ok(Arc::new(Smtp::new(&smtp, password).map_err(text)?));
         }
+        let secrets = || {
+            let secrets = config.secrets.iter().map(|(name, reference)| Ok((name.clone(), secret(reference)?)));
+            secrets.collect::<Result<BTreeMap<_, _>, String>>()
+        };
         if let Some(webhook) = &config.webhook {
             let mut webhook = webhook.clone();
             webhook.seen_from(&self.base);
-            let secrets = config.secrets.iter().map(|(name, s)| Ok((name.clone(), secret(s)?)));
-            let secrets = secrets.collect::<Result<BTreeMap<_, _>, String>>()?;
-            return Ok(Arc::new(Webhook::new(&webhook, secrets).map_err(text)?));
+            return Ok(Arc::new(Webhook::new(&webhook, secrets()?).map_err(text)?));
         }
-        let mut folder = config.folder.clone().ok_or("expected exactly one of smtp, folder and webhook")?;
+        if let Some(vendor) = self.vendor(config, secrets)? {
+            return Ok(Arc::new(vendor));
+        }
+        let mut folder = config.folder.clone().ok_or(ONE_KIND)?;
         folder.seen_from(&self.base);
         Ok(Arc::new(Folder::new(&folder).map_err(text)?))
+    }
+
+    /// The channel to a vendor, if it is one.
+    fn vendor(
+        &self,
+        config: &ChannelConfig,
+        secrets: impl FnOnce() -> Result<BTreeMap<String, SecretString>, String>,
+    ) -> Result<Option<Vendor>, String> {
+        // The vendor compares a signature's time with the real one, whatever clock the rest runs on.
+        let clock = Arc::new(SystemClock::start());
+        let made = if let Some(aliyun) = &config.aliyun {
+            let mut aliyun = aliyun.clone();
+            aliyun.seen_from(&self.base);
+            sms::aliyun(&aliyun, secrets()?, clock)
+        } else if let Some(tencent) = &config.tencent {
+            let mut tencent = tencent.clone();
+            tencent.seen_from(&self.base);
+            sms::tencent(&tencent, secrets()?, clock)
+        } else {
+            let robots = [
+                (Messenger::DingTalk, &config.dingtalk),
+                (Messenger::WeCom, &config.wecom),
+                (Messenger::Feishu, &config.feishu),
+            ];
+            let found = robots.into_iter().find_map(|(messenger, robot)| Some((messenger, robot.clone()?)));
+            let Some((messenger, mut config)) = found else { return Ok(None) };
+            config.seen_from(&self.base);
+            robot(messenger, &config, secrets()?, clock)
+        };
+        made.map(Some).map_err(|error| error.to_string())
     }
 
     fn rehearsal(

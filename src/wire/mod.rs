@@ -18,6 +18,8 @@ use crate::core::rate::Rates;
 
 pub mod email;
 pub mod folder;
+pub mod robot;
+pub mod sms;
 pub mod webhook;
 
 pub mod address;
@@ -26,6 +28,7 @@ pub mod line;
 pub mod redaction;
 pub mod signature;
 pub mod trust;
+pub mod vendor;
 
 /// One message, rendered and ready to go to one address.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -31,7 +31,7 @@ use crate::core::delivery::Outcome;
 
 mod answer;
 mod request;
-mod template;
+pub(super) mod template;
 
 /// `[channels.NAME.webhook]`.
 ///

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::value::Serde;
-use minijinja::{Environment, Value, context};
+use minijinja::{Environment, Value};
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::template::{self, JSON, Sample, URL};
 use super::{Body, Method, WebhookConfig};
@@ -68,19 +67,7 @@ impl Blank {
     }
 
     fn values(&self, message: &Message) -> Value {
-        let secret = self.secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret()));
-        context! {
-            id => message.id.to_string(),
-            to_name => message.to_name.as_str(),
-            to_address => message.to_address.as_str(),
-            date => message.date.to_rfc3339(),
-            subject => message.subject.as_str(),
-            text => message.text.as_str(),
-            html => message.html.as_deref(),
-            medium => Serde(self.medium),
-            facts => Serde(&message.facts),
-            secret => Value::from_pairs(secret),
-        }
+        template::values(message, self.medium, &self.secrets)
     }
 
     fn render(&self, name: &str, values: &Value) -> Result<String, String> {

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::value::{Object, ObjectRepr, Value};
-use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::value::{Object, ObjectRepr, Serde, Value};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context};
+use secrecy::{ExposeSecret as _, SecretString};
 
-use secrecy::SecretString;
-
-use crate::wire::ChannelError;
+use crate::core::contact::Medium;
 use crate::wire::line::percent_encoded;
+use crate::wire::{ChannelError, Message};
 
 /// The name of the URL's template.
 pub(super) const URL: &str = "url";
@@ -24,7 +24,7 @@ pub(super) const JSON: &str = "json";
 const FUEL: u64 = 100_000;
 
 /// An environment without templates. One for samples lets every name be missing.
-pub(super) fn environment(samples: bool) -> Environment<'static> {
+pub(in crate::wire) fn environment(samples: bool) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(if samples { UndefinedBehavior::Chainable } else { UndefinedBehavior::Strict });
@@ -36,11 +36,11 @@ pub(super) fn environment(samples: bool) -> Environment<'static> {
 }
 
 /// What templates can speak of, besides `secret.NAME`.
-pub(super) const NAMES: [&str; 9] =
+pub(in crate::wire) const NAMES: [&str; 9] =
     ["id", "to_name", "to_address", "date", "subject", "text", "html", "medium", "facts"];
 
 /// Adds a template that stands under `key` in the configuration, if it speaks of nothing unknown.
-pub(super) fn add(
+pub(in crate::wire) fn add(
     environment: &mut Environment<'static>,
     key: &'static str,
     name: &str,
@@ -67,8 +67,25 @@ pub(super) fn add(
     }
 }
 
+/// What templates see of a message.
+pub(in crate::wire) fn values(message: &Message, medium: Medium, secrets: &BTreeMap<String, SecretString>) -> Value {
+    let secret = secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret()));
+    context! {
+        id => message.id.to_string(),
+        to_name => message.to_name.as_str(),
+        to_address => message.to_address.as_str(),
+        date => message.date.to_rfc3339(),
+        subject => message.subject.as_str(),
+        text => message.text.as_str(),
+        html => message.html.as_deref(),
+        medium => Serde(medium),
+        facts => Serde(&message.facts),
+        secret => Value::from_pairs(secret),
+    }
+}
+
 /// What a failed template says to people.
-pub(super) fn reason(error: &Error) -> String {
+pub(in crate::wire) fn reason(error: &Error) -> String {
     format!("the channel's template failed: {error}")
 }
 
