@@ -1,4 +1,5 @@
-//! The channels against real servers: a Debian mail server with TLS and AUTH, an HTTP server, a folder.
+//! The channels against real servers: a Debian mail server with TLS and AUTH, an HTTP server, vendors that check
+//! signatures, a folder.
 
 mod support;
 
@@ -10,6 +11,8 @@ mod email;
 mod folder;
 #[path = "wire/proxies.rs"]
 mod proxies;
+#[path = "wire/vendors.rs"]
+mod vendors;
 #[path = "wire/webhook.rs"]
 mod webhook;
 

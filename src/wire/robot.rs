@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use super::address::Networks;
 use super::http::Reach;
+use super::line::one_line;
 use super::redaction::Redaction;
 use super::trust::Trust;
 use super::vendor::{self, Call, Dialect, Meaning, Stamp, Vendor, Word};
@@ -247,13 +248,15 @@ impl Dialect for Robot {
     fn call(&self, message: &Message, stamp: &Stamp) -> Result<Call, Outcome> {
         let to = self.addressee(&message.to_address);
         let to = to.map_err(|reason| Outcome::Permanent { reason, bad_address: true })?;
-        let text = [&message.text, &message.subject].map(|text| words::plain(text)).into_iter().find(|t| !t.is_empty());
-        let text = text.unwrap_or_else(|| "…".to_owned());
-        let subject = super::line::one_line(&words::plain(&message.subject), 100);
+        // Messengers refuse what is empty.
+        let (subject, text) = (words::plain(&message.subject), words::plain(&message.text));
+        let first = |wanted: [&str; 2]| wanted.into_iter().find(|text| !text.is_empty()).unwrap_or("…").to_owned();
+        let (title, text) = (first([&subject, &text]), first([&text, &subject]));
+        let title = one_line(&title, LONGEST_TITLE);
         Ok(match self.messenger {
-            Messenger::DingTalk => self.to_dingtalk(&subject, &text, &to, stamp.at),
+            Messenger::DingTalk => self.to_dingtalk(&title, &text, &to, stamp.at),
             Messenger::WeCom => self.to_wecom(&text, &to),
-            Messenger::Feishu => self.to_feishu(&subject, &text, &to, stamp.at),
+            Messenger::Feishu => self.to_feishu(&title, &text, &to, stamp.at),
         })
     }
 
@@ -299,6 +302,9 @@ impl Messenger {
     }
 }
 
+/// In characters: what a list of conversations shows of a message.
+const LONGEST_TITLE: usize = 100;
+
 const TOKEN: &str = "token: what follows access_token=, key= or /hook/ in the robot's address";
 
 /// What a keyword can be: the messenger compares characters.
@@ -323,5 +329,5 @@ fn is_id(address: &str) -> bool {
 }
 
 fn wrong_address(expected: &str, got: &str) -> String {
-    format!("expected {expected} to mention, \"group\" or nothing, got {:?}", super::line::one_line(got, 40))
+    format!("expected {expected} to mention, \"group\" or nothing, got {:?}", one_line(got, 40))
 }

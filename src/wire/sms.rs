@@ -51,6 +51,6 @@ fn key_id(key: &'static str, text: &str) -> Result<String, ChannelError> {
 }
 
 /// As for webhooks: a later configuration may mend it.
-fn failed_template(reason: String) -> Outcome {
-    Outcome::Temporary { reason: super::line::one_line(&reason, 600), retry_after: None }
+fn failed_template(reason: &str) -> Outcome {
+    Outcome::Temporary { reason: super::line::one_line(reason, 600), retry_after: None }
 }

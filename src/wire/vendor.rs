@@ -83,7 +83,7 @@ pub(super) struct Call {
     pub url: Url,
     pub headers: Vec<(&'static str, String)>,
     pub body: Option<String>,
-    /// What people see of URL and body.
+    /// What people see of URL and body; what begins with `* ` is a remark of ours.
     pub shown: Vec<String>,
 }
 
@@ -136,14 +136,14 @@ impl Vendor {
             Ok(call) => call,
             Err(outcome) => return outcome,
         };
-        self.note(lines, call.lines());
+        self.note(lines, || call.lines());
         let request = match call.into_http() {
             Ok(request) => request,
             Err(reason) => return Outcome::Permanent { reason: self.clean(&reason, 300), bad_address: false },
         };
         match self.client.exchange(request).await {
             Ok(answer) => {
-                self.note(lines, answer.lines());
+                self.note(lines, || answer.lines());
                 self.judge(&answer)
             }
             Err(silence) => self.without_answer(&silence),
@@ -217,9 +217,9 @@ impl Vendor {
         one_line(&self.redaction.apply(text), longest)
     }
 
-    fn note(&self, lines: &mut Option<Vec<String>>, said: Vec<String>) {
+    fn note(&self, lines: &mut Option<Vec<String>>, said: impl Fn() -> Vec<String>) {
         if let Some(lines) = lines {
-            lines.extend(said.iter().map(|line| self.clean(line, 2_000)));
+            lines.extend(said().iter().map(|line| self.clean(line, 2_000)));
         }
     }
 }
@@ -284,7 +284,8 @@ impl Call {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("> POST {}/…", self.url.origin().ascii_serialization())];
         lines.extend(self.headers.iter().map(|(name, _)| format!("> {name}: …")));
-        lines.extend(self.shown.iter().map(|text| format!("> {text}")));
+        let said = |text: &String| if text.starts_with("* ") { text.clone() } else { format!("> {text}") };
+        lines.extend(self.shown.iter().map(said));
         lines
     }
 }

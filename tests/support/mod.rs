@@ -17,6 +17,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod sink;
 pub mod site;
+pub mod vendor;
 
 /// Whether what takes minutes is wanted too: `tests/run --long`.
 #[expect(clippy::disallowed_methods, reason = "what a test run is asked for, it is asked for by the environment")]

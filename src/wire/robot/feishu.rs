@@ -64,10 +64,9 @@ fn signature(secret: &str, seconds: &str) -> String {
 
 pub(super) fn meaning(code: i64, text: &str) -> Meaning {
     match code {
-        11_232 => Meaning::Later(Some(TOO_FAST)),
-        // One code for a request that came too often and for one that cannot be read.
+        // 9499 is said of a request that came too often and of one that cannot be read.
         9_499 if text.to_ascii_lowercase().contains("bad request") => Meaning::Never,
-        9_499 => Meaning::Later(Some(TOO_FAST)),
+        9_499 | 11_232 => Meaning::Later(Some(TOO_FAST)),
         // 19021 signature or time, 19022 address of the sender, 19024 keyword, 19001 token.
         _ => Meaning::Never,
     }

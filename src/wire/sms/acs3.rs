@@ -48,8 +48,8 @@ impl Unsigned<'_> {
     }
 
     fn canonical(&self) -> String {
-        let headers: String = self.headers().iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-        format!("POST\n/\n{}\n{headers}\n{}\n{}", self.query(), self.signed_names(), sha256_hex(b""))
+        let headers = self.headers().map(|(name, value)| format!("{name}:{value}")).join("\n");
+        format!("POST\n/\n{}\n{headers}\n\n{}\n{}", self.query(), self.signed_names(), sha256_hex(b""))
     }
 
     fn signed_names(&self) -> String {

@@ -157,7 +157,7 @@ impl Dialect for Aliyun {
     fn call(&self, message: &Message, stamp: &Stamp) -> Result<Call, Outcome> {
         let number = Number::read(&message.to_address);
         let number = number.map_err(|reason| Outcome::Permanent { reason, bad_address: true })?;
-        let values = self.wording.fill(message).map_err(failed_template)?;
+        let values = self.wording.fill(message).map_err(|reason| failed_template(&reason))?;
         // The vendor takes strings only, so that a number is one too.
         let params: serde_json::Map<String, Value> =
             values.iter().map(|(name, value)| ((*name).to_owned(), Value::String(value.clone()))).collect();

@@ -169,7 +169,7 @@ impl Dialect for Tencent {
     fn call(&self, message: &Message, stamp: &Stamp) -> Result<Call, Outcome> {
         let number = Number::read(&message.to_address);
         let number = number.map_err(|reason| Outcome::Permanent { reason, bad_address: true })?;
-        let values = self.wording.fill(message).map_err(failed_template)?;
+        let values = self.wording.fill(message).map_err(|reason| failed_template(&reason))?;
         let params: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
         let body = json!({
             "PhoneNumberSet": [number.e164()],

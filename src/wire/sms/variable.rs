@@ -61,7 +61,7 @@ static LINK: LazyLock<Regex> = LazyLock::new(|| {
     let ending = "com|cn|net|org|gov|edu|io|info|biz|top|xyz|cc|vip|shop|club|site|online|app|dev|me|tv|co|ltd|link|\
                   ink|mobi|pro|work|wang|icu|fun|store|tech|test|example|local|hk|tw|mo|uk|us|ru|jp|kr|de|eu";
     let text = format!(
-        r"(?i)[a-z][a-z0-9+.\-]{{1,11}}://{rest}|\bwww\.{rest}|(?:[a-z0-9\-]+\.)+(?:{ending})(?-u:\b)(?:[:/?]{rest})?|(?-u:\b)[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}(?-u:\b)(?:[:/]{rest})?"
+        r"(?i)(?:[a-z][a-z0-9+.\-]{{0,11}})?://{rest}|\bwww\.{rest}|(?:[a-z0-9\-]+\.)+(?:{ending})(?-u:\b)(?:[:/?]{rest})?|(?-u:\b)[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}(?-u:\b)(?:[:/]{rest})?"
     );
     Regex::new(&text).expect("a constant expression")
 });
