@@ -86,3 +86,22 @@ fn what_is_shipped_passes_its_check_in_rehearsal() {
     assert!(run.stdout.contains("2110.rhai: rule 2110"), "{run:?}");
     assert!(!run.stdout.contains("no contact on duty"), "{run:?}");
 }
+
+#[test]
+fn a_channel_is_exactly_one_kind_whose_keys_are_known() {
+    let robot = "secrets = { token = { env = 'T' } }\n[channels.x.dingtalk]\n";
+    for (text, expected) in [
+        ("", "channels.x: expected exactly one of smtp, folder, webhook, aliyun, tencent, dingtalk, wecom and feishu"),
+        ("[channels.x.dingtalk]\n[channels.x.wecom]\n", "channels.x: expected exactly one of smtp"),
+        ("[channels.x.feishu]\ntokn = 'x'\n", "unknown field `tokn`"),
+        ("[channels.x.wecom]\nmention = 'all'\n", "unknown variant `all`"),
+        ("[channels.x.aliyun]\nsign = 'x'\n", "missing field `access_key_id`"),
+        ("secrets = { a = { env = 'T' } }\n[channels.x.folder]\npath = 'x'\n", "channels.x: secrets go with webhook"),
+        ("[channels.x.dingding]\n", "unknown field `dingding`"),
+    ] {
+        let problems = Config::read("duban.toml", &format!("[channels.x]\n{text}")).expect_err(text);
+        let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(said.contains(expected), "{said}");
+    }
+    Config::read("duban.toml", &format!("[channels.x]\n{robot}")).expect("a robot");
+}

@@ -7,12 +7,13 @@ use std::time::Duration;
 use duban::core::Instant;
 use duban::core::contact::Medium;
 use duban::core::delivery::{Outcome, Receipt};
-use duban::time::{Clock as _, TestClock};
+use duban::time::{Clock as _, SystemClock, TestClock};
 use duban::wire::robot::{Messenger, RobotConfig, robot};
 use duban::wire::sms::{AliyunConfig, TencentConfig, aliyun, tencent};
 use duban::wire::{Channel, Message, vendor};
 use secrecy::SecretString;
 
+use crate::support::command::{duban, shipped};
 use crate::support::vendor::cloud::{Aliyun, Tencent};
 use crate::support::vendor::messenger::Robot;
 use crate::support::vendor::{Desk, Vendor};
@@ -507,6 +508,59 @@ async fn hostile_texts_command_nobody_and_break_nothing() {
     }
     let asked = groups.iter().flat_map(|(server, _)| server.asked());
     assert!(asked.into_iter().all(|asked| !asked.headers.contains_key("x-evil")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_sends_a_test_by_each_and_shows_the_dialogue() {
+    // The program signs by the machine's clock.
+    let clock = Arc::new(TestClock::at(SystemClock::start().now()));
+    let (ali, ten) = (aliyun_server(&clock).await, tencent_server(&clock).await);
+    let ding = Vendor::start(Robot::of_dingtalk(TOKEN, Some(SIGN), Some("督办")), clock.clone()).await;
+    let wecom = Vendor::start(Robot::of_wecom(TOKEN), clock.clone()).await;
+    let feishu = Vendor::start(Robot::of_feishu(TOKEN, Some(SIGN), None), clock.clone()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, secret) in [("key", KEY), ("token", TOKEN), ("sign", SIGN)] {
+        std::fs::write(folder.path().join(name), secret).expect("a secret");
+    }
+    for file in ["contacts.csv", "ladders.toml"] {
+        std::fs::copy(shipped(&format!("config/{file}")), folder.path().join(file)).expect("a copy");
+    }
+    let both = "secrets = { token = { file = \"token\" }, sign = { file = \"sign\" } }";
+    let text = [
+        format!("rules_dir = {:?}", shipped("rules")),
+        "[channels.ali]\nsecrets = { access_key_secret = { file = \"key\" } }\n[channels.ali.aliyun]".to_owned(),
+        "access_key_id = \"LTAI5t\"\nsign = \"示范区督查室\"\ntemplate = \"SMS_1\"".to_owned(),
+        "text = '${title}${state}，请登录督办平台办理。'".to_owned(),
+        "params = { title = '{{ facts.members[0].card.title }}', state = '{{ text }}' }".to_owned(),
+        ali.endpoint(),
+        "[channels.ten]\nsecrets = { secret_key = { file = \"key\" } }\n[channels.ten.tencent]".to_owned(),
+        "secret_id = \"AKIDz8\"\napp_id = \"1400006666\"\nsign = \"示范区督查室\"\ntemplate = \"1001\"".to_owned(),
+        "text = '{1}{2}，请登录督办平台办理。'\nparams = ['{{ subject }}', '{{ text }}']".to_owned(),
+        ten.endpoint(),
+        format!("[channels.ding]\n{both}\n[channels.ding.dingtalk]\nkeyword = \"督办\"\n{}", ding.endpoint()),
+        "[channels.wecom]\nsecrets = { token = { file = \"token\" } }\n[channels.wecom.wecom]".to_owned(),
+        wecom.endpoint(),
+        format!("[channels.feishu]\n{both}\n[channels.feishu.feishu]\n{}", feishu.endpoint()),
+    ];
+    let path = folder.path().join("duban.toml");
+    std::fs::write(&path, text.join("\n")).expect("a configuration");
+    let path = path.display().to_string();
+    for (channel, receiver, answer) in [
+        ("ali", PHONE, "\"Code\":\"OK\""),
+        ("ten", PHONE, "\"Code\":\"Ok\""),
+        ("ding", "group", "\"errcode\":0"),
+        ("wecom", "group", "\"errcode\":0"),
+        ("feishu", "group", "\"code\":0"),
+    ] {
+        let arguments = ["send-test", receiver, "--channel", channel, "--trace", "--config", &path].map(str::to_owned);
+        let run = tokio::task::spawn_blocking(move || duban(&arguments.each_ref().map(String::as_str)));
+        let run = run.await.expect("a run");
+        assert_eq!(run.status, 0, "{channel}: {run:?}");
+        let told = format!("{}{}", run.stdout, run.stderr);
+        assert!(told.contains("> POST http://127.0.0.1") && told.contains("< 200") && told.contains(answer), "{told}");
+        assert!(!told.contains(CANARY), "{told}");
+    }
+    assert!(ali.only().1.starts_with('-'), "a test has no card: {:?}", ali.only());
 }
 
 #[test]

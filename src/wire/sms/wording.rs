@@ -100,7 +100,8 @@ impl Wording {
             return Err(ChannelError::new("params", expected, list(&given)));
         }
         max_len.check(&wanted)?;
-        let mut templates = template::environment(false);
+        // A message that lacks a fact is sent all the same: a dash tells more than nothing does.
+        let mut templates = template::environment(true);
         for (name, value) in &params {
             template::add(&mut templates, "params", &place(name), value, &BTreeMap::new())?;
         }
