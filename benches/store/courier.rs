@@ -5,7 +5,7 @@ use std::time::Instant as Clock;
 
 use chrono::TimeDelta;
 use duban::core::delivery::DeliveryState;
-use duban::store::{Claimed, Seal, Settle, Store};
+use duban::store::{Claimable, Claimed, Seal, Settle, Store};
 use futures_util::future::join_all;
 
 use crate::place::Place;
@@ -64,5 +64,13 @@ fn seal(claimed: &Claimed) -> Seal {
 
 fn settle(claimed: &Claimed) -> Settle {
     let (id, fence) = (claimed.delivery.id, claimed.fence);
-    Settle { id, fence, state: DeliveryState::Sent, not_before: None, reason: "250 ok".into(), remote_id: None }
+    Settle {
+        id,
+        fence,
+        state: DeliveryState::Sent,
+        not_before: None,
+        reason: "250 ok".into(),
+        remote_id: None,
+        bad_address: None,
+    }
 }

@@ -133,6 +133,8 @@ fn planned(n: usize, contact: &str, opener: usize) -> Planned {
         delivery: Some(delivery),
         change: None,
         body: None,
+        because: duban::core::notice::Because::default(),
+        settled_at: None,
     };
     let placement = Placement { delivery, opens: n == opener, not_before: now(), waits_for: None, rehearsal: false };
     Planned { notice, placement: Some(placement) }
