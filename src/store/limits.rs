@@ -145,3 +145,137 @@ impl Question {
 fn length(per: Duration) -> i64 {
     i64::try_from(per.as_micros()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::core::rate::Rates;
+
+    /// Everything that was counted: instant, channel, contact.
+    type Counted = Vec<(i64, String, String)>;
+
+    fn instant(seconds: i64) -> Instant {
+        Instant::from_timestamp(1_772_416_800 + seconds, 0).expect("an instant")
+    }
+
+    fn rates() -> impl Strategy<Value = Vec<Rate>> {
+        let rate = (0..5_u32, 1..40_u64).prop_map(|(count, per)| Rate { count, per: Duration::from_secs(per) });
+        prop::collection::vec(rate, 0..3)
+    }
+
+    fn want() -> impl Strategy<Value = (u8, u8)> {
+        (0..2_u8, 0..3_u8)
+    }
+
+    /// What a store answers.
+    fn answer(counted: &Counted, question: &Question) -> Vec<i64> {
+        let is_meant = |(at, channel, contact): &&(i64, String, String)| {
+            *channel == question.channel
+                && question.contact.as_ref().is_none_or(|asked| asked == contact)
+                && (question.after + 1..question.before).contains(at)
+        };
+        let mut found: Vec<i64> = counted.iter().filter(is_meant).map(|(at, ..)| *at).collect();
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        found.into_iter().skip(question.skip).take(question.limit).collect()
+    }
+
+    fn take(counted: &mut Counted, now: Instant, wants: &[Want]) -> Vec<Option<Instant>> {
+        let asked = asked(now, wants);
+        let answers: Vec<Vec<i64>> = asked.questions.iter().map(|question| answer(counted, question)).collect();
+        let judgement = asked.judge(&answers);
+        counted.extend(judgement.granted.into_iter().map(|(channel, contact)| (micros(now), channel, contact)));
+        judgement.answers
+    }
+
+    /// How many lie in the time up to an instant, itself included.
+    fn in_the_time_before(counted: &Counted, at: i64, per: Duration, want: &Want, each: bool) -> usize {
+        let meant = counted
+            .iter()
+            .filter(|(_, channel, contact)| **channel == *want.channel && (!each || **contact == *want.contact));
+        meant.filter(|(sent, ..)| *sent > at - length(per) && *sent <= at).count()
+    }
+
+    fn allows(counted: &Counted, at: Instant, want: &Want) -> bool {
+        let fits =
+            |rate: &Rate, each| in_the_time_before(counted, micros(at), rate.per, want, each) < rate.count as usize;
+        want.rates.all.iter().all(|rate| fits(rate, false)) && want.rates.each.iter().all(|rate| fits(rate, true))
+    }
+
+    proptest! {
+        /// The same, one want after the other, by counting.
+        #[test]
+        fn a_send_leaves_if_and_as_soon_as_every_limit_allows(
+            (all, each) in (rates(), rates()),
+            calls in prop::collection::vec((0..30_i64, prop::collection::vec(want(), 0..8)), 0..12),
+        ) {
+            let (mut counted, mut expected, mut now) = (Counted::new(), Counted::new(), 0);
+            let rates = Rates { all, each };
+            let is_limited = rates != Rates::default();
+            for (later, wants) in calls {
+                now += later;
+                let wants: Vec<Want> = wants.into_iter().map(|(channel, contact)| Want {
+                    channel: channel.to_string().into(), contact: contact.to_string().into(), rates: rates.clone(),
+                }).collect();
+                let answers = take(&mut counted, instant(now), &wants);
+                prop_assert_eq!(answers.len(), wants.len());
+                for (want, answer) in wants.iter().zip(answers) {
+                    prop_assert_eq!(answer.is_none(), allows(&expected, instant(now), want), "{:?}", want);
+                    if let Some(at) = answer {
+                        prop_assert!(at > instant(now));
+                        prop_assert!(!allows(&expected, at - chrono::TimeDelta::microseconds(1), want), "not the first");
+                        let never = rates.all.iter().chain(&rates.each).any(|rate| rate.count == 0);
+                        prop_assert!(never || allows(&expected, at, want), "too early");
+                    } else if is_limited {
+                        expected.push((micros(instant(now)), want.channel.to_string(), want.contact.to_string()));
+                    }
+                }
+                prop_assert_eq!(&counted, &expected);
+            }
+        }
+
+        /// Whatever the clocks say.
+        #[test]
+        fn in_no_stretch_of_time_more_leave_than_a_rate_allows(
+            (all, each) in (rates(), rates()),
+            calls in prop::collection::vec((0..90_i64, prop::collection::vec(want(), 0..4)), 0..30),
+        ) {
+            let mut counted = Counted::new();
+            let rates = Rates { all, each };
+            for (now, wants) in calls {
+                let wants: Vec<Want> = wants.into_iter().map(|(channel, contact)| Want {
+                    channel: channel.to_string().into(), contact: contact.to_string().into(), rates: rates.clone(),
+                }).collect();
+                take(&mut counted, instant(now), &wants);
+            }
+            for (at, channel, contact) in &counted {
+                let want = Want { channel: (**channel).into(), contact: (**contact).into(), rates: Rates::default() };
+                for (rates, each) in [(&rates.all, false), (&rates.each, true)] {
+                    for rate in rates {
+                        let sent = in_the_time_before(&counted, *at, rate.per, &want, each);
+                        prop_assert!(sent <= rate.count as usize, "{} for {}", sent, rate);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time_are_no_trouble() {
+        let rates = Rates { all: vec![Rate { count: 1, per: Duration::MAX }], each: vec![Rate::per_day(1)] };
+        let wants = vec![Want { channel: "sms".into(), contact: "li".into(), rates }; 2];
+        for now in [Instant::MIN_UTC, Instant::MAX_UTC] {
+            assert_eq!(take(&mut Counted::new(), now, &wants), [None, Some(Instant::MAX_UTC)]);
+        }
+    }
+
+    #[test]
+    fn a_channel_is_asked_for_as_much_as_may_matter() {
+        let rates = Rates { all: vec!["1000/1h".parse().expect("a rate")], each: vec![] };
+        let want = |n: u32| Want { channel: "sms".into(), contact: n.to_string().into(), rates: rates.clone() };
+        let asked = asked(instant(0), &(0..30).map(want).collect::<Vec<_>>());
+        let [only] = &asked.questions[..] else { panic!("one question, got {:?}", asked.questions) };
+        assert_eq!((only.skip, only.limit), (970, 30));
+    }
+}

@@ -21,6 +21,7 @@ for_every_store!(
     a_dead_letter_is_sent_again_under_its_id,
     a_delivery_is_cancelled_only_before_its_first_claim,
     a_channel_that_is_left_out_does_not_hold_up_the_others,
+    only_what_goes_to_some_contacts_is_claimed,
     the_oldest_are_claimed_first_and_no_more_than_asked_for,
     deliveries_are_listed_newest_first,
     a_delivery_is_found_by_the_beginning_of_its_id,
@@ -225,6 +226,26 @@ async fn a_channel_that_is_left_out_does_not_hold_up_the_others(store: Arc<dyn S
     let all = ["sms".into(), CHANNEL.into()];
     assert_eq!(store.next_claim_at(&all).await.expect("next"), None);
     assert_eq!(&*claim_one(&store, at("03:00:00")).await.delivery.channel, "sms");
+}
+
+async fn only_what_goes_to_some_contacts_is_claimed(store: Arc<dyn Store>) {
+    let mut by_sms = opens("S", "li");
+    by_sms.notice.channel = "sms".into();
+    let times =
+        [("A", "li", "02:00:03"), ("B", "wang", "02:00:01"), ("C", "zhao", "02:00:02"), ("D", "li", "02:00:00")];
+    say(&store, times.map(|(item, contact, time)| opens_at(item, contact, at(time)))).await;
+    say(&store, [by_sms, opens_at("E", "li", at("05:00:00"))]).await;
+    let claimed = async |only: &[&str], limit| {
+        let only: Vec<Arc<str>> = only.iter().map(|contact| Arc::from(*contact)).collect();
+        let of = Claimable { except: &["sms".into()], only: Some(&only) };
+        let claimed = store.claim(at("03:00:00"), at("03:01:00"), limit, of).await.expect("a claim");
+        claimed.into_iter().map(|claimed| claimed.delivery.id).collect::<Vec<_>>()
+    };
+    assert_eq!(claimed(&[], 9).await, []);
+    assert_eq!(claimed(&["nobody"], 9).await, []);
+    assert_eq!(claimed(&["li", "li", "wang"], 2).await, [delivery("D", "li"), delivery("B", "wang")]);
+    assert_eq!(claimed(&["li", "wang"], 9).await, [delivery("A", "li")]);
+    assert_eq!(claim(&store, at("03:00:00")).await.len(), 2, "another contact's and another channel's");
 }
 
 async fn the_oldest_are_claimed_first_and_no_more_than_asked_for(store: Arc<dyn Store>) {

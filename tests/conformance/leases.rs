@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use duban::core::delivery::{DeliveryId, DeliveryState};
-use duban::core::notice::NoticeState;
-use duban::store::{AttemptOutcome, Claimable, GivenBack, Store};
+use duban::core::notice::{NoticeState, Wait};
+use duban::store::{AttemptOutcome, Claimable, GivenBack, Settle, Store};
 
 use crate::for_every_store;
 use crate::sample::*;
@@ -19,6 +19,7 @@ for_every_store!(
     claimers_get_distinct_deliveries,
     what_is_given_back_was_never_tried,
     what_was_sealed_and_given_back_cannot_be_joined,
+    what_is_given_back_until_later_waits_for_that,
 );
 
 async fn a_lease_that_ran_out_is_claimed_again(store: Arc<dyn Store>) {
@@ -144,4 +145,29 @@ async fn what_was_sealed_and_given_back_cannot_be_joined(store: Arc<dyn Store>) 
     assert_eq!(committed.lost, [key("B")]);
     assert!(!store.cancel_delivery(id, now()).await.expect("cancel"));
     assert_eq!(claim_one(&store, now()).await.delivery.sealed, sealed(&claimed).sealed);
+}
+
+async fn what_is_given_back_until_later_waits_for_that(store: Arc<dyn Store>) {
+    say(&store, [opens("A", "li"), opens("B", "wang")]).await;
+    let until = Some((at("02:30:00"), Wait::Rate));
+    for claimed in claim(&store, now()).await {
+        let is_sealed = &*claimed.delivery.contact == "li";
+        if is_sealed {
+            seal(&store, sealed(&claimed)).await;
+        }
+        store.give_back(now(), &[GivenBack { until, ..given_back(&claimed) }]).await.expect("give back");
+        let (record, _) = shown(&store, claimed.delivery.id).await;
+        let state = if is_sealed { DeliveryState::Retryable } else { DeliveryState::Scheduled };
+        assert_eq!((record.state, record.tries, record.waits_for), (state, 0, Some(Wait::Rate)));
+        assert_eq!(record.not_before, at("02:30:00"));
+    }
+    let open = store.open_deliveries(&["li".into(), "wang".into()]).await.expect("open");
+    assert_eq!(open.iter().map(|open| &*open.contact).collect::<Vec<_>>(), ["wang"], "what is sealed stays as it is");
+    assert_eq!(claim(&store, at("02:29:59")).await, []);
+    let again = claim(&store, at("02:30:00")).await;
+    assert_eq!(again.iter().map(|claimed| claimed.delivery.tries).collect::<Vec<_>>(), [1, 1]);
+    // A failed try waits for another one, not for the limit.
+    let failed = Settle { not_before: Some(at("04:00:00")), ..settled(&again[0], DeliveryState::Retryable) };
+    settle(&store, failed).await;
+    assert_eq!(shown(&store, again[0].delivery.id).await.0.waits_for, None);
 }

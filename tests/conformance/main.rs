@@ -9,17 +9,22 @@ mod support;
 mod sample;
 mod stores;
 
+mod acknowledgements;
+mod addresses;
 mod deliveries;
 mod edges;
 mod guards;
 mod items;
 mod leases;
+mod limits;
 mod plans;
 mod playbooks;
 mod postgres;
 mod races;
+mod receipts;
 mod reopening;
 mod sealing;
+mod silences;
 mod sqlite;
 mod twins;
 

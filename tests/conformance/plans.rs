@@ -3,19 +3,21 @@
 
 use std::sync::Arc;
 
-use duban::core::delivery::DeliveryState;
-use duban::core::notice::Hold;
-use duban::store::{Claimable, DeliveryFilter, Settle, Store};
+use duban::core::delivery::{DeliveryState, Receipt};
+use duban::core::notice::{Hold, Wait};
+use duban::core::rate::{Rate, Rates};
+use duban::store::{Claimable, DeliveryFilter, GivenBack, Settle, Store, Turn, Want};
 
 use crate::sample::*;
 use crate::stores::in_database;
 use crate::support::postgres::Postgres;
 
 /// The tables that grow with the city.
-const BIG: [&str; 7] = ["items", "snapshots", "transitions", "cards", "deliveries", "notices", "attempts"];
+const BIG: [&str; 9] =
+    ["items", "snapshots", "transitions", "cards", "deliveries", "notices", "attempts", "sends", "acknowledgements"];
 
 /// A big city, from one item: nothing of it is due.
-const CITY: [&str; 7] = [
+const CITY: [&str; 9] = [
     "INSERT INTO items SELECT 'tickets', 'T' || n, digest, judged_under, 1, 0, 0, NULL, 4000000000000000 + n, 0, title,
         NULL, item, rulings, watches FROM items CROSS JOIN generate_series(1, 30000) AS n",
     "INSERT INTO snapshots (source, item, seen_at, digest, content)
@@ -29,10 +31,13 @@ const CITY: [&str; 7] = [
         SELECT md5('delivery' || n), 'c' || n % 200, 'mail', CASE n % 10 WHEN 0 THEN 'available' ELSE 'sent' END,
         4000000000000000 + n, n, 0, false, 0, CASE n % 10 WHEN 0 THEN NULL ELSE n END FROM generate_series(1, 30000) AS n",
     "INSERT INTO notices (key, kind, card, source, item, episode, number, level, step, ordinal, contact, channel,
-        planned_at, rehearsal, state, delivery)
+        planned_at, rehearsal, state, delivery, because)
         SELECT md5('notice' || n), 'raise', md5('card' || n), 'tickets', 'T' || n, 1, 1, 'red', 0, 0, 'c' || n % 200,
-        'mail', n, false, 'planned', md5('delivery' || 1 + n % 600) FROM generate_series(1, 30000) AS n",
+        'mail', n, false, 'planned', md5('delivery' || 1 + n % 600), '{}' FROM generate_series(1, 30000) AS n",
     "INSERT INTO attempts SELECT id, 1, 1, 0, 0, 'sent', NULL, NULL FROM deliveries",
+    "INSERT INTO sends (channel, contact, at) SELECT 'c' || n % 3, 'c' || n % 200, n FROM generate_series(1, 30000) AS n",
+    "INSERT INTO acknowledgements (card, episode, level, step, contact, \"by\", via, at)
+        SELECT card, 1, 'red', 0, 'li', 'li', 'link', 0 FROM cards",
 ];
 
 /// The statements of the log whose plan reads a whole table, each with its plan.
@@ -66,13 +71,32 @@ async fn work(store: &Arc<dyn Store>) {
     commit(store, items).await;
     store.next_claim_at(&["sms".into()]).await.expect("next");
     let claimed = store.claim(now(), at("09:00:00"), 50, Claimable::default()).await.expect("a claim");
-    let [first, second, third] = &claimed[..3] else { panic!("three deliveries") };
+    let [first, second, third, fourth, fifth, sixth] = &claimed[..6] else { panic!("six deliveries") };
     seal(store, sealed(first)).await;
     settle(store, Settle { reason: "250 ok".into(), ..settled(first, DeliveryState::Sent) }).await;
     settle(store, settled(second, DeliveryState::Discarded)).await;
     store.give_back(now(), &[given_back(third)]).await.expect("given back");
     assert!(store.retry_delivery(second.delivery.id, now()).await.expect("retry"));
     assert!(store.cancel_delivery(third.delivery.id, now()).await.expect("cancel"));
+    settle(store, Settle { remote_id: Some("1".into()), ..settled(fourth, DeliveryState::Sent) }).await;
+    let refused = Settle { bad_address: Some("li@example.com".into()), ..settled(fifth, DeliveryState::Discarded) };
+    settle(store, refused).await;
+    let until = Some((at("10:00:00"), Wait::Rate));
+    store.give_back(now(), &[GivenBack { until, ..given_back(sixth) }]).await.expect("given back");
+    store.without_receipt(CHANNEL, at("01:00:00"), 10).await.expect("deliveries");
+    let lost = Receipt { remote_id: "1".into(), delivered: false, reason: String::new() };
+    assert_eq!(store.put_receipts(now(), CHANNEL, &[lost]).await.expect("receipts"), [fourth.delivery.id]);
+    let unreported: Vec<_> = store.unreported(10).await.expect("deliveries").into_iter().map(|(d, _)| d.id).collect();
+    assert_eq!(unreported.len(), 2);
+    store.commit(&Turn { reported: unreported, ..Turn::default() }).await.expect("a commit");
+    let of = Claimable { except: &["sms".into()], only: Some(&["c7".into(), "c8".into()]) };
+    store.claim(now(), at("09:00:00"), 50, of).await.expect("a claim");
+    let rates = Rates { all: vec![Rate::per_minute(99)], each: vec![Rate::per_day(9), Rate::per_minute(1)] };
+    let wants = (0..100).map(|n| format!("c{n}").into());
+    let wants = wants.map(|contact| Want { channel: "c1".into(), contact, rates: rates.clone() });
+    store.take(now(), &wants.collect::<Vec<_>>()).await.expect("answers");
+    store.acknowledgements(&[card("T7"), card("T8")]).await.expect("acknowledgements");
+    store.silences(false).await.expect("silences");
     store.delivery(&first.delivery.id.to_string()[..8]).await.expect("deliveries");
     store.attempts(first.delivery.id).await.expect("attempts");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use duban::core::delivery::DeliveryState;
-use duban::core::notice::{Hold, NoticeState};
+use duban::core::notice::{Hold, NoticeState, Wait};
 use duban::store::{AttemptOutcome, Seal, Store};
 
 use crate::for_every_store;
@@ -13,6 +13,7 @@ for_every_store!(
     what_is_no_longer_so_drops_out,
     a_delivery_with_nothing_left_to_say_is_cancelled,
     a_postponed_delivery_was_never_tried,
+    a_delivery_at_the_limit_of_its_channel_can_be_joined_and_stays_there,
     a_delivery_is_sealed_once,
     a_member_of_another_delivery_is_not_dropped,
 );
@@ -69,6 +70,27 @@ async fn a_postponed_delivery_was_never_tried(store: Arc<dyn Store>) {
     assert_eq!(late, [claimed.delivery.id], "the first lease is over");
     let tries = store.attempts(claimed.delivery.id).await.expect("attempts");
     assert_eq!(tries.iter().map(|t| t.outcome).collect::<Vec<_>>(), [Some(AttemptOutcome::Postponed), None]);
+}
+
+async fn a_delivery_at_the_limit_of_its_channel_can_be_joined_and_stays_there(store: Arc<dyn Store>) {
+    let claimed = claimed_about(&store, &["A"]).await;
+    let postponed_to = Some((at("02:30:00"), Some(Wait::Rate)));
+    seal(&store, Seal { postponed_to, ..sealed(&claimed) }).await;
+    let open = store.open_deliveries(&["li".into()]).await.expect("open");
+    assert_eq!((open[0].not_before, open[0].waits_for), (at("02:30:00"), Some(Wait::Rate)));
+
+    let id = claimed.delivery.id;
+    say(&store, [joins("B", "li", id)]).await;
+    let (record, members) = shown(&store, id).await;
+    assert_eq!((record.state, record.waits_for), (DeliveryState::Scheduled, Some(Wait::Rate)));
+    assert_eq!((record.not_before, record.tries, members.len()), (at("02:30:00"), 0, 2));
+    assert_eq!(claim(&store, at("02:29:59")).await, []);
+    let again = claim_one(&store, at("02:30:00")).await;
+    // It is still on its way when it waits for something else: then it waits for that only.
+    seal(&store, Seal { postponed_to: Some((at("02:31:00"), None)), ..sealed(&again) }).await;
+    assert_eq!(shown(&store, id).await.0.waits_for, None);
+    say(&store, [joins("C", "li", id)]).await;
+    assert_eq!(shown(&store, id).await.0.not_before, now(), "and can be brought forward");
 }
 
 async fn a_delivery_is_sealed_once(store: Arc<dyn Store>) {

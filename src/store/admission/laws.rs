@@ -177,3 +177,56 @@ proptest! {
         prop_assert_eq!(committed.lost_notices, []);
     }
 }
+
+#[test]
+fn what_waits_for_a_limit_is_joined_and_not_brought_forward() {
+    let at = |text: &str| text.parse::<Instant>().expect("an instant");
+    let (early, late) = (now(), at("2026-03-02T03:00:00Z"));
+    let id = DeliveryId::new("0", "mail", Digest::of([b"opener"]));
+    for (waits_for, state, not_before) in [
+        (Some(Wait::Rate), DeliveryState::Scheduled, late),
+        (Some(Wait::QuietHours), DeliveryState::Available, early),
+        (None, DeliveryState::Available, early),
+    ] {
+        let notice = Notice {
+            change: None,
+            key: Digest::of([b"joins"]),
+            kind: NoticeKind::Raise,
+            card: None,
+            item: None,
+            episode: 1,
+            number: 1,
+            level: None,
+            step: 0,
+            ordinal: 0,
+            contact: "0".into(),
+            channel: "mail".into(),
+            planned_at: early,
+            rehearsal: false,
+            state: NoticeState::Planned,
+            hold: None,
+            delivery: None,
+            body: None,
+            because: crate::core::notice::Because::default(),
+            settled_at: Some(early),
+        };
+        let placement = Placement { delivery: id, opens: false, not_before: early, waits_for: None, rehearsal: false };
+        let turn = Turn { notices: vec![Planned { notice, placement: Some(placement) }], ..Turn::default() };
+        let standing = Standing {
+            contact: "0".into(),
+            channel: "mail".into(),
+            state: DeliveryState::Scheduled,
+            is_sealed: false,
+            rehearsal: false,
+            not_before: late,
+            waits_for,
+            opened_at: early,
+        };
+        let known = Known { deliveries: [(id, Some(standing))].into(), ..Known::default() };
+        let admitted = admit(&turn, &known);
+        let [opening] = &admitted.deliveries[..] else { panic!("one delivery, got {admitted:?}") };
+        let kept = if state == DeliveryState::Scheduled { waits_for } else { None };
+        assert_eq!((opening.state, opening.not_before, opening.waits_for), (state, not_before, kept));
+        assert_eq!(admitted.notices[0].settled_at, None);
+    }
+}

@@ -7,7 +7,7 @@ use super::session::over;
 use super::{SqliteEngine, SqliteStore};
 use crate::store::sql::rows::*;
 use crate::store::sql::session::Engine as _;
-use crate::store::sql::{courier, items, lists, turns};
+use crate::store::sql::{courier, items, lists, persons, receipts, sends, turns};
 
 /// SQLite's plan, a line a step.
 async fn plan(pool: &SqlitePool, statement: &str) -> String {
@@ -37,13 +37,21 @@ async fn hot_statements_use_their_index() {
         (over::<IdRow>(turns::STANDINGS, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
         (over::<IdRow>(SqliteEngine::CLAIM, 4), "deliveries USING INDEX deliveries_claimable (claim_at<?)"),
         (over::<IdRow>(SqliteEngine::CLAIM, 4), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (
+            over::<ClaimableRow>(SqliteEngine::CLAIM_OF, 4),
+            "d USING INDEX deliveries_claimable_of (contact=? AND claim_at<?)",
+        ),
+        (
+            over::<ClaimableRow>(SqliteEngine::CLAIM_OF, 4),
+            "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)",
+        ),
         (over::<IdRow>(courier::NEXT_CLAIM_AT, 0), "deliveries USING INDEX deliveries_claimable"),
         (over::<IdRow>(courier::MEMBERS, 0), "n USING INDEX notices_of_delivery (delivery=?)"),
         (over::<LeaseRow>(courier::SEALABLE, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
         (over::<LeaseRow>(courier::HELD, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
         (over::<SealRow>(courier::SEAL, 1), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
         (over::<SettleRow>(courier::SETTLE, 1), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
-        (over::<LeaseRow>(courier::GIVE_BACK, 0), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<GivenBackRow>(courier::GIVE_BACK, 0), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
         (
             over::<SealRow>(courier::END_SEALED_ATTEMPTS, 1),
             "attempts USING INDEX sqlite_autoindex_attempts_1 (delivery=? AND fence=?)",
@@ -53,12 +61,37 @@ async fn hot_statements_use_their_index() {
             "attempts USING INDEX sqlite_autoindex_attempts_1 (delivery=? AND fence=?)",
         ),
         (
-            over::<LeaseRow>(courier::GIVE_BACK_ATTEMPTS, 1),
+            over::<GivenBackRow>(courier::GIVE_BACK_ATTEMPTS, 1),
             "attempts USING INDEX sqlite_autoindex_attempts_1 (delivery=? AND fence=?)",
         ),
-        (over::<SettleRow>(courier::END_NOTICES, 0), "notices USING INDEX notices_of_delivery (delivery=?)"),
+        (over::<SettleRow>(courier::END_NOTICES, 1), "notices USING INDEX notices_of_delivery (delivery=?)"),
         (over::<SealRow>(courier::DROP_CANCELLED, 1), "notices USING INDEX notices_of_delivery (delivery=?)"),
         (over::<DroppedRow>(courier::DROP_NOTICES, 0), "notices USING INDEX"),
+        (receipts::UNREPORTED.to_owned(), "deliveries USING INDEX deliveries_unreported"),
+        (over::<IdRow>(receipts::NOTICES_OF_ALL, 0), "n USING INDEX notices_of_delivery (delivery=?)"),
+        (over::<IdRow>(receipts::ENDED, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<IdRow>(receipts::REPORT, 0), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<IdRow>(receipts::ADDRESSEES, 0), "d USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (
+            receipts::WITHOUT_RECEIPT.to_owned(),
+            "deliveries USING INDEX deliveries_without_receipt (channel=? AND settled_at>?)",
+        ),
+        (
+            over::<MessageRow>(receipts::RECEIVABLE, 0),
+            "t USING INDEX deliveries_by_remote_id (channel=? AND remote_id=?)",
+        ),
+        (over::<ReceiptRow>(receipts::PUT_RECEIPTS, 1), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
+        (over::<ReceiptRow>(receipts::DISCARD_NOTICES, 1), "notices USING INDEX notices_of_delivery (delivery=?)"),
+        (sends::SENDS_OF_CHANNEL.to_owned(), "sends USING INDEX sends_of_channel (channel=? AND at>? AND at<?)"),
+        (
+            over::<SendsRow>(sends::SENDS_OF_CONTACTS, 0),
+            "s USING INDEX sends_of_contact (channel=? AND contact=? AND at>? AND at<?)",
+        ),
+        (sends::FORGET.to_owned(), "sends USING INDEX sends_of_channel (channel=? AND at<?)"),
+        (sends::FORGET.to_owned(), "sends USING INTEGER PRIMARY KEY (rowid=?)"),
+        (persons::SILENCES.to_owned(), "silences USING INDEX silences_by_time"),
+        (persons::SILENCES_TO_LIFT.to_owned(), "silences USING INDEX silences_to_lift"),
+        (over::<IdRow>(persons::ACKNOWLEDGEMENTS, 0), "a USING INDEX sqlite_autoindex_acknowledgements_1 (card=?)"),
         (over::<KeyRow>(lists::NOTICES_ABOUT, 0), "n USING INDEX notices_about_item (source=? AND item=?)"),
         (lists::NOTICES_OF.to_owned(), "notices USING INDEX notices_of_delivery (delivery=?)"),
         (over::<IdRow>(lists::OPEN_DELIVERIES, 0), "d USING INDEX deliveries_open (contact=?)"),
