@@ -266,7 +266,8 @@ mod tests {
         let rates = Rates { all: vec![Rate { count: 1, per: Duration::MAX }], each: vec![Rate::per_day(1)] };
         let wants = vec![Want { channel: "sms".into(), contact: "li".into(), rates }; 2];
         for now in [Instant::MIN_UTC, Instant::MAX_UTC] {
-            assert_eq!(take(&mut Counted::new(), now, &wants), [None, Some(Instant::MAX_UTC)]);
+            let answers = take(&mut Counted::new(), now, &wants);
+            assert!(answers[0].is_none() && answers[1] >= Some(now), "{answers:?}");
         }
     }
 

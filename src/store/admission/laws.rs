@@ -182,7 +182,7 @@ proptest! {
 fn what_waits_for_a_limit_is_joined_and_not_brought_forward() {
     let at = |text: &str| text.parse::<Instant>().expect("an instant");
     let (early, late) = (now(), at("2026-03-02T03:00:00Z"));
-    let id = DeliveryId::new("0", "mail", Digest::of([b"opener"]));
+    let id = DeliveryId::new("0", "mail", Digest::of(["opener".as_bytes()]));
     for (waits_for, state, not_before) in [
         (Some(Wait::Rate), DeliveryState::Scheduled, late),
         (Some(Wait::QuietHours), DeliveryState::Available, early),
@@ -190,7 +190,7 @@ fn what_waits_for_a_limit_is_joined_and_not_brought_forward() {
     ] {
         let notice = Notice {
             change: None,
-            key: Digest::of([b"joins"]),
+            key: Digest::of(["joins".as_bytes()]),
             kind: NoticeKind::Raise,
             card: None,
             item: None,

@@ -26,8 +26,7 @@ pub async fn unreported(session: &mut impl Session, limit: usize) -> Result<Vec<
     found.into_iter().map(with_notices).collect()
 }
 
-pub const UNREPORTED: &str =
-    records!("WHERE state IN ('unknown', 'discarded') AND NOT reported ORDER BY settled_at, id LIMIT $1");
+pub const UNREPORTED: &str = records!("WHERE unreported_at IS NOT NULL ORDER BY unreported_at, id LIMIT $1");
 
 pub const NOTICES_OF_ALL: &str = r#"
     SELECT n."key", n.kind, n.card, n.source, n.item, n.episode, n.number, n.level, n.step, n.ordinal, n.contact,

@@ -160,6 +160,10 @@ CREATE TABLE deliveries (
                    WHEN state IN ('scheduled', 'available', 'retryable') THEN not_before
                    WHEN state = 'sending' THEN lease_until
                END) STORED,
+    -- When it ended badly, until a turn has told so.
+    unreported_at BIGINT  GENERATED ALWAYS AS (CASE
+                   WHEN state IN ('unknown', 'discarded') AND NOT reported THEN settled_at
+               END) STORED,
     CHECK ((state = 'sending') = (lease_until IS NOT NULL)),
     CHECK ((state = 'sending') = (holder IS NOT NULL)),
     CHECK ((state IN ('sent', 'unknown', 'discarded', 'cancelled')) = (settled_at IS NOT NULL)),
@@ -175,8 +179,7 @@ CREATE INDEX deliveries_open ON deliveries (contact)
 CREATE INDEX deliveries_by_state ON deliveries (state, opened_at);
 CREATE INDEX deliveries_by_contact ON deliveries (contact, opened_at);
 CREATE INDEX deliveries_by_time ON deliveries (opened_at);
-CREATE INDEX deliveries_unreported ON deliveries (settled_at, id)
-    WHERE state IN ('unknown', 'discarded') AND NOT reported;
+CREATE INDEX deliveries_unreported ON deliveries (unreported_at, id) WHERE unreported_at IS NOT NULL;
 CREATE INDEX deliveries_without_receipt ON deliveries (channel, settled_at, id)
     WHERE state = 'sent' AND remote_id IS NOT NULL AND receipt IS NULL;
 CREATE INDEX deliveries_by_remote_id ON deliveries (channel, remote_id) WHERE remote_id IS NOT NULL;
