@@ -45,9 +45,11 @@ impl Sends {
     }
 
     fn forget(&mut self, channel: &str, until: i64) {
-        if let Some(counted) = self.by_channel.get_mut(channel) {
-            *counted = counted.split_off(&until.saturating_add(1));
+        let Some(counted) = self.by_channel.get_mut(channel) else { return };
+        if counted.first_key_value().is_none_or(|(oldest, _)| *oldest > until) {
+            return;
         }
+        *counted = counted.split_off(&until.saturating_add(1));
         if let Some(contacts) = self.by_contact.get_mut(channel) {
             contacts.retain(|_, counted| {
                 *counted = counted.split_off(&until.saturating_add(1));
