@@ -4,7 +4,7 @@ use super::rows::{SendRow, SendsRow};
 use super::session::{Engine, Session};
 use super::{enter, limit as rows, micros};
 use crate::core::Instant;
-use crate::store::limits::{Asked, asked};
+use crate::store::limits::{Asked, Question, asked};
 use crate::store::{Result, Want};
 
 /// How many forgotten sends are deleted at once, for each channel.
@@ -31,11 +31,12 @@ async fn answers(session: &mut impl Session, asked: &Asked) -> Result<Vec<Vec<i6
     let mut answers = vec![Vec::new(); asked.questions.len()];
     let mut of_contacts = Vec::new();
     for ((number, question), answer) in (0..).zip(&asked.questions).zip(&mut answers) {
-        let (channel, after, before) = (question.channel.clone(), question.after, question.before);
-        if let Some(contact) = question.contact.clone() {
-            of_contacts.push(SendsRow { question: number, channel, contact, after, before });
+        let Question { channel, contact, after, before, skip, limit, .. } = question.clone();
+        if let Some(contact) = contact {
+            let (skip, few) = (count(skip), count(limit));
+            of_contacts.push(SendsRow { question: number, channel, contact, after, before, skip, few });
         } else {
-            let given = [channel.into(), after.into(), before.into(), rows(question.limit), rows(question.skip)];
+            let given = [channel.into(), after.into(), before.into(), rows(limit), rows(skip)];
             let found: Vec<(i64,)> = session.select(SENDS_OF_CHANNEL, &given).await?;
             *answer = found.into_iter().map(|(at,)| at).collect();
         }
@@ -45,19 +46,24 @@ async fn answers(session: &mut impl Session, asked: &Asked) -> Result<Vec<Vec<i6
             answer.push(at);
         }
     }
-    for (question, answer) in asked.questions.iter().zip(&mut answers).filter(|(q, _)| q.contact.is_some()) {
-        answer.drain(..question.skip.min(answer.len()));
-    }
     Ok(answers)
+}
+
+fn count(rows: usize) -> i64 {
+    // Of two of them there is a sum.
+    i64::try_from(rows).unwrap_or(i64::MAX).min(i64::MAX / 2)
 }
 
 pub const SENDS_OF_CHANNEL: &str = "
     SELECT at FROM sends WHERE channel = $1 AND at > $2 AND at < $3 ORDER BY at DESC LIMIT $4 OFFSET $5";
 
 pub const SENDS_OF_CONTACTS: &str = "
-    SELECT r.question, s.at FROM r CROSS JOIN sends AS s
-    WHERE s.channel = r.channel AND s.contact = r.contact AND s.at > r.after AND s.at < r.before
-    ORDER BY r.question, s.at DESC";
+    SELECT question, at FROM (
+        SELECT r.question, r.skip, r.few, s.at, row_number() OVER (PARTITION BY r.question ORDER BY s.at DESC) AS place
+        FROM r CROSS JOIN sends AS s
+        WHERE s.channel = r.channel AND s.contact = r.contact AND s.at > r.after AND s.at < r.before
+    ) AS found
+    WHERE place > skip AND place <= skip + few ORDER BY question, at DESC";
 
 pub const FORGET: &str = "
     DELETE FROM sends WHERE seq IN

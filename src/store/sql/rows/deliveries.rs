@@ -365,6 +365,8 @@ row! {
         pub contact: String,
         pub after: i64,
         pub before: i64,
+        pub skip: i64,
+        pub few: i64,
     }
 }
 
