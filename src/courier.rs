@@ -7,36 +7,25 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
+use self::sealing::{Sealed, Sealing};
 use crate::core::Instant;
-use crate::core::card::CardId;
-use crate::core::contact::Medium;
 use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
-use crate::core::digest::Digest;
-use crate::core::item::ItemKey;
-use crate::core::matcher::Suspect;
-use crate::core::notice::{Notice, Wait, by_card};
-use crate::core::silence::{self, Silence};
+use crate::core::notice::Wait;
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
-use crate::store::{AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Seal, Settle, Store, Want};
-use crate::tell::compose::{Desk, Matter, compose, thread};
-use crate::tell::facts::{Facts, Receiver};
-use crate::tell::plan::is_urgent;
-use crate::tell::seal::{Standing, look_again};
+use crate::store::{AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Settle, Store, Want};
 use crate::time::Clock;
 use crate::wire::{Message, SharedChannel};
+
+mod sealing;
 
 /// Deliveries claimed at once.
 const BATCH: usize = 100;
 
 /// How long a lease outlasts the longest try.
 const GRACE: Duration = Duration::from_mins(1);
-
-/// When to look again at a member that takes back what may be under way.
-const UNSETTLED: chrono::TimeDelta = chrono::TimeDelta::seconds(15);
 
 /// A channel with how it tries again.
 #[derive(Clone)]
@@ -63,14 +52,6 @@ pub struct Ways {
     pub channels: BTreeMap<Arc<str>, Way>,
     /// Where a rehearsal's messages go.
     pub rehearsal: Rehearsal,
-}
-
-/// What is sealed: facts, and what the envelope needs. The same for every try.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Sealed {
-    facts: Facts,
-    medium: Medium,
-    thread: Vec<DeliveryId>,
 }
 
 /// One settled try, for those who watch.
@@ -251,10 +232,9 @@ impl Courier {
         if claimed.is_empty() {
             return Ok(claimed);
         }
-        let known = self.look_up(playbook, &claimed, now).await?;
-        let mut seals: Vec<Seal> = claimed.iter().map(|c| Self::seal_one(playbook, c, &known, now)).collect();
+        let mut seals = Sealing::begin(&self.store, playbook, now).await?.seals(&claimed).await?;
         let ready: Vec<usize> = (0..seals.len()).filter(|index| seals[*index].sealed.is_some()).collect();
-        let wants = ready.iter().map(|index| Self::first_want(playbook, &claimed[*index], &known)).collect();
+        let wants = ready.iter().map(|index| Self::first_want(playbook, &claimed[*index])).collect();
         let limits = self.limits(wants, now).await?;
         let mut impatient = HashSet::new();
         for (index, limit) in ready.into_iter().zip(limits) {
@@ -290,14 +270,9 @@ impl Courier {
     }
 
     /// The first try of a message: it counts against the contact's pace too.
-    fn first_want(playbook: &Playbook, claimed: &Claimed, known: &Known) -> Want {
+    fn first_want(playbook: &Playbook, claimed: &Claimed) -> Want {
         let mut want = Self::want(playbook, claimed);
-        let rulings = |member: &Notice| {
-            let matter = member.item.as_ref().and_then(|item| known.matters.get(item));
-            matter.map_or(&[][..], |matter| &matter.rulings)
-        };
-        let cannot_wait = claimed.members.iter().any(|member| is_urgent(member, rulings(member)));
-        want.rates.each.extend(playbook.office.pace(&want.contact, &want.channel, cannot_wait));
+        want.rates.each.extend(playbook.office.pace(&want.contact, &want.channel));
         want
     }
 
@@ -307,77 +282,6 @@ impl Courier {
             return Ok(vec![None; wants.len()]);
         }
         self.store.take(now, &wants).await
-    }
-
-    /// Everything about the members' cards and items.
-    async fn look_up(&self, playbook: &Playbook, claimed: &[Claimed], now: Instant) -> Result<Known> {
-        let members = || claimed.iter().flat_map(|c| &c.members);
-        let items: HashSet<ItemKey> = members().filter_map(|m| m.item.clone()).collect();
-        let items: Vec<ItemKey> = items.into_iter().collect();
-        let mut known = Known::default();
-        let as_of: HashMap<Arc<str>, Option<Instant>> =
-            self.store.sources().await?.into_iter().map(|s| (s.source, s.good_at)).collect();
-        for record in self.store.load(&items).await? {
-            let watches = record.watches.iter().map(|w| (w.card, w.clone()));
-            known.standing.watches.extend(watches);
-            let data_as_of = as_of.get(&record.item.key.source).copied().flatten();
-            let matter = Matter { item: record.item, rulings: record.rulings, data_as_of };
-            known.matters.insert(matter.item.key.clone(), matter);
-        }
-        known.standing.said = by_card(self.store.notices_about(&items).await?);
-        if playbook.office.climbs() {
-            let cards: HashSet<CardId> = members().filter_map(|m| m.card).collect();
-            let cards: Vec<CardId> = cards.into_iter().collect();
-            known.standing.acknowledgements = self.store.acknowledgements(&cards).await?;
-        }
-        let silences = self.store.silences(false).await?;
-        let silenced = members().filter_map(|m| Some((m.key, known.silence(m, &silences, now)?)));
-        known.standing.silenced = silenced.collect();
-        Ok(known)
-    }
-
-    fn seal_one(playbook: &Playbook, claimed: &Claimed, known: &Known, now: Instant) -> Seal {
-        let look = look_again(&claimed.members, &known.standing);
-        let mut seal = Seal {
-            id: claimed.delivery.id,
-            fence: claimed.fence,
-            dropped: look.dropped,
-            sealed: None,
-            postponed_to: None,
-        };
-        if look.unsettled {
-            seal.postponed_to = Some((now + UNSETTLED, None));
-        } else if !look.kept.is_empty() {
-            let sealed = Self::facts(playbook, claimed, &look.kept, known, now);
-            seal.sealed = Some(serde_json::to_value(sealed).expect("facts have JSON"));
-        }
-        seal
-    }
-
-    fn facts(playbook: &Playbook, claimed: &Claimed, kept: &[Notice], known: &Known, now: Instant) -> Sealed {
-        let delivery = &claimed.delivery;
-        let terms = playbook.office.channels.get(&delivery.channel);
-        let medium = terms.map_or(Medium::Mail, |terms| terms.medium);
-        let contact = playbook.office.directory.get(&delivery.contact);
-        let name = contact.map_or_else(|| delivery.contact.to_string(), |c| c.name.clone());
-        let address = contact.and_then(|c| c.address(medium)).unwrap_or_default().to_owned();
-        let rules = |rule: &str, window: &str| playbook.rule_words(rule, window);
-        let desk = Desk {
-            matters: &known.matters,
-            said: &known.standing.said,
-            rules: &rules,
-            calendars: &playbook.clockwork.calendars,
-            yellow: &playbook.clockwork.yellow,
-            directory: &playbook.office.directory,
-            language: playbook.language,
-            secret: (!terms.is_some_and(|terms| terms.confidential)).then_some(&playbook.office.confidential),
-        };
-        let to = Receiver { contact: delivery.contact.to_string(), name, address };
-        let mut facts = compose(to, kept, desk, now);
-        facts.base_url.clone_from(&playbook.base_url);
-        facts.signature = (!playbook.signature.is_empty()).then(|| playbook.signature.clone());
-        facts.rehearsal_for = delivery.rehearsal.then(|| facts.to.name.clone());
-        Sealed { facts, medium, thread: thread(kept, desk) }
     }
 
     /// Renders a sealed delivery and starts to send it.
@@ -473,23 +377,6 @@ impl Courier {
                 reason: reason.clone(),
             });
         }
-    }
-}
-
-/// What sealing needs to know about the members of deliveries.
-#[derive(Default)]
-struct Known {
-    matters: HashMap<ItemKey, Matter>,
-    standing: Standing,
-}
-
-impl Known {
-    /// The silence that holds a member now.
-    fn silence(&self, member: &Notice, silences: &[Silence], now: Instant) -> Option<Digest> {
-        let matter = member.item.as_ref().and_then(|item| self.matters.get(item))?;
-        let change = member.change.as_ref()?;
-        let suspect = Suspect { item: &matter.item, rule: &change.rule, window: &change.name, level: member.level };
-        silence::holding(silences, &suspect, now).map(|silence| silence.id)
     }
 }
 

@@ -25,6 +25,9 @@ const SUM_LINES: usize = 15;
 /// Members of a delivery whose clocks are told in full; the rest is a list.
 const IN_FULL: usize = 50;
 
+/// Members of a delivery that are told one by one; the rest is counted.
+pub const TOLD: usize = 200;
+
 /// What is remembered about an item, as far as a message needs it.
 #[derive(Debug, Clone)]
 pub struct Matter {
@@ -73,6 +76,7 @@ pub fn compose(to: Receiver, members: &[Notice], desk: Desk<'_>, now: Instant) -
     Facts {
         to,
         rehearsal_for: None,
+        rest: Vec::new(),
         members: members.iter().enumerate().map(|(n, notice)| member(notice, n < IN_FULL, desk, now)).collect(),
         sealed_at: now,
         zone: desk.calendars.office().zone().name().to_owned(),

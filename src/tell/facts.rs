@@ -19,6 +19,9 @@ pub struct Facts {
     pub rehearsal_for: Option<String>,
     /// What is said, in the order in which it is said: red before yellow, older before newer.
     pub members: Vec<Member>,
+    /// What is said beyond these members, counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rest: Vec<Rest>,
     /// When the facts were fixed.
     pub sealed_at: Instant,
     /// The name of the office's time zone: instants are shown on its clock.
@@ -29,6 +32,19 @@ pub struct Facts {
     pub signature: Option<String>,
     /// How to sign without a link, in the office's own words, such as whom to call.
     pub answer: Option<String>,
+}
+
+/// Members of a delivery that are not told one by one: so many of one sort in one unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// The unit of their items.
+    pub unit: Option<String>,
+    /// What they say.
+    pub kind: NoticeKind,
+    /// The level that is told.
+    pub level: Option<Level>,
+    /// How many.
+    pub count: usize,
 }
 
 /// Who gets a message.

@@ -43,9 +43,23 @@ pub fn look_again(members: &[Notice], standing: &Standing) -> Look {
             Judged::Unsettled => look.unsettled = true,
         }
     }
-    let at = |n: &Notice| n.change.as_ref().map_or(n.planned_at, |c| c.at);
-    look.kept.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| at(a).cmp(&at(b))).then_with(|| a.key.cmp(&b.key)));
+    look.sort();
     look
+}
+
+impl Look {
+    /// Adds what was found at other members of the same delivery.
+    pub fn add(&mut self, other: Self) {
+        self.kept.extend(other.kept);
+        self.dropped.extend(other.dropped);
+        self.unsettled |= other.unsettled;
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        let at = |n: &Notice| n.change.as_ref().map_or(n.planned_at, |c| c.at);
+        self.kept.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| at(a).cmp(&at(b))).then_with(|| a.key.cmp(&b.key)));
+    }
 }
 
 enum Judged {

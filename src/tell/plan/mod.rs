@@ -47,9 +47,6 @@ mod joinable;
 mod telling;
 mod waiting;
 
-/// How many messages of those that cannot wait one contact gets by one channel.
-const URGENT: Rate = Rate::per_minute(1);
-
 /// The ladder for what concerns duban itself.
 pub const OPERATORS: &str = "operators";
 
@@ -159,17 +156,13 @@ impl Office {
         self.channels.get(channel).map(|terms| terms.rates.clone()).unwrap_or_default()
     }
 
-    /// How many messages a contact gets by a channel. What is urgent waits for a minute at most, and operators for nothing.
-    pub fn pace(&self, contact: &str, channel: &str, is_urgent: bool) -> Vec<Rate> {
+    /// How many messages a contact gets by a channel. Operators get each.
+    pub fn pace(&self, contact: &str, channel: &str) -> Vec<Rate> {
         let Some(contact) = self.directory.get(contact).filter(|contact| !contact.holds(OPERATOR)) else {
             return Vec::new();
         };
         let mut most = Wishes::of(&self.preferences, contact).most.remove(channel).unwrap_or_default();
         most.extend(self.pace);
-        if is_urgent {
-            most.retain(|rate| rate.per <= URGENT.per);
-            most.push(URGENT);
-        }
         most
     }
 
@@ -512,7 +505,7 @@ fn blank(identity: &NoticeIdentity<'_>, now: Instant) -> Notice {
 }
 
 /// Whether a notice is a red on a window of natural hours: that cannot wait for the opening.
-pub fn is_urgent(notice: &Notice, rulings: &[Ruling]) -> bool {
+fn is_urgent(notice: &Notice, rulings: &[Ruling]) -> bool {
     let Some(change) = &notice.change else { return false };
     let raises = matches!(notice.kind, NoticeKind::Raise | NoticeKind::Reminder);
     let ruling = rulings.iter().find(|r| r.rule == change.rule);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::super::facts::{Facts, Member};
+use super::super::facts::Facts;
 use super::entry::{self, Colours, Entry};
 use super::line::Line;
 use super::voice::Voice;
@@ -74,11 +74,11 @@ impl Page {
     /// The facts in words.
     pub fn new(facts: &Facts, language: Language) -> Self {
         let voice = voice(facts, language);
-        let total = facts.members.len();
+        let total = facts.members.len() + facts.rest.iter().map(|rest| rest.count).sum::<usize>();
         let worst = facts.members.iter().find(|member| member.card.is_some()).or(facts.members.first());
         let listed = if total <= LONGEST_LIST { &facts.members[..] } else { &[] };
         let worst_entry = worst.map(|member| Entry::new(member, facts, voice));
-        let (units, units_left) = if listed.is_empty() { units(&facts.members, voice) } else { (Vec::new(), 0) };
+        let (units, units_left) = if listed.is_empty() { units(facts, voice) } else { (Vec::new(), 0) };
         let of_worst = |field: fn(&Entry) -> &Line| worst_entry.as_ref().map(field).cloned().unwrap_or_default();
         let colours = worst_entry.as_ref().map_or(Colours::of(NoticeKind::System, None), |worst| worst.colours);
         let single = total == 1;
@@ -89,7 +89,7 @@ impl Page {
             signature: Line::cut(facts.signature.as_deref().unwrap_or_default(), LONGEST_SIGNATURE),
             single,
             total,
-            tag: if single { of_worst(|e| &e.label) } else { tag(&facts.members, voice).into() },
+            tag: if single { of_worst(|e| &e.label) } else { tag(facts, voice).into() },
             colours,
             code: of_worst(|e| &e.code),
             title: of_worst(|e| &e.title),
@@ -98,7 +98,7 @@ impl Page {
             due: of_worst(|e| &e.due),
             sentence: match &worst_entry {
                 Some(worst) if single => worst.sentence.clone(),
-                worst => summary(&facts.members, worst.as_ref(), voice).into(),
+                worst => summary(facts, worst.as_ref(), voice).into(),
             },
             members: listed.iter().map(|member| Entry::new(member, facts, voice)).collect(),
             units,
@@ -150,8 +150,8 @@ enum Sort {
 impl Sort {
     const ALL: [Self; 6] = [Self::Red, Self::Yellow, Self::Recalled, Self::Cleared, Self::Order, Self::Notice];
 
-    fn of(member: &Member) -> Self {
-        match (member.kind, member.card.as_ref().map(|card| card.level)) {
+    fn of(kind: NoticeKind, level: Option<Level>) -> Self {
+        match (kind, level) {
             (NoticeKind::Revoke, _) => Self::Recalled,
             (NoticeKind::Clear, _) => Self::Cleared,
             (NoticeKind::Order, _) => Self::Order,
@@ -177,28 +177,49 @@ impl Sort {
     }
 }
 
+/// So many of a sort in a unit.
+struct Count<'a> {
+    unit: &'a str,
+    sort: Sort,
+    number: usize,
+}
+
+/// All that facts say, counted: what is told one by one, and the rest.
+fn counts(facts: &Facts) -> impl Iterator<Item = Count<'_>> {
+    let told = facts.members.iter().map(|member| {
+        let card = member.card.as_ref();
+        let unit = card.and_then(|card| card.unit.as_deref()).unwrap_or_default();
+        Count { unit, sort: Sort::of(member.kind, card.map(|card| card.level)), number: 1 }
+    });
+    let rest = facts.rest.iter().map(|rest| {
+        let unit = rest.unit.as_deref().unwrap_or_default();
+        Count { unit, sort: Sort::of(rest.kind, rest.level), number: rest.count }
+    });
+    told.chain(rest)
+}
+
 /// `红牌2 黄牌3`, `汇总 红牌2`
-fn tag(members: &[Member], voice: Voice) -> String {
-    let counts = tally(members, voice);
-    if members.is_empty() {
+fn tag(facts: &Facts, voice: Voice) -> String {
+    let counts = tally(counts(facts), voice);
+    if facts.members.is_empty() {
         return voice.say("通知", "Notice").to_owned();
     }
-    let is_digest = members.iter().all(|member| member.kind == NoticeKind::Digest);
+    let is_digest = facts.members.iter().all(|member| member.kind == NoticeKind::Digest);
     if is_digest { format!("{} {counts}", voice.say("汇总", "Digest:")) } else { counts }
 }
 
-fn tally<'a>(members: impl IntoIterator<Item = &'a Member>, voice: Voice) -> String {
-    let mut counts = BTreeMap::new();
-    for member in members {
-        *counts.entry(Sort::of(member)).or_insert(0_usize) += 1;
+fn tally<'a>(counts: impl IntoIterator<Item = Count<'a>>, voice: Voice) -> String {
+    let mut of_sort = BTreeMap::new();
+    for count in counts {
+        *of_sort.entry(count.sort).or_insert(0_usize) += count.number;
     }
-    let counted = Sort::ALL.iter().filter_map(|sort| Some(sort.counted(*counts.get(sort)?, voice)));
+    let counted = Sort::ALL.iter().filter_map(|sort| Some(sort.counted(*of_sort.get(sort)?, voice)));
     counted.collect::<Vec<_>>().join(voice.say(" ", ", "))
 }
 
-fn summary(members: &[Member], worst: Option<&Entry>, voice: Voice) -> String {
-    let total = members.len();
-    let counts = tally(members, voice);
+fn summary(facts: &Facts, worst: Option<&Entry>, voice: Voice) -> String {
+    let total: usize = counts(facts).map(|count| count.number).sum();
+    let counts = tally(counts(facts), voice);
     let head = match voice.language {
         Language::Chinese => format!("共{total}件：{}。", counts.replace(' ', "、")),
         Language::English => format!("{total} in all: {counts}."),
@@ -215,16 +236,17 @@ fn called(entry: &Entry, open: &str, close: &str) -> String {
 }
 
 /// What each unit has, the one with most red cards first, and how many members the cut list leaves out.
-fn units(members: &[Member], voice: Voice) -> (Vec<UnitCount>, usize) {
-    let mut of_unit: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
-    for member in members {
-        let unit = member.card.as_ref().and_then(|card| card.unit.as_deref()).unwrap_or_default();
-        of_unit.entry(unit).or_default().push(member);
+fn units(facts: &Facts, voice: Voice) -> (Vec<UnitCount>, usize) {
+    let mut of_unit: BTreeMap<&str, Vec<Count<'_>>> = BTreeMap::new();
+    for count in counts(facts) {
+        of_unit.entry(count.unit).or_default().push(count);
     }
+    let sum = |counts: &[Count<'_>], wanted: Option<Sort>| -> usize {
+        counts.iter().filter(|count| wanted.is_none_or(|sort| sort == count.sort)).map(|count| count.number).sum()
+    };
     let mut sorted: Vec<_> = of_unit.into_iter().collect();
-    let red = |members: &[&Member]| members.iter().filter(|member| Sort::of(member) == Sort::Red).count();
-    sorted.sort_by_key(|(_, members)| std::cmp::Reverse((red(members), members.len())));
-    let left = sorted.iter().skip(LONGEST_UNITS).map(|(_, members)| members.len()).sum();
+    sorted.sort_by_key(|(_, counts)| std::cmp::Reverse((sum(counts, Some(Sort::Red)), sum(counts, None))));
+    let left = sorted.iter().skip(LONGEST_UNITS).map(|(_, counts)| sum(counts, None)).sum();
     let named =
         |unit: &str| if unit.is_empty() { voice.say("未写明单位", "no unit").into() } else { Line::from(unit) };
     let shown = sorted.into_iter().take(LONGEST_UNITS);

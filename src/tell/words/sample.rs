@@ -41,6 +41,7 @@ pub fn delivery(members: Vec<Member>) -> Facts {
         to: Receiver { contact: "zhang3".into(), name: "张三".into(), address: "zhang3@office.example".into() },
         rehearsal_for: None,
         members,
+        rest: Vec::new(),
         sealed_at: at("2026-03-17T09:30:00Z"),
         zone: "Asia/Shanghai".into(),
         base_url: Some("https://duban.office.example".into()),
