@@ -172,11 +172,15 @@ impl Courier {
 
     /// Seals what is new of what is claimed, and starts to send. If the store fails, it stays claimed and is carried later.
     async fn carry(&mut self, playbook: &Arc<Playbook>, now: Instant) -> Result<()> {
-        let fresh: Vec<Claimed> = self.claimed.iter().filter(|c| c.delivery.sealed.is_none()).cloned().collect();
-        let sealed = self.seal(playbook, fresh, now).await?;
-        self.claimed.retain(|claimed| claimed.delivery.sealed.is_some());
-        for claimed in sealed {
-            self.send(playbook, claimed);
+        let all = std::mem::take(&mut self.claimed);
+        let (mut fresh, sealed): (Vec<_>, Vec<_>) = all.into_iter().partition(|c| c.delivery.sealed.is_none());
+        self.claimed = sealed;
+        match self.seal(playbook, &mut fresh, now).await {
+            Ok(()) => fresh.into_iter().for_each(|claimed| self.send(playbook, claimed)),
+            Err(e) => {
+                self.claimed.append(&mut fresh);
+                return Err(e);
+            }
         }
         // What is left was sealed before: another try counts against the limits too.
         let limits = self.limits(self.claimed.iter().map(|c| Self::want(playbook, c)).collect(), now).await?;
@@ -227,12 +231,12 @@ impl Courier {
     }
 
     /// Looks again at the members of deliveries, and fixes what they say. What has nothing to say is cancelled; what is
-    /// at a limit waits, and can still be joined.
-    async fn seal(&mut self, playbook: &Playbook, claimed: Vec<Claimed>, now: Instant) -> Result<Vec<Claimed>> {
+    /// at a limit waits, and can still be joined. What is left of them is to be sent.
+    async fn seal(&mut self, playbook: &Playbook, claimed: &mut Vec<Claimed>, now: Instant) -> Result<()> {
         if claimed.is_empty() {
-            return Ok(claimed);
+            return Ok(());
         }
-        let mut seals = Sealing::begin(&self.store, playbook, now).await?.seals(&claimed).await?;
+        let mut seals = Sealing::begin(&self.store, playbook, now).await?.seals(claimed).await?;
         let ready: Vec<usize> = (0..seals.len()).filter(|index| seals[*index].sealed.is_some()).collect();
         let wants = ready.iter().map(|index| Self::first_want(playbook, &claimed[*index])).collect();
         let limits = self.limits(wants, now).await?;
@@ -247,19 +251,18 @@ impl Courier {
             seals[index].postponed_to = Some((at, Some(Wait::Rate)));
         }
         let lost: HashSet<DeliveryId> = self.store.seal(now, &seals).await?.into_iter().collect();
-        let mut ready = Vec::new();
-        for (mut claimed, seal) in claimed.into_iter().zip(seals) {
+        for (mut one, seal) in std::mem::take(claimed).into_iter().zip(seals) {
             if let (Some(sealed), None, false) = (seal.sealed, seal.postponed_to, lost.contains(&seal.id)) {
-                claimed.delivery.sealed = Some(sealed);
+                one.delivery.sealed = Some(sealed);
                 if impatient.contains(&seal.id) {
                     let reason = "the channel is at its limit for longer than a message waits".to_owned();
-                    self.end_untried(claimed, Outcome::Permanent { reason, bad_address: false });
+                    self.end_untried(one, Outcome::Permanent { reason, bad_address: false });
                 } else {
-                    ready.push(claimed);
+                    claimed.push(one);
                 }
             }
         }
-        Ok(ready)
+        Ok(())
     }
 
     /// A try, as the limits of its channel count it.

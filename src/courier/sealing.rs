@@ -72,9 +72,9 @@ impl<'a> Sealing<'a> {
             }
             let known = self.know(group.iter().flat_map(|c| &c.members)).await?;
             for claimed in group {
-                let look = look_again(&claimed.members, &known.standing);
-                let unit = |notice: &Notice| known.unit(notice);
-                seals.push(self.seal(claimed, look, &known, &unit));
+                let (mut look, mut rest) = (look_again(&claimed.members, &known.standing), Counts::new());
+                count(look.kept.drain(look.kept.len().min(TOLD)..), &|notice| known.unit(notice), &mut rest);
+                seals.push(self.seal(claimed, look, &known, rest));
             }
         }
         Ok(seals)
@@ -83,21 +83,23 @@ impl<'a> Sealing<'a> {
     /// Seals a delivery of very many members, piece by piece: first all are looked at, then those that are told one by
     /// one are fetched again.
     async fn seal_long(&self, claimed: &Claimed) -> Result<Seal> {
-        let mut by_item: BTreeMap<Option<&ItemKey>, Vec<Notice>> = BTreeMap::new();
+        let mut by_item: BTreeMap<Option<&ItemKey>, Vec<&Notice>> = BTreeMap::new();
         for member in &claimed.members {
-            by_item.entry(member.item.as_ref()).or_default().push(member.clone());
+            by_item.entry(member.item.as_ref()).or_default().push(member);
         }
-        let (mut look, mut units) = (Look::default(), HashMap::new());
-        let members: Vec<Vec<Notice>> = by_item.into_values().collect();
+        let (mut look, mut units, mut rest) = (Look::default(), HashMap::new(), Counts::new());
+        let members: Vec<Vec<&Notice>> = by_item.into_values().collect();
         for piece in members.chunks(AT_ONCE) {
-            let piece: Vec<Notice> = piece.iter().flatten().cloned().collect();
+            let piece: Vec<Notice> = piece.iter().flatten().copied().cloned().collect();
             let known = self.know(piece.iter()).await?;
             let part = look_again(&piece, &known.standing);
             units.extend(part.kept.iter().filter_map(|notice| Some((notice.key, known.unit(notice)?))));
             look.add(part);
+            let unit = |notice: &Notice| units.get(&notice.key).cloned();
+            count(look.kept.drain(look.kept.len().min(TOLD)..), &unit, &mut rest);
         }
-        let known = self.know(look.kept.iter().take(TOLD)).await?;
-        Ok(self.seal(claimed, look, &known, &|notice| units.get(&notice.key).cloned()))
+        let known = self.know(look.kept.iter()).await?;
+        Ok(self.seal(claimed, look, &known, rest))
     }
 
     /// Everything about the members' cards and items.
@@ -122,15 +124,14 @@ impl<'a> Sealing<'a> {
         Ok(known)
     }
 
-    fn seal(&self, claimed: &Claimed, look: Look, known: &Known, unit: &dyn Fn(&Notice) -> Option<String>) -> Seal {
+    fn seal(&self, claimed: &Claimed, look: Look, known: &Known, rest: Counts) -> Seal {
         let (id, fence) = (claimed.delivery.id, claimed.fence);
         let mut seal = Seal { id, fence, dropped: look.dropped, sealed: None, postponed_to: None };
         if look.unsettled {
             seal.postponed_to = Some((self.now + UNSETTLED, None));
         } else if !look.kept.is_empty() {
-            let (told, rest) = look.kept.split_at(look.kept.len().min(TOLD));
-            let mut sealed = self.facts(claimed, told, known);
-            sealed.facts.rest = counted(rest, unit);
+            let mut sealed = self.facts(claimed, &look.kept, known);
+            sealed.facts.rest = counted(rest);
             seal.sealed = Some(serde_json::to_value(sealed).expect("facts have JSON"));
         }
         seal
@@ -192,12 +193,16 @@ fn groups(claimed: &[Claimed]) -> Vec<&[Claimed]> {
     groups
 }
 
-/// What is not told one by one, counted by unit and sort.
-fn counted(rest: &[Notice], unit: &dyn Fn(&Notice) -> Option<String>) -> Vec<Rest> {
-    let mut counts: HashMap<(Option<String>, NoticeKind, Option<Level>), usize> = HashMap::new();
+/// What is not told one by one: how much of each sort in each unit.
+type Counts = HashMap<(Option<String>, NoticeKind, Option<Level>), usize>;
+
+fn count(rest: impl Iterator<Item = Notice>, unit: &dyn Fn(&Notice) -> Option<String>, counts: &mut Counts) {
     for notice in rest {
-        *counts.entry((unit(notice), notice.kind, notice.level)).or_default() += 1;
+        *counts.entry((unit(&notice), notice.kind, notice.level)).or_default() += 1;
     }
+}
+
+fn counted(counts: Counts) -> Vec<Rest> {
     let rest = counts.into_iter().map(|((unit, kind, level), count)| Rest { unit, kind, level, count });
     let mut rest: Vec<Rest> = rest.collect();
     rest.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| (&a.unit, a.kind.word()).cmp(&(&b.unit, b.kind.word()))));

@@ -21,7 +21,7 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 /// Pages kept in memory, in KiB with a minus: a turn's pages should not be written out before it commits.
-const WRITER_CACHE: &str = "-65536";
+const WRITER_CACHE: &str = "-32768";
 const READER_CACHE: &str = "-8192";
 
 /// A file whose schema is up to date, with the connection that writes and the lock that keeps others out.

@@ -61,7 +61,7 @@ impl Sender {
         let builder = self.reply_to.iter().cloned().fold(builder, MessageBuilder::reply_to);
         let mail = match &message.html {
             Some(html) => builder.multipart(alternative(message, html)),
-            None => builder.singlepart(SinglePart::plain(message.text.clone())),
+            None => builder.singlepart(SinglePart::plain(in_lines(&message.text))),
         };
         mail.map(|mail| mail.formatted()).map_err(|error| format!("this makes no mail: {error}"))
     }
@@ -89,8 +89,13 @@ fn alternative(message: &Message, html: &str) -> MultiPart {
     MultiPart::builder()
         .kind(MultiPartKind::Alternative)
         .boundary(format!("=_{}", message.id))
-        .singlepart(SinglePart::plain(message.text.clone()))
-        .singlepart(SinglePart::html(html.to_owned()))
+        .singlepart(SinglePart::plain(in_lines(&message.text)))
+        .singlepart(SinglePart::html(in_lines(html)))
+}
+
+/// A text whose lines end in LF alone: a CR that stands alone would leave as it is, which no mail may hold (RFC 5322, 2.3).
+fn in_lines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 /// The receiver's mailbox, or why the address is none.
