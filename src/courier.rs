@@ -298,7 +298,9 @@ impl Courier {
             let retry = way.as_ref().map(|way| way.retry.clone()).unwrap_or_default();
             let (to, subject, outcome) = match (message(&playbook, &claimed, rehearsal), way) {
                 (Ok(message), Some(way)) => {
+                    fail::fail_point!("send.before", |_| std::process::abort());
                     let outcome = way.channel.send(&message).await;
+                    fail::fail_point!("send.after", |_| std::process::abort());
                     (message.to_address, message.subject, outcome)
                 }
                 (Ok(message), None) => (message.to_address, message.subject, no_channel(&name)),
@@ -320,6 +322,7 @@ impl Courier {
         let settles: Vec<Settle> = over.iter().map(|sent| self.settlement(sent, now)).collect();
         if count > 0 {
             self.jitter = self.jitter.wrapping_add(1);
+            fail::fail_point!("settle.before", |_| std::process::abort());
             if let Err(e) = self.store.settle(now, &settles).await {
                 // Not written: they stay ours to settle.
                 for sent in over {
@@ -327,6 +330,7 @@ impl Courier {
                 }
                 return Err(e);
             }
+            fail::fail_point!("settle.after", |_| std::process::abort());
         }
         for sent in &over {
             if let Some(count) = self.sending.get_mut(&sent.way) {

@@ -160,7 +160,9 @@ impl Pipeline {
             notices: system.planned,
             reported: Vec::new(),
         };
+        fail::fail_point!("turn.before_commit", |_| std::process::abort());
         let committed = self.store.commit(&turn).await.inspect_err(|_| self.forget_told())?;
+        fail::fail_point!("turn.after_commit", |_| std::process::abort());
         if !committed.lost_notices.is_empty() {
             for (subject, body) in system.bodies {
                 self.tell_operators(playbook, NoticeKind::System, &subject, body, now).await?;

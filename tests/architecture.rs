@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 6] = [
 const NEIGHBOURLY: usize = 3;
 
 /// Where an outside crate may be used: file names below `src/` that begin with one of these.
-const PLACES: [(&str, &[&str]); 9] = [
+const PLACES: [(&str, &[&str]); 10] = [
     ("rhai", &["rules/", "rules.rs"]),
     ("sqlx", &["store/", "store.rs", "source/sql"]),
     ("lettre", &["wire/email"]),
@@ -30,6 +30,7 @@ const PLACES: [(&str, &[&str]); 9] = [
     ("cron", &["schedule"]),
     ("sd_notify", &["daemon/systemd"]),
     ("clap", &["cli/", "cli.rs", "main.rs"]),
+    ("fail", &["daemon/poller", "pipeline", "courier", "cli/environment"]),
     ("comfy_table", &["cli/", "cli.rs"]),
 ];
 

@@ -32,6 +32,12 @@ impl Environment {
         }
     }
 
+    /// Where a test has this process die, as `FAILPOINTS` says, for as long as the answer is kept; in what is released
+    /// there are no such places.
+    pub fn failpoints() -> Option<fail::FailScenario<'static>> {
+        fail::has_failpoints().then(fail::FailScenario::setup)
+    }
+
     /// A variable, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())

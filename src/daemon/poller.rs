@@ -60,6 +60,7 @@ impl Poll<'_> {
             Ok(fetched) => Arc::new(fetched),
             Err(e) => return self.doubt(before, e.to_string()).await,
         };
+        fail::fail_point!("poll.after_fetch", |_| std::process::abort());
         // Whether a poll is believed is known only when all its rows were mapped, and nothing may change before that:
         // so the rows are mapped twice, which takes less than to keep them.
         let rejected = match rejections(fetched.clone()).await {
