@@ -4,35 +4,24 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::thread::sleep;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
 use crate::proof::{
-    PAUSE, assert_each_by_one_message, is_over, not_told_to_the_unit, red_cards_told_to_the_unit, repeats, some_millis,
-    told,
+    PAUSE, add_what_was_under_way, assert_each_by_one_message, assert_each_was_claimed, is_over, not_told_to_the_unit,
+    red_cards_told_to_the_unit, repeats, some_millis, told,
 };
 use crate::support::daemon::Daemon;
+use crate::support::gateway::Gateway;
 use crate::support::is_long;
 use crate::support::memory::Memory;
 use crate::support::patience::{ahead, holds_within, now};
-use crate::support::sink::{Sink, Taken};
-use crate::support::site::{LIVE, Site, Ticket, plain_mail_to};
+use crate::support::sink::Sink;
+use crate::support::site::{LIVE, Site, Ticket, plain_mail_to, webhook_to};
 use crate::{machine, on_both_stores};
 
 on_both_stores!(twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sent,);
-
-/// What the daemon holds claimed at most: four mails for each of four connections.
-const CLAIMED_AT_ONCE: usize = 16;
-
-/// Tickets that fall due in a second.
-const PACE: i64 = 20;
-
-/// What a run came to.
-struct Run {
-    taken: Vec<Taken>,
-    /// After how many kills a delivery stood as being sent, by id.
-    in_flight: BTreeMap<String, usize>,
-}
 
 /// How many milliseconds a daemon needs, on this machine of now, to start, poll and stop.
 fn time_of_a_start(site: &Site) -> u64 {
@@ -41,36 +30,32 @@ fn time_of_a_start(site: &Site) -> u64 {
     u64::try_from((now() - before).num_milliseconds()).expect("time goes on")
 }
 
-/// Runs daemons one after the other and kills them all but the last.
-fn kill_again_and_again(site: &Site, sink: &Sink, kills: usize, reveal: impl Fn(usize)) -> Run {
+/// Runs daemons one after the other and kills them all but the last; how often each delivery was under way at a kill.
+fn kill_again_and_again(site: &Site, kills: usize, lives: u64, reveal: impl Fn(usize)) -> BTreeMap<String, usize> {
     let (memory, start) = (Memory::of(site), time_of_a_start(site));
-    let mut in_flight: BTreeMap<String, usize> = BTreeMap::new();
+    let mut in_flight = BTreeMap::new();
     for kill in 0..kills {
         reveal(kill);
         let daemon = Daemon::start(site);
-        sleep(some_millis(150, 1_000 + start));
+        sleep(some_millis(lives / 8, lives + start));
         daemon.kill();
-        let left = Memory::left_in(site, "left");
-        let now = now().timestamp_micros();
-        let claimed =
-            left.column(&format!("SELECT id FROM deliveries WHERE state = 'sending' AND lease_until > {now}"));
-        assert!(claimed.len() <= CLAIMED_AT_ONCE, "{} were claimed at once", claimed.len());
-        for id in claimed {
-            *in_flight.entry(id).or_default() += 1;
-        }
+        add_what_was_under_way(&mut in_flight, site);
     }
     reveal(kills);
     let last = Daemon::polled(site);
     assert!(holds_within(90, || is_over(&memory)), "something waits for ever:\n{}", last.log());
     assert_eq!(last.stop(), 0);
-    Run { taken: sink.taken(), in_flight }
+    in_flight
 }
 
 fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sent(site: &Site) {
     let _alone = machine();
-    let (kills, count) = if is_long() { (200, 4_000) } else { (20, 300) };
-    let sink = Sink::start(PAUSE);
-    site.configure(&format!("{LIVE}{}", plain_mail_to(sink.port)));
+    // Kills, tickets, how many of them fall due in a second, how long a message takes, how many milliseconds a daemon lives.
+    let (kills, count, pace, pause, lives) =
+        if is_long() { (200, 6_000, 50, Duration::from_millis(20), 600) } else { (20, 300, 20, PAUSE, 1_000) };
+    let began = now();
+    let (sink, gateway) = (Sink::start(pause), Gateway::apart(pause));
+    site.configure(&format!("{LIVE}{}{}", plain_mail_to(sink.port), webhook_to(gateway.port, true)));
     // One handler for each ticket, so that each card has a message of its own.
     let ids = || (0..count).map(|n| format!("h{n:04}"));
     site.contacts(ids());
@@ -78,7 +63,7 @@ fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sen
     let far = Ticket::due_at("T", ahead(90_000));
     site.tickets(std::slice::from_ref(&far));
     let first_due = ahead(5);
-    let due = |n: i64| first_due + TimeDelta::seconds(n / PACE);
+    let due = |n: i64| first_due + TimeDelta::seconds(n / pace);
     let tickets: Vec<Ticket> =
         ids().zip(0..).map(|(id, n)| Ticket::due_at(&format!("T{id}"), due(n)).handled_by(&id)).collect();
 
@@ -95,9 +80,10 @@ fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sen
         let rows = rows.map(|(id, ticket)| done.get(&id).map_or_else(|| ticket.clone(), |at| ticket.on_site(*at)));
         site.tickets(&rows.chain([far.clone()]).collect::<Vec<_>>());
     };
-    let run = kill_again_and_again(site, &sink, kills, reveal);
+    let in_flight = kill_again_and_again(site, kills, lives, reveal);
     let done = done.into_inner();
     assert!(!done.is_empty(), "nobody was told before half of the kills");
+    println!("{kills} kills and the rest took {} s", (now() - began).num_seconds());
 
     let memory = Memory::of(site);
     let number = |sql: &str| usize::try_from(memory.number(sql)).expect("a count");
@@ -105,10 +91,16 @@ fn twenty_sudden_ends_under_load_lose_no_card_and_repeat_only_what_was_being_sen
     assert_eq!(number("SELECT count(*) FROM cards WHERE level = 'red'"), count - done.len());
     let told_to_the_unit = red_cards_told_to_the_unit(&memory);
     assert_eq!(told_to_the_unit, count - done.len(), "{:#?}", not_told_to_the_unit(&memory));
-    assert_each_by_one_message(&told(&run.taken, "Red card"), ids());
-    assert_each_by_one_message(&told(&run.taken, "Cleared"), done.into_keys());
 
-    let (repeats, claimed) = (repeats(&run.taken, &run.in_flight), run.in_flight.values().sum::<usize>());
-    println!("{kills} kills: {} mails, {repeats} of them repeats, {claimed} claimed at the kills", run.taken.len());
-    assert!(repeats > 0, "no kill hit a message on its way: the test is too gentle");
+    let (mails, requests) = (sink.taken(), gateway.asked());
+    for said in [told(&mails, "Red card"), told(&requests, "Red card")] {
+        assert_each_by_one_message(&said, ids());
+    }
+    assert_each_by_one_message(&told(&mails, "Cleared"), done.into_keys());
+    assert_each_was_claimed(&mails, &memory);
+    assert_each_was_claimed(&requests, &memory);
+    let (mailed, asked) = (repeats(&mails, &in_flight), repeats(&requests, &in_flight));
+    println!("{} mails, {mailed} of them repeats; {} requests, {asked} of them", mails.len(), requests.len());
+    println!("{} claimed at the kills", in_flight.values().sum::<usize>());
+    assert!(mailed > 0 && asked > 0, "no kill hit a message on its way: the test is too gentle");
 }

@@ -10,6 +10,7 @@ mod kills;
 mod mail;
 mod outages;
 mod pair;
+mod places;
 mod proof;
 mod reaching;
 mod readiness;

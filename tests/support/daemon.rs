@@ -3,8 +3,9 @@
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::patience::holds_within;
 use super::site::Site;
@@ -93,13 +94,22 @@ impl Daemon {
     /// The exit status, which comes within so many seconds.
     #[track_caller]
     pub fn ends_within(&mut self, seconds: u64) -> i32 {
-        let mut ended = None;
-        holds_within(seconds, || {
-            ended = self.child.try_wait().expect("a child");
-            ended.is_some()
-        });
-        let Some(ended) = ended else { panic!("it does not end:\n{}", self.log()) };
+        holds_within(seconds, || self.ended().is_some());
+        let Some(ended) = self.ended() else { panic!("it does not end:\n{}", self.log()) };
         ended.code().unwrap_or_else(|| panic!("it died of a signal:\n{}", self.log()))
+    }
+
+    /// The signal of which it dies within so many seconds.
+    #[track_caller]
+    pub fn dies_within(&mut self, seconds: u64) -> i32 {
+        assert!(holds_within(seconds, || self.ended().is_some()), "it does not die:\n{}", self.log());
+        let ended = self.ended().expect("it has ended");
+        ended.signal().unwrap_or_else(|| panic!("it ended with {ended}:\n{}", self.log()))
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
     }
 
     /// Asks it to stop; its exit status.

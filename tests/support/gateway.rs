@@ -1,6 +1,7 @@
 //! An HTTP server that remembers what it was asked and answers as a test wants it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
@@ -42,28 +43,38 @@ fn pairs(text: &str) -> Vec<(String, String)> {
     url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
-/// The server; it ends with the test's runtime.
+/// The server.
 pub struct Gateway {
     pub port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Gateway {
-    /// Starts one that answers every request with what `answer` makes.
+    /// Starts one that answers every request with what `answer` makes; it ends with the test's runtime.
     pub async fn start(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> Self {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("port");
         let port = listener.local_addr().expect("address").port();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = asked.clone();
-        let router = Router::new().fallback(move |request: Request| async move {
-            let (head, body) = request.into_parts();
-            let body = to_bytes(body, usize::MAX).await.expect("body");
-            let asked = Asked { method: head.method, uri: head.uri, headers: head.headers, body };
-            seen.lock().expect("lock").push(asked);
-            answer()
-        });
+        let gateway = Self { port, asked: Arc::default() };
+        let router = remembering(gateway.asked.clone(), Duration::ZERO, answer);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { port, asked }
+        gateway
+    }
+
+    /// Starts one in a thread of its own, that needs so long to say yes; it listens until the tests end.
+    pub fn apart(pause: Duration) -> Self {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("port");
+        listener.set_nonblocking(true).expect("as the runtime wants it");
+        let port = listener.local_addr().expect("address").port();
+        let gateway = Self { port, asked: Arc::default() };
+        let router = remembering(gateway.asked.clone(), pause, Response::default);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+                axum::serve(listener, router).await
+            })
+        });
+        gateway
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -76,4 +87,21 @@ impl Gateway {
         assert_eq!(asked.len(), 1, "{asked:?}");
         asked[0].clone()
     }
+}
+
+/// Remembers every request, also when nobody waits for the answer any more.
+fn remembering(
+    asked: Arc<Mutex<Vec<Asked>>>,
+    pause: Duration,
+    answer: impl Fn() -> Response + Clone + Send + Sync + 'static,
+) -> Router {
+    Router::new().fallback(move |request: Request| async move {
+        let (head, body) = request.into_parts();
+        if let Ok(body) = to_bytes(body, usize::MAX).await {
+            let request = Asked { method: head.method, uri: head.uri, headers: head.headers, body };
+            asked.lock().expect("lock").push(request);
+        }
+        tokio::time::sleep(pause).await;
+        answer()
+    })
 }

@@ -24,11 +24,6 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Whether it is the same mail, byte by byte, whenever it came.
-    pub fn is_same(&self, other: &Self) -> bool {
-        (&self.to, &self.bytes) == (&other.to, &other.bytes)
-    }
-
     pub fn letter(&self) -> Letter {
         Letter::parse(&self.bytes)
     }

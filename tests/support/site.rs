@@ -231,6 +231,14 @@ pub fn plain_mail_to(port: u16) -> String {
     )
 }
 
+/// The table of a second channel for red cards: a system that takes requests and knows a repeat by its key, or does not.
+pub fn webhook_to(port: u16, knows_repeats: bool) -> String {
+    format!(
+        "[channels.sms.webhook]\nurl = \"http://127.0.0.1:{port}/\"\nmedium = \"mail\"\n\
+         idempotent = {knows_repeats}\n"
+    )
+}
+
 /// The table that lets each message go by itself.
 pub const UNPACED: &str = "[notify]\npace = \"\"\n";
 
