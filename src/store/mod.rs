@@ -46,6 +46,10 @@ pub enum StoreError {
     /// The disk is full or read-only.
     #[error("the store cannot be written: {0}")]
     NotWritable(String),
+    /// The disk did not confirm what was written. Nobody knows what is on it, and asking again would not tell: nothing
+    /// more is written until the store is opened anew.
+    #[error("the disk did not confirm what the store wrote: {0}")]
+    Unconfirmed(String),
     /// The store was written by a newer duban.
     #[error("{}", in_words(place, *schema, *known, backup.as_deref()))]
     Newer {

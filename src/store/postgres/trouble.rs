@@ -35,6 +35,7 @@ mod tests {
         let kind = |state| match of_state(state, String::new()) {
             StoreError::NotWritable(_) => "not writable",
             StoreError::Unavailable(_) => "unavailable",
+            StoreError::Unconfirmed(_) => "unconfirmed",
             StoreError::Unreadable(_) => "unreadable",
             StoreError::Refused(_) => "refused",
             StoreError::OtherPlaybook(_) | StoreError::Newer { .. } => "another",

@@ -18,6 +18,8 @@ mod plans;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use sqlx::sqlite::SqlitePool;
 
@@ -32,6 +34,8 @@ pub type SqliteStore = SqlStore<SqliteEngine>;
 pub struct SqliteEngine {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Whether the disk once did not confirm a commit; then nothing more is written by this connection.
+    doubted: Arc<AtomicBool>,
     /// Held for as long as the store is open.
     _lock: Option<File>,
 }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -40,7 +41,7 @@ pub async fn open(path: &Path) -> Result<SqliteEngine> {
     }
     let readers = options(path).pragma("query_only", "ON").pragma("cache_size", READER_CACHE);
     let readers = pool(READERS).connect_with(readers).await?;
-    Ok(SqliteEngine { writer, readers, _lock: Some(lock) })
+    Ok(SqliteEngine { writer, readers, doubted: Arc::default(), _lock: Some(lock) })
 }
 
 /// Brings the schema of the store at `path` up to date, and leaves it closed. One that is up to date may be in use.
@@ -102,6 +103,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 async fn update(path: &Path, writer: &SqlitePool, schema: &Migrator) -> Result<Updated> {
     check(writer).await?;
+    confirm(writer).await?;
     let mut connection = writer.acquire().await?;
     schema::update(path, &mut connection, schema).await
 }
@@ -116,7 +118,9 @@ pub async fn visit(path: &Path) -> Result<SqliteEngine> {
     drop(connection);
     let wanted = schema::newest(&SCHEMA);
     match found {
-        Found::Store(schema) if schema == wanted => Ok(SqliteEngine { writer, readers, _lock: None }),
+        Found::Store(schema) if schema == wanted => {
+            Ok(SqliteEngine { writer, readers, doubted: Arc::default(), _lock: None })
+        }
         Found::Store(schema) if wanted < schema => Err(schema::newer(path, schema, wanted).await),
         Found::Store(schema) => {
             let text = format!(
@@ -133,12 +137,15 @@ pub async fn open_in_memory() -> Result<SqliteEngine> {
     let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
     let writer = pool(1).connect_with(options).await?;
     SCHEMA.run(&writer).await?;
-    Ok(SqliteEngine { readers: writer.clone(), writer, _lock: None })
+    Ok(SqliteEngine { readers: writer.clone(), writer, doubted: Arc::default(), _lock: None })
 }
 
-/// Connections that live as long as the store.
+/// Connections that live as long as the store; but for one on which SQLite itself has taken a transaction back, as it
+/// does on a full disk: the client still counts it, and would begin no other.
 fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(connections).min_connections(1).idle_timeout(None).max_lifetime(None)
+    let pool = SqlitePoolOptions::new().max_connections(connections).min_connections(1);
+    let pool = pool.before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }));
+    pool.idle_timeout(None).max_lifetime(None)
 }
 
 fn check_folder(path: &Path) -> Result<()> {
@@ -196,12 +203,21 @@ async fn check(writer: &SqlitePool) -> Result<()> {
     Err(StoreError::Unreadable(format!("it is damaged, restore a backup: {}", found.join("; "))))
 }
 
+/// Brings what an earlier process left in the log to the file, and the file to the disk. The log itself may be known to
+/// the system's memory alone, if that process ended because the disk did not confirm it, and what is written behind it
+/// would be lost with it.
+async fn confirm(writer: &SqlitePool) -> Result<()> {
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await?;
+    Ok(())
+}
+
 /// An error that names the file.
 fn named(path: &Path, error: StoreError) -> StoreError {
     let path = path.display();
     match error {
         StoreError::Unavailable(text) => StoreError::Unavailable(format!("{path}: {text}")),
         StoreError::NotWritable(text) => StoreError::NotWritable(format!("{path}: {text}")),
+        StoreError::Unconfirmed(text) => StoreError::Unconfirmed(format!("{path}: {text}")),
         StoreError::Unreadable(text) => StoreError::Unreadable(format!("{path}: {text}")),
         StoreError::Refused(text) => StoreError::Refused(format!("{path}: {text}")),
         other @ (StoreError::OtherPlaybook(_) | StoreError::Newer { .. }) => other,

@@ -1,19 +1,23 @@
 //! Transactions on SQLite.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{Arguments, AssertSqlSafe, Transaction};
 
 use super::SqliteEngine;
-use crate::store::Result;
 use crate::store::sql::courier::claimed;
 use crate::store::sql::rows::{Found, Row};
 use crate::store::sql::session::{Engine, Given, Rows, Session};
 use crate::store::sql::{json, next_batch};
+use crate::store::{Result, StoreError};
 
 /// A transaction.
 pub struct SqliteSession {
     tx: Transaction<'static, Sqlite>,
+    doubted: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -47,12 +51,16 @@ impl Engine for SqliteEngine {
     const IN_FORCE: &'static str = "SELECT version FROM playbook_in_force";
 
     async fn reading(&self) -> Result<SqliteSession> {
-        Ok(SqliteSession { tx: self.readers.begin().await? })
+        Ok(SqliteSession { tx: self.readers.begin().await?, doubted: self.doubted.clone() })
     }
 
     /// Holds the write lock from the start.
     async fn writing(&self) -> Result<SqliteSession> {
-        Ok(SqliteSession { tx: self.writer.begin_with("BEGIN IMMEDIATE").await? })
+        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        if self.doubted.load(Ordering::Acquire) {
+            return Err(StoreError::Unconfirmed("what came before".to_owned()));
+        }
+        Ok(SqliteSession { tx, doubted: self.doubted.clone() })
     }
 
     /// Nobody else holds a lease.
@@ -127,7 +135,11 @@ impl Session for SqliteSession {
     fn nudge(&mut self) {}
 
     async fn commit(self) -> Result<()> {
-        Ok(self.tx.commit().await?)
+        let done = self.tx.commit().await.map_err(StoreError::from);
+        if matches!(done, Err(StoreError::Unconfirmed(_))) {
+            self.doubted.store(true, Ordering::Release);
+        }
+        done
     }
 }
 

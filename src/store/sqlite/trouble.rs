@@ -21,6 +21,8 @@ mod code {
     pub const NOTADB: u32 = 26;
     /// The extended codes of reads that find less, or something else, than was written.
     pub const IOERR_OF_CONTENT: [u32; 3] = [522, 8_202, 8_458];
+    /// The extended codes of a file and of a folder that could not be brought to the disk.
+    pub const IOERR_OF_SYNC: [u32; 2] = [1_034, 1_290];
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -52,6 +54,9 @@ fn of_code(code: u32, message: String) -> StoreError {
     if code::IOERR_OF_CONTENT.contains(&code) {
         return StoreError::Unreadable(message);
     }
+    if code::IOERR_OF_SYNC.contains(&code) {
+        return StoreError::Unconfirmed(message);
+    }
     match code & 0xff {
         code::FULL | code::READONLY | code::IOERR | code::CANTOPEN | code::PERM => StoreError::NotWritable(message),
         code::CORRUPT | code::NOTADB | code::FORMAT => StoreError::Unreadable(message),
@@ -82,6 +87,7 @@ mod tests {
     fn a_full_disk_a_busy_file_and_a_damaged_file_are_told_apart() {
         let kind = |code| match of_code(code, String::new()) {
             StoreError::NotWritable(_) => "not writable",
+            StoreError::Unconfirmed(_) => "unconfirmed",
             StoreError::Unavailable(_) => "unavailable",
             StoreError::Unreadable(_) => "unreadable",
             StoreError::Refused(_) => "refused",
@@ -92,7 +98,9 @@ mod tests {
             (8, "not writable"),    // READONLY
             (1032, "not writable"), // READONLY_DBMOVED
             (10, "not writable"),   // IOERR
-            (1034, "not writable"), // IOERR_FSYNC
+            (778, "not writable"),  // IOERR_WRITE
+            (1034, "unconfirmed"),  // IOERR_FSYNC
+            (1290, "unconfirmed"),  // IOERR_DIR_FSYNC
             (522, "unreadable"),    // IOERR_SHORT_READ
             (8_202, "unreadable"),  // IOERR_DATA
             (11, "unreadable"),     // CORRUPT
