@@ -74,6 +74,8 @@ pub struct InForce {
     pub sources: Vec<Arc<str>>,
     /// Why the last good playbook runs instead of the files; empty if the files are in force.
     pub degraded: Vec<String>,
+    /// What a loop says about the store that fails it; `None` while all of them get on.
+    pub trouble: Option<String>,
 }
 
 /// The settings of `duban.toml` that belong to the playbook.

@@ -9,6 +9,8 @@ pub mod storage;
 
 pub mod poller;
 
+pub mod emergency;
+
 pub mod run;
 
 pub mod systemd;

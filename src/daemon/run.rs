@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::emergency::Emergency;
 use super::poller::{Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
 use super::wiring::{Lookup, Polled, Site, Wiring};
@@ -16,7 +17,7 @@ use crate::core::Instant;
 use crate::core::card::Transition;
 use crate::core::item::Item;
 use crate::core::observe::earliest;
-use crate::courier::{self, Courier};
+use crate::courier::{self, Courier, Ways};
 use crate::pipeline::{Done, Pipeline};
 use crate::playbook::{InForce, Playbook};
 use crate::store::{PlaybookRecord, Store, StoreError};
@@ -101,6 +102,8 @@ struct Shift {
     clock: Arc<dyn Clock>,
     pipeline: Pipeline,
     playbook: Arc<Playbook>,
+    ways: Ways,
+    emergency: Arc<Emergency>,
     progress: Arc<Progress>,
     stop: CancellationToken,
     /// Something was planned, or a try is over.
@@ -120,35 +123,45 @@ impl Daemon<'_> {
         let mut wiring = self.wire(last_good.as_ref()).await?;
         self.put_in_force(&wiring.playbook, "start").await?;
         let guard = self.guard(progress.clone());
+        let emergency = Emergency::new(self.in_force.clone());
         loop {
             let (stop, ways, sources) = (CancellationToken::new(), wiring.ways, wiring.sources);
             for problem in &wiring.degraded {
                 tracing::error!("the files of the playbook do not load, the last good one runs: {problem}");
             }
+            emergency.begin();
             let playbook = Arc::new(wiring.playbook);
             self.in_force.send_replace(Some(InForce {
                 playbook: playbook.clone(),
                 sources: sources.iter().map(|polled| polled.name.clone()).collect(),
                 degraded: wiring.degraded.iter().map(ToString::to_string).collect(),
+                trouble: None,
             }));
             let shift = Arc::new(Shift {
                 store: self.store.clone(),
                 clock: self.clock.clone(),
                 pipeline: Pipeline::new(self.store.clone()),
                 playbook,
+                ways,
+                emergency: emergency.clone(),
                 progress: progress.clone(),
                 stop: stop.clone(),
                 to_send: Arc::new(Notify::new()),
                 to_look: Notify::new(),
                 events: self.events.clone(),
             });
-            let mut loops = start(&shift, ways, sources, self.events.clone());
+            let mut loops = start(&shift, sources, self.events.clone());
             systemd::ready(&format!("playbook {}", shift.playbook.version));
             let next = self.wait(&mut loops).await;
             if matches!(next, Ok(None)) {
                 systemd::stopping();
             }
             stop.cancel();
+            if matches!(next, Err(RunError::Store(_))) {
+                // Nothing can be settled any more.
+                loops.abort_all();
+                emergency.drain(DRAIN).await;
+            }
             while loops.join_next().await.is_some() {}
             match next? {
                 Some(new) => wiring = new,
@@ -161,12 +174,16 @@ impl Daemon<'_> {
     }
 
     /// Waits for a stop (`None`), a reload that can take effect, or the end of a loop.
-    async fn wait(&mut self, loops: &mut JoinSet<()>) -> Result<Option<Wiring>, RunError> {
+    async fn wait(&mut self, loops: &mut JoinSet<Result<(), StoreError>>) -> Result<Option<Wiring>, RunError> {
         loop {
             tokio::select! {
                 () = self.signals.stop.cancelled() => return Ok(None),
                 Some(ended) = loops.join_next() => {
-                    return Err(RunError::Broken(ended.map_or_else(|e| e.to_string(), |()| "it ended".into())));
+                    return Err(match ended {
+                        Ok(Err(error)) => RunError::Store(error),
+                        Ok(Ok(())) => RunError::Broken("it ended".into()),
+                        Err(broken) => RunError::Broken(broken.to_string()),
+                    });
                 }
                 () = self.signals.reload.notified() => {
                     if let Some(wiring) = self.reload().await? {
@@ -239,16 +256,15 @@ impl Daemon<'_> {
 
 fn start(
     shift: &Arc<Shift>,
-    ways: crate::courier::Ways,
     sources: Vec<Polled>,
     events: Option<mpsc::UnboundedSender<Happened>>,
-) -> JoinSet<()> {
+) -> JoinSet<Result<(), StoreError>> {
     let mut loops = JoinSet::new();
     for polled in sources {
         loops.spawn(poll_loop(shift.clone(), polled));
     }
     loops.spawn(recheck_loop(shift.clone()));
-    let mut courier = Courier::new(shift.store.clone(), ways, shift.clock.clone(), shift.to_send.clone());
+    let mut courier = Courier::new(shift.store.clone(), shift.ways.clone(), shift.clock.clone(), shift.to_send.clone());
     if let Some(events) = events {
         courier = courier.watched_by(forward(events));
     }
@@ -268,7 +284,7 @@ fn forward(events: mpsc::UnboundedSender<Happened>) -> mpsc::UnboundedSender<cou
     sender
 }
 
-async fn poll_loop(shift: Arc<Shift>, polled: Polled) {
+async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> {
     let name = format!("poll:{}", polled.name);
     let mut last = Shift::heard(shift.store.last_fired(&name).await);
     while !shift.stop.is_cancelled() {
@@ -301,13 +317,15 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) {
                 last = Some(now);
                 Shift::heard(shift.store.fired(&name, now).await.map(Some));
                 shift.to_look.notify_one();
+                shift.emergency.is_over(&name);
             }
-            Err(e) => shift.trouble("poll", &e).await,
+            Err(e) => shift.trouble(&name, e).await?,
         }
     }
+    Ok(())
 }
 
-async fn recheck_loop(shift: Arc<Shift>) {
+async fn recheck_loop(shift: Arc<Shift>) -> Result<(), StoreError> {
     let mut rejudged = false;
     while !shift.stop.is_cancelled() {
         let now = shift.clock.now();
@@ -315,6 +333,7 @@ async fn recheck_loop(shift: Arc<Shift>) {
             Ok(done) => {
                 shift.tell(&done);
                 shift.progress.stamp(Loop::Recheck, shift.clock.monotonic());
+                shift.emergency.is_over("recheck");
                 if rejudged {
                     let next = Shift::heard(shift.store.next_look_at().await);
                     let lift = Shift::heard(shift.pipeline.next_lift_at().await);
@@ -322,33 +341,36 @@ async fn recheck_loop(shift: Arc<Shift>) {
                 }
                 rejudged = true;
             }
-            Err(e) => shift.trouble("recheck", &e).await,
+            Err(e) => shift.trouble("recheck", e).await?,
         }
     }
+    Ok(())
 }
 
-async fn courier_loop(shift: Arc<Shift>, mut courier: Courier) {
+async fn courier_loop(shift: Arc<Shift>, mut courier: Courier) -> Result<(), StoreError> {
     while !shift.stop.is_cancelled() {
         match courier.run_once(&shift.playbook, &shift.pipeline, shift.clock.now()).await {
             Ok(worked) => {
                 let at = shift.clock.monotonic();
                 shift.progress.stamp(Loop::Courier, at);
                 shift.progress.stamp(Loop::Store, at);
+                shift.emergency.is_over("courier");
                 if worked == 0 {
                     let next = Shift::heard(shift.store.next_claim_at(&courier.busy()).await);
                     shift.nap(next, Some(&shift.to_send)).await;
                 }
             }
-            Err(e) => shift.trouble("courier", &e).await,
+            Err(e) => shift.trouble("courier", e).await?,
         }
     }
     if let Err(e) = courier.drain(&shift.playbook, &shift.pipeline, DRAIN).await {
         tracing::error!("what was being sent could not be settled: {e}");
     }
+    Ok(())
 }
 
 /// Wakes the others when another process has written something that may be due.
-async fn nudge_loop(shift: Arc<Shift>) {
+async fn nudge_loop(shift: Arc<Shift>) -> Result<(), StoreError> {
     while !shift.stop.is_cancelled() {
         tokio::select! {
             () = shift.store.nudged() => {
@@ -358,6 +380,7 @@ async fn nudge_loop(shift: Arc<Shift>) {
             () = shift.stop.cancelled() => {}
         }
     }
+    Ok(())
 }
 
 impl Shift {
@@ -399,12 +422,21 @@ impl Shift {
         }
     }
 
-    async fn trouble(&self, what: &str, error: &StoreError) {
-        tracing::error!("{what}: {error}");
+    /// Waits until a loop whose round failed may try again; an error means that this process must not.
+    async fn trouble(&self, which: &str, error: StoreError) -> Result<(), StoreError> {
+        tracing::error!("{which}: {error}");
+        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
+        if self.emergency.hear(which, &error, monotonic) {
+            self.emergency.tell(&self.playbook, &self.ways, &error.to_string(), now, monotonic);
+        }
+        if matches!(error, StoreError::Unconfirmed(_)) {
+            return Err(error);
+        }
         tokio::select! {
             () = tokio::time::sleep(jittered(STORE_PAUSE)) => {}
             () = self.stop.cancelled() => {}
         }
+        Ok(())
     }
 
     /// What the store answered; a trouble is told, and the next round asks again.

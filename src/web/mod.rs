@@ -85,6 +85,7 @@ async fn draw(board: &Board) -> Result<String, String> {
         note => board.note.as_deref(),
         rehearsal => playbook.office.rehearsal,
         degraded => !in_force.degraded.is_empty(),
+        trouble => in_force.trouble.is_some(),
     };
     template.render(facts).map_err(|e| e.to_string())
 }
@@ -121,11 +122,13 @@ async fn cards(State(board): State<Board>) -> Response {
     }
 }
 
-/// Ready: the files are in force, the store answers and every source had a good poll that nothing contradicts.
+/// Ready: the files are in force, the store answers and can be written, and every source had a good poll that nothing contradicts.
 async fn ready(State(board): State<Board>) -> Response {
     let Some(in_force) = board.in_force.borrow().clone() else { return not_ready("starting\n".to_owned()) };
     let mut troubles: Vec<String> = in_force.degraded.iter().map(|why| format!("playbook: {why}")).collect();
+    troubles.extend(in_force.trouble.iter().map(|why| format!("store: {why}")));
     match board.store.sources().await {
+        Err(_) if in_force.trouble.is_some() => {}
         Err(e) => troubles.push(format!("store: {e}")),
         Ok(known) => {
             for source in &in_force.sources {
