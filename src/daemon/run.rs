@@ -186,7 +186,7 @@ impl Daemon<'_> {
                     });
                 }
                 () = self.signals.reload.notified() => {
-                    if let Some(wiring) = self.reload().await? {
+                    if let Some(wiring) = self.reload().await {
                         return Ok(Some(wiring));
                     }
                 }
@@ -199,36 +199,32 @@ impl Daemon<'_> {
         self.site.wire(&versions, last_good, self.lookup).map_err(RunError::Config)
     }
 
-    /// Does everything that can fail before anything live is touched.
-    async fn reload(&mut self) -> Result<Option<Wiring>, RunError> {
+    /// What the files say now, or nothing if they cannot be put in force: then what runs goes on.
+    async fn reload(&mut self) -> Option<Wiring> {
         systemd::reloading();
-        let read = Site::read(&self.site.path).map_err(RunError::Config);
-        let wired = match read {
-            Ok(site) => {
-                let before = std::mem::replace(&mut self.site, site);
-                let wired = self.wire(None).await;
-                if wired.is_err() {
-                    self.site = before;
-                }
-                wired
-            }
-            Err(e) => Err(e),
-        };
-        match wired {
+        let before = self.site.clone();
+        match self.rewire().await {
             Ok(wiring) => {
-                self.put_in_force(&wiring.playbook, "reload").await?;
                 tracing::info!(playbook = %wiring.playbook.version, "reloaded");
-                Ok(Some(wiring))
+                Some(wiring)
             }
-            Err(RunError::Config(problems)) => {
-                for problem in &problems {
+            Err(error) => {
+                for problem in error.to_string().lines() {
                     tracing::error!("reload refused, what runs goes on: {problem}");
                 }
                 systemd::ready("reload refused, what ran before goes on");
-                Ok(None)
+                self.site = before;
+                None
             }
-            Err(e) => Err(e),
         }
+    }
+
+    /// Does everything that can fail before anything live is touched.
+    async fn rewire(&mut self) -> Result<Wiring, RunError> {
+        self.site = Site::read(&self.site.path).map_err(RunError::Config)?;
+        let wiring = self.wire(None).await?;
+        self.put_in_force(&wiring.playbook, "reload").await?;
+        Ok(wiring)
     }
 
     async fn put_in_force(&self, playbook: &Playbook, by: &str) -> Result<(), RunError> {
