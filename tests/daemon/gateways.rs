@@ -56,7 +56,7 @@ fn a_short_message_under_way_at_a_sudden_end_is_unknown_and_not_sent_twice(site:
 
     let daemon = Daemon::start(site);
     let unknown = "SELECT count(*) FROM deliveries WHERE state = 'unknown'";
-    assert!(holds_within(30, || Memory::left_in(site, "seen").number(unknown) == 2), "{}", daemon.log());
+    assert!(holds_within(30, || Memory::left_by(site).number(unknown) == 2), "{}", daemon.log());
     assert_eq!(asked.load(Ordering::SeqCst), 2, "nothing was asked again");
     assert_eq!(daemon.stop(), 0);
 }

@@ -4,6 +4,7 @@
 mod support;
 
 mod board;
+mod disks;
 mod gateways;
 mod ground;
 mod kills;

@@ -76,7 +76,7 @@ pub fn add_what_was_under_way(in_flight: &mut BTreeMap<String, usize>, site: &Si
     let claimed =
         format!("SELECT channel || ' ' || id FROM deliveries WHERE state = 'sending' AND lease_until > {now}");
     let mut by_channel: BTreeMap<String, usize> = BTreeMap::new();
-    for claimed in Memory::left_in(site, "left").column(&claimed) {
+    for claimed in Memory::left_by(site).column(&claimed) {
         let (channel, id) = claimed.split_once(' ').expect("two words");
         *by_channel.entry(channel.to_owned()).or_default() += 1;
         *in_flight.entry(id.to_owned()).or_default() += 1;

@@ -24,10 +24,17 @@ impl Daemon {
 
     /// Starts one in an environment that says this and no more.
     pub fn start_with(site: &Site, environment: &[(&str, &str)]) -> Self {
+        Self::start_under(&[], site, environment)
+    }
+
+    /// Starts one by a program that becomes the daemon once it has done its own part, such as `nice`.
+    pub fn start_under(program: &[&str], site: &Site, environment: &[(&str, &str)]) -> Self {
         let log = site.path("daemon.log");
         // What earlier ones of the site said stays.
         let file = OpenOptions::new().create(true).append(true).open(&log).expect("log");
-        let child = Command::new(env!("CARGO_BIN_EXE_duban"))
+        let mut line = program.iter().chain([&env!("CARGO_BIN_EXE_duban")]);
+        let child = Command::new(line.next().expect("a program"))
+            .args(line)
             .args(["run", "--lang", "en", "--config"])
             .arg(site.path("duban.toml"))
             .env_clear()
@@ -78,6 +85,11 @@ impl Daemon {
     pub fn mails_in(&self, site: &Site, folder: &str, count: usize) {
         let is_there = || site.mails(folder).len() >= count;
         assert!(holds_within(30, is_there), "{} mails in {folder}:\n{}", site.mails(folder).len(), self.log());
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal by its name, such as `TERM`.

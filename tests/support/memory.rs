@@ -1,6 +1,5 @@
 //! A daemon's memory, read with plain SQL that every back end understands: what it says about itself is not asked.
 
-use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 
@@ -16,6 +15,8 @@ use super::site::Site;
 pub enum Memory {
     /// The SQLite file.
     File(PathBuf),
+    /// The same, read only.
+    Left(PathBuf),
     /// The PostgreSQL database, by its URL.
     Database(String),
 }
@@ -25,8 +26,9 @@ macro_rules! on_connection {
     ($memory:expr, $connection:ident => $found:expr) => {
         block_on(async {
             match $memory {
-                Memory::File(path) => {
-                    let options = SqliteConnectOptions::new().filename(path);
+                Memory::File(path) | Memory::Left(path) => {
+                    let read_only = matches!($memory, Memory::Left(_));
+                    let options = SqliteConnectOptions::new().filename(path).read_only(read_only);
                     let mut $connection: SqliteConnection = options.connect().await.expect("the memory");
                     let found = $found.await;
                     $connection.close().await.expect("closed");
@@ -49,21 +51,12 @@ impl Memory {
         site.memory().clone()
     }
 
-    /// What a killed daemon left. Of a file it is a copy, in a folder of its own and in place of an earlier copy: to look
-    /// at the file itself would already repair it.
-    pub fn left_in(site: &Site, folder: &str) -> Self {
-        let Self::File(file) = site.memory() else { return Self::of(site) };
-        let folder = site.path(folder);
-        // The first time there is none.
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir(&folder).expect("folder");
-        let copy = folder.join("duban.db");
-        for (from, to) in [(file, &copy), (&file.with_extension("db-wal"), &copy.with_extension("db-wal"))] {
-            if from.exists() {
-                fs::copy(from, to).expect("copied");
-            }
+    /// What a killed daemon left, only to be looked at: who may write would already repair it.
+    pub fn left_by(site: &Site) -> Self {
+        match site.memory() {
+            Self::File(file) => Self::Left(file.clone()),
+            other => other.clone(),
         }
-        Self::File(copy)
     }
 
     /// The first column of all rows, as text.
