@@ -205,13 +205,13 @@ fn message(playbook: &Playbook, id: DeliveryId, notice: &Notice, medium: Medium,
 }
 
 fn words(language: Language, why: &str) -> Body {
-    let title = language.pick("督办的存储不可用，通知已停止", "duban's store does not work, and nobody is told");
+    let title = language.pick("督办的库不可用，通知已停止", "duban's store does not work, and nobody is told");
     let stands_still = language.pick(
         "恢复之前不会产生新的红黄牌，也不会发出通知；页面仍显示此前的内容。",
         "Until it works again no card is raised and nobody is told. The page of open cards shows what was known before.",
     );
     let goes_on = language.pick(
-        "恢复之后督办自动继续，期间到期的会补发。本消息每小时最多一封，不记入存储。",
+        "恢复之后督办自动继续，期间到期的会补发。本消息每小时最多一封，不记入库。",
         "Then duban goes on by itself and tells what fell due. This message comes once an hour at most and is not stored.",
     );
     Body { title: title.to_owned(), lines: [why, stands_still, goes_on].map(str::to_owned).to_vec() }
