@@ -235,7 +235,7 @@ pub fn plain_mail_to(port: u16) -> String {
 pub fn webhook_to(port: u16, knows_repeats: bool) -> String {
     format!(
         "[channels.sms.webhook]\nurl = \"http://127.0.0.1:{port}/\"\nmedium = \"mail\"\n\
-         idempotent = {knows_repeats}\n"
+         idempotent = {knows_repeats}\nallow_networks = [\"127.0.0.0/8\"]\n"
     )
 }
 
