@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::facts::{CardFacts, ClockFacts, Facts, Member};
+use super::super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member};
 use super::super::time_words::amount;
 use super::line::{Line, lines_of};
 use super::reason::{granted_words, words};
@@ -12,7 +12,7 @@ use super::voice::Voice;
 use super::{Language, change_label};
 use crate::core::item::{Amount, Extension, Pause};
 use crate::core::limit::{Limit, Unit};
-use crate::core::notice::NoticeKind;
+use crate::core::notice::{Gap, NoticeKind};
 use crate::core::reading::Granted;
 use crate::core::reason::Reason;
 use crate::core::window::Level;
@@ -110,7 +110,7 @@ impl Entry {
             due: open.and_then(|card| sentence::due(card, voice)).unwrap_or_default().into(),
             sentence: sentence::sentence(member, voice).into(),
             action: sentence::action(member, voice).map(Line::from),
-            rows: card.map(|card| rows(card, voice)).unwrap_or_default(),
+            rows: card.map(|card| rows(card, why_you(member, card, voice), voice)).unwrap_or_default(),
             told: card.map(|card| told(card, voice)).unwrap_or_default(),
             sum: sum(card),
             link: card.and_then(|card| link(card, facts)),
@@ -189,7 +189,7 @@ fn told(card: &CardFacts, voice: Voice) -> Vec<Line> {
     lines.map(Line::from).chain(more(card.told.len().saturating_sub(LONGEST_LIST), voice)).collect()
 }
 
-fn rows(card: &CardFacts, voice: Voice) -> Vec<Row> {
+fn rows(card: &CardFacts, why_you: Option<String>, voice: Voice) -> Vec<Row> {
     let title = if sentence::has_title(card) { Some(Line::cut(&card.title, LONGEST_TITLE).to_string()) } else { None };
     let unit = card.unit.as_ref().map(|unit| beside(unit, card.region.as_deref(), voice));
     let step = beside(
@@ -214,8 +214,25 @@ fn rows(card: &CardFacts, voice: Voice) -> Vec<Row> {
     let is_due = card.clock.as_ref().is_some_and(|clock| clock.due_at == Some(card.at));
     let at = if is_due { voice.due(card.at) } else { voice.instant(card.at) };
     rows.push((voice.say(change_label(card.change, Language::Chinese), "Happened"), Some(at)));
+    rows.push((voice.say("为何告知您", "Why you"), why_you));
     let rows = rows.into_iter().filter_map(|(name, value)| Some(Row { name, value: value?.into() }));
     rows.filter(|row| !row.value.is_empty()).collect()
+}
+
+/// Why the receiver is told, where that is not plain: in somebody's place, by another channel, because nobody answered.
+fn why_you(member: &Member, card: &CardFacts, voice: Voice) -> Option<String> {
+    let instead = member.instead_of.as_ref().map(|InsteadOf { whom, why }| match (why, voice.language) {
+        (Gap::Absent, Language::Chinese) => format!("{whom}不在岗，由您代收"),
+        (Gap::Absent, Language::English) => format!("in place of {whom}, who is away"),
+        (Gap::Vacant | Gap::Unreachable, Language::Chinese) => format!("{whom}一级无人可告知"),
+        (Gap::Vacant | Gap::Unreachable, Language::English) => format!("nobody of {whom} can be reached"),
+        (Gap::Fallback, Language::Chinese) => format!("通道{whom}未能送达，改由此通道"),
+        (Gap::Fallback, Language::English) => format!("{whom} could not deliver it"),
+    });
+    let climbed = (card.step > 0 && member.kind == NoticeKind::Raise)
+        .then(|| voice.say("已告知的人未签收，逐级上报", "those who were told have not answered").to_owned());
+    let parts: Vec<String> = climbed.into_iter().chain(instead).collect();
+    (!parts.is_empty()).then(|| parts.join(voice.say("；", "; ")))
 }
 
 fn clock_rows(card: &CardFacts, clock: &ClockFacts, voice: Voice) -> Vec<(&'static str, Option<String>)> {

@@ -7,14 +7,14 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::super::facts::{CardFacts, ClockFacts, Facts, Member, Told};
+use super::super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Rest, Told};
 use super::page::Page;
 use super::sample::{bare, delivery, every_kind, member, notice, red, yellow};
 use super::{Language, Rendered, SHORT_MESSAGE, TemplateError, Templates};
 use crate::core::Instant;
 use crate::core::card::Change;
 use crate::core::contact::Medium;
-use crate::core::notice::NoticeKind;
+use crate::core::notice::{Gap, NoticeKind};
 use crate::core::reason::Reason;
 use crate::core::window::Level;
 
@@ -79,6 +79,11 @@ fn cases() -> Vec<(&'static str, Facts)> {
         sign_url: Some("javascript:alert(1)".into()),
         ..red()
     };
+    let instead = |why, whom: &str, card| {
+        let mut facts = one(NoticeKind::Raise, card);
+        facts.members[0].instead_of = Some(InsteadOf { whom: whom.into(), why });
+        facts
+    };
     let four = [(1, red()), (2, red()), (3, yellow()), (4, yellow())].map(|(at, card)| number(at, card));
     let mixed: Vec<_> = four.into_iter().chain([bare()]).map(|card| member(NoticeKind::Raise, card)).collect();
     let many = (0..10_000).map(|at| {
@@ -95,6 +100,9 @@ fn cases() -> Vec<(&'static str, Facts)> {
         ("recall", one(NoticeKind::Revoke, wrong)),
         ("reminder", one(NoticeKind::Reminder, red())),
         ("finding", one(NoticeKind::Raise, bare())),
+        ("for-a-colleague", instead(Gap::Absent, "李四", yellow())),
+        ("climbed", instead(Gap::Unreachable, "unit_contact", CardFacts { step: 1, ..red() })),
+        ("fallback", instead(Gap::Fallback, "sms", red())),
         ("digest-of-lines", delivery(vec![notice(NoticeKind::Digest, 10_000)])),
         ("digest-of-cards", delivery(many.collect())),
         ("system", delivery(vec![notice(NoticeKind::System, 2)])),
@@ -305,6 +313,19 @@ fn a_short_message_about_many_keeps_the_counts_and_the_worst_code() {
     ] {
         let said = render(&facts, language, Medium::Sms).text;
         assert!(said.contains(counts) && said.contains(code), "{said}");
+    }
+}
+
+#[test]
+fn a_list_that_is_told_in_part_counts_all_of_it() {
+    let unit = |at: usize| Some(format!("示范区第{}局", at % 25 + 1));
+    let card = |at: usize| CardFacts { unit: unit(at), ..if at < 100 { red() } else { yellow() } };
+    let whole = delivery((0..1_000).map(|at| member(NoticeKind::Raise, card(at))).collect());
+    let mut part = Facts { members: whole.members[..200].to_vec(), ..whole.clone() };
+    let rest = |at: usize| Rest { unit: unit(at), kind: NoticeKind::Raise, level: Some(Level::Yellow), count: 32 };
+    part.rest = (0..25).map(rest).collect();
+    for (language, medium) in LANGUAGES.into_iter().flat_map(|l| MEDIA.map(|m| (l, m))) {
+        assert_eq!(render(&part, language, medium), render(&whole, language, medium));
     }
 }
 
