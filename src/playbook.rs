@@ -37,6 +37,9 @@ mod routes;
 /// The texts of a playbook by their role: `rules/2110.rhai`, `contacts.csv`, `calendars/0/cn.toml` …
 pub type Files = BTreeMap<String, String>;
 
+/// The ladders of an installation that writes none.
+pub const LADDERS: &str = include_str!("../config/ladders.toml");
+
 /// The file that holds the settings of `duban.toml` that belong to the playbook.
 const SETTINGS: &str = "settings.json";
 
@@ -115,7 +118,7 @@ pub fn gather(
     gathering.optional("contacts.csv", &base.join(&config.contacts), "");
     gathering.optional("absences.csv", &base.join(&config.absences), "");
     gathering.optional("routes.toml", &base.join(&config.routes), "");
-    gathering.optional("ladders.toml", &base.join(&config.ladders), include_str!("../config/ladders.toml"));
+    gathering.optional("ladders.toml", &base.join(&config.ladders), LADDERS);
     gathering.templates(&base.join(&config.templates));
     let settings = Settings {
         language: config.language,
@@ -224,6 +227,12 @@ impl Gathering<'_> {
             }
         }
     }
+}
+
+/// Whether a playbook of these texts is a rehearsal; `None` if they are none.
+pub fn is_rehearsal(files: &Files) -> Option<bool> {
+    let settings: Settings = serde_json::from_str(files.get(SETTINGS)?).ok()?;
+    Some(settings.mode == Mode::Rehearsal)
 }
 
 impl Playbook {

@@ -16,6 +16,8 @@ use crate::daemon::wiring::{Site, Wiring};
 mod doubts;
 mod online;
 mod overview;
+pub(super) mod people;
+mod routes;
 
 /// What `check` is given.
 #[derive(Args)]

@@ -17,8 +17,10 @@ use evidence::Evidence;
 
 mod account;
 mod delivery;
-mod evidence;
+pub(super) mod evidence;
 mod telling;
+
+pub(super) use telling::plain;
 
 /// What `explain` is given.
 #[derive(Args)]

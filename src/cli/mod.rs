@@ -59,9 +59,17 @@ mod evaluate;
 
 mod explain;
 
+mod routes;
+
+mod silence;
+
+mod ack;
+
 mod deliveries;
 
 mod send_test;
+
+mod ctl;
 
 mod place;
 
@@ -119,6 +127,18 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Say why: an item's clocks and cards, or a delivery
     Explain(explain::Arguments),
+    /// Show who would be told
+    Routes {
+        #[command(subcommand)]
+        command: routes::Command,
+    },
+    /// Be quiet about some cards for a time
+    Silence {
+        #[command(subcommand)]
+        command: silence::Command,
+    },
+    /// Sign for a card: somebody has taken it
+    Ack(ack::Arguments),
     /// List, show, retry, cancel and release deliveries
     Deliveries {
         #[command(subcommand)]
@@ -126,6 +146,11 @@ enum Command {
     },
     /// Send a test message to a receiver
     SendTest(send_test::Arguments),
+    /// End the rehearsal
+    Ctl {
+        #[command(subcommand)]
+        command: ctl::Command,
+    },
     /// Copy the store, also while the daemon runs
     Backup(backup::Arguments),
     /// Put a copy in the place of the store
@@ -180,6 +205,10 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
         Command::Test(arguments) => test::run(&arguments, caller, out),
         Command::Evaluate(arguments) => evaluate::run(&arguments, caller, out),
         Command::Explain(arguments) => explain::run(&arguments, caller, out),
+        Command::Routes { command } => routes::run(&command, caller, out),
+        Command::Silence { command } => silence::run(&command, caller, out),
+        Command::Ack(arguments) => ack::run(&arguments, caller, out),
+        Command::Ctl { command } => ctl::run(&command, caller, out),
         Command::Deliveries { command } => deliveries::run(&command, caller, out),
         Command::SendTest(arguments) => send_test::run(&arguments, caller, out),
         Command::Backup(arguments) => backup::run(&arguments, caller, out),

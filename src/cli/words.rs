@@ -7,6 +7,8 @@
 use std::io;
 use std::path::Path;
 
+pub mod ack;
+
 pub mod deliveries;
 
 pub mod demo;
@@ -26,6 +28,12 @@ pub mod check;
 pub mod evaluate;
 
 pub mod explain;
+
+pub mod go_live;
+
+pub mod routes;
+
+pub mod silence;
 
 pub mod test;
 

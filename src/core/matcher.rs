@@ -80,6 +80,9 @@ impl std::fmt::Display for Matcher {
 }
 
 impl<'a> Suspect<'a> {
+    /// The keys that every card has, beside the fields of its item.
+    pub const KEYS: [&'static str; 7] = ["source", "id", "kind", "title", "rule", "window", "level"];
+
     /// What a key has on the card, as text.
     pub fn value(&self, key: &str) -> Option<Cow<'a, str>> {
         match key {

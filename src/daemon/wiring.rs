@@ -152,7 +152,7 @@ impl Site {
     }
 
     /// The fields that any source maps; unknown while a mapping is wrong, which is told in its own place.
-    fn mapped(&self) -> Option<BTreeSet<String>> {
+    pub fn mapped(&self) -> Option<BTreeSet<String>> {
         if self.config.source.is_empty() {
             return None;
         }

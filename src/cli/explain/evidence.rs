@@ -49,6 +49,22 @@ pub async fn playbook(caller: &Caller<'_>, store: Option<&dyn Store>) -> Result<
 }
 
 impl Evidence {
+    /// What the store remembers of the item, else what the sources say now.
+    pub async fn found(
+        wanted: &str,
+        store: Option<&dyn Store>,
+        playbook: &Playbook,
+        at: Instant,
+        caller: &Caller<'_>,
+    ) -> Result<Self, Failure> {
+        if let Some(store) = store
+            && !find(wanted, store).await.map_err(|error| caller.store_failed("store", &error))?.is_empty()
+        {
+            return Self::remembered(wanted, store, at, caller).await;
+        }
+        Self::polled(wanted, playbook, at, caller).await
+    }
+
     /// What the store remembers.
     pub async fn remembered(
         wanted: &str,
@@ -127,7 +143,8 @@ fn is_meant(key: &ItemKey, wanted: &str) -> bool {
     *key.id == *wanted || wanted.strip_prefix(&*key.source).and_then(|rest| rest.strip_prefix('/')) == Some(&key.id)
 }
 
-async fn find(wanted: &str, store: &dyn Store) -> crate::store::Result<Vec<ItemKey>> {
+/// The items that `SOURCE/ID` or an id alone can mean.
+pub async fn find(wanted: &str, store: &dyn Store) -> crate::store::Result<Vec<ItemKey>> {
     if let Some((source, id)) = wanted.split_once('/') {
         let key = ItemKey::new(source, id);
         if !store.load(std::slice::from_ref(&key)).await?.is_empty() {
@@ -138,7 +155,7 @@ async fn find(wanted: &str, store: &dyn Store) -> crate::store::Result<Vec<ItemK
 }
 
 /// The item that is meant; one that is fully named comes before one whose id only looks like it.
-fn the_one(wanted: &str, found: &[ItemKey], caller: &Caller<'_>) -> Result<ItemKey, Failure> {
+pub fn the_one(wanted: &str, found: &[ItemKey], caller: &Caller<'_>) -> Result<ItemKey, Failure> {
     if let Some(named) = found.iter().find(|key| key.to_string() == wanted) {
         return Ok(named.clone());
     }

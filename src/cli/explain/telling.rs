@@ -227,6 +227,6 @@ fn shown(value: &Value) -> String {
 }
 
 /// A text that cannot steer a terminal, whoever wrote it.
-pub(super) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -105,6 +105,82 @@ pub fn no_address(language: Language, channel: &str, column: &str) -> String {
     }
 }
 
+/// The channel that takes another's place does not reach a contact.
+pub fn no_fallback(language: Language, channel: &str, fallback: &str, column: &str) -> String {
+    match language {
+        Chinese => format!("{column} 为空，通道 {channel} 失败时，后备通道 {fallback} 也无法送达"),
+        English => format!("{column} is empty, so {fallback}, the fallback of {channel}, does not reach this contact"),
+    }
+}
+
+/// A step without channels.
+pub fn silent_step(language: Language, step: usize) -> String {
+    match language {
+        Chinese => format!("第 {step} 级没有任何通道，谁也不告知"),
+        English => format!("step {step} has no channel for any level, so it tells nobody"),
+    }
+}
+
+/// Reminders of a step without channels.
+pub fn silent_reminders(language: Language, step: usize) -> String {
+    match language {
+        Chinese => format!("第 {step} 级没有任何通道，催办不起作用"),
+        English => format!("step {step} has no channel for any level, so its reminders remind nobody"),
+    }
+}
+
+/// A step to which no card climbs.
+pub fn unreachable(language: Language, step: usize) -> String {
+    match language {
+        Chinese => format!("第 {step} 级没有写 after，红黄牌永远升不到这一级及以上"),
+        English => format!("step {step} has no `after`, so no card ever climbs to it or beyond"),
+    }
+}
+
+/// A first step that says nothing about a level of which later ones speak.
+pub fn silent_first(language: Language, level: Level) -> String {
+    match (language, level) {
+        (Chinese, Level::Yellow) => "第 1 级对黄牌没有通道，黄牌因此不会升到以上各级".to_owned(),
+        (Chinese, Level::Red) => "第 1 级对红牌没有通道，红牌因此不会升到以上各级".to_owned(),
+        (English, level) => format!("step 1 has no channel for {}, so no {0} card ever climbs beyond it", level.word()),
+    }
+}
+
+/// A ladder that nothing names.
+pub fn unused_ladder(language: Language) -> String {
+    let chinese = "没有窗口、路由或 notify.ladder 用到这架阶梯";
+    language.pick(chinese, "no window, no route and not notify.ladder names this ladder").to_owned()
+}
+
+/// A deputy or secretary who is no contact.
+pub fn no_stand_in(language: Language, column: &str, id: &str) -> String {
+    match language {
+        Chinese => format!("{column}：联系人中没有 {id:?}"),
+        English => format!("{column}: expected the id of a contact, got {id:?}"),
+    }
+}
+
+/// A preference that is nobody's.
+pub fn nobodys_preference(language: Language) -> &'static str {
+    language.pick("没有联系人属于这个角色或层级", "no contact has this role or level")
+}
+
+/// A route below one that ends the list.
+pub fn never_asked(language: Language, end: &str) -> String {
+    match language {
+        Chinese => format!("上面的路由 {end:?} 适用于所有牌并且 last = true，轮不到这一条"),
+        English => format!("the route {end:?} above fits every card and is the last, so this one is never asked"),
+    }
+}
+
+/// A route asks for a field that no source maps.
+pub fn unknown_key(language: Language, key: &str) -> String {
+    match language {
+        Chinese => format!("match：没有数据源映射字段 {key:?}"),
+        English => format!("match: no source maps the field {key:?}"),
+    }
+}
+
 /// A rule and the fields that it reads.
 pub fn rule(language: Language, title: &str, fields: &[String]) -> String {
     match language {

@@ -9,6 +9,7 @@
 //! climb      the next step and reminders of a card that nobody answers
 //! waiting    until when a notice waits
 //! joinable   the delivery that it joins or opens
+//! preview    what would come of all that, for who asks
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -44,6 +45,7 @@ pub use telling::address_id;
 
 mod climb;
 mod joinable;
+pub mod preview;
 mod telling;
 mod waiting;
 
