@@ -107,7 +107,8 @@ impl Desk<'_> {
             }
             (None, _) => Err(Failure::no(words::no_card(self.caller.language, wanted))),
             (Some(first), Some(second)) => {
-                let lines = [first, second].map(|card| format!("{}  {}  {}/{}", card.card, card.item, card.rule, card.name));
+                let lines =
+                    [first, second].map(|card| format!("{}  {}  {}/{}", card.card, card.item, card.rule, card.name));
                 Err(Failure::usage(words::several(self.caller.language, wanted, &lines)))
             }
         }

@@ -8,12 +8,13 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
+use super::explain::evidence;
 use super::run::runtime;
 use super::table::{Format, Table, write_json};
-use super::words::deliveries as words;
+use super::words::{deliveries as words, routes};
 use super::{Caller, site::wrong};
 use crate::core::delivery::DeliveryState;
-use crate::core::notice::Notice;
+use crate::core::notice::{Notice, Wait};
 use crate::pipeline::Pipeline;
 use crate::store::{DeliveryFilter, DeliveryRecord, Store};
 use crate::tell::time_words;
@@ -54,11 +55,23 @@ pub enum Command {
         /// The beginning of its id
         id: String,
     },
-    /// Release what a first poll held back; shows first how many each person would get
+    /// Release what a baseline held back; shows first how many each person would get
     Release {
+        /// Only what is for this contact
+        #[arg(long, value_name = "CONTACT")]
+        to: Option<String>,
         /// Really release
         #[arg(long)]
         yes: bool,
+    },
+    /// List addresses that were refused for good; nothing more is sent to them
+    Addresses {
+        /// Forget that this contact's address was refused
+        #[arg(long, value_name = "CONTACT/CHANNEL")]
+        forgive: Option<String>,
+        /// How the answer is written
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
     },
 }
 
@@ -73,10 +86,16 @@ pub fn run(command: &Command, caller: &Caller<'_>, out: &mut dyn Write) -> Resul
             Command::Show { id, format } => desk.show(id, *format, out).await,
             Command::Retry { id } => desk.retry(id).await,
             Command::Cancel { id } => desk.cancel(id).await,
-            Command::Release { yes } => desk.release(*yes, out).await,
+            Command::Release { to, yes } => desk.release(to.as_deref(), *yes, out).await,
+            Command::Addresses { forgive: Some(whose), .. } => desk.forgive(whose).await,
+            Command::Addresses { forgive: None, format } => desk.addresses(*format, out).await,
         }
     })
 }
+
+/// The columns of the list.
+const COLUMNS: [&str; 10] =
+    ["id", "state", "contact", "channel", "opened_at", "not_before", "waits_for", "receipt", "tries", "reason"];
 
 struct Desk<'a> {
     caller: &'a Caller<'a>,
@@ -98,9 +117,8 @@ impl Desk<'_> {
         let state = state.map(known).transpose()?;
         let found = self.store.deliveries(&DeliveryFilter { state, contact, limit }).await;
         let found = found.map_err(|e| self.failed(&e))?;
-        let columns = ["id", "state", "contact", "channel", "opened_at", "not_before", "tries", "reason"];
-        let mut table = Table::new(&columns);
-        let zone = self.caller.site()?.playbook_alone().map_err(|p| wrong(&p))?.calendar().zone();
+        let mut table = Table::new(&COLUMNS);
+        let zone = self.zone()?;
         for delivery in found {
             let instant = |at| match format {
                 Format::Table => json!(time_words::instant(at, zone)),
@@ -118,6 +136,14 @@ impl Desk<'_> {
                 json!(delivery.channel),
                 instant(delivery.opened_at),
                 instant(delivery.not_before),
+                json!(match (delivery.waits_for, format) {
+                    (Some(wait), Format::Table) => Some(routes::wait(wait, self.caller.language)),
+                    (wait, _) => wait.map(Wait::word),
+                }),
+                json!(match (delivery.receipt, format) {
+                    (Some(delivered), Format::Table) => Some(words::receipt(delivered, self.caller.language)),
+                    (receipt, _) => receipt.map(|delivered| if delivered { "delivered" } else { "undelivered" }),
+                }),
                 json!(delivery.tries),
                 json!(delivery.reason.unwrap_or_default()),
             ]);
@@ -152,10 +178,15 @@ impl Desk<'_> {
     }
 
     /// Shows what each person would get; with `yes`, lets it go.
-    async fn release(&self, yes: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
-        let playbook = self.caller.site()?.playbook_alone().map_err(|problems| wrong(&problems))?;
+    async fn release(&self, to: Option<&str>, yes: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let playbook = evidence::playbook(self.caller, Some(&*self.store)).await?;
         let pipeline = Pipeline::new(self.store.clone());
-        let held = pipeline.held().await.map_err(|e| self.failed(&e))?;
+        let mut held = pipeline.held().await.map_err(|e| self.failed(&e))?;
+        // What a rehearsal held is not said live, nor the reverse.
+        let office = &playbook.office;
+        let may_rehearse = office.rehearsal || office.routes.iter().any(|route| route.rehearsal);
+        held.retain(|notice| if notice.rehearsal { may_rehearse } else { !office.rehearsal });
+        held.retain(|notice| to.is_none_or(|to| *notice.contact == *to));
         let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
         for notice in &held {
             *counts.entry((notice.contact.to_string(), notice.channel.to_string())).or_default() += 1;
@@ -173,6 +204,40 @@ impl Desk<'_> {
             super::say(words::would_release(self.caller.language));
         }
         Ok(Exit::Fine)
+    }
+
+    async fn addresses(&self, format: Format, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let mut table = Table::new(&["contact", "channel", "address", "at", "reason"]);
+        let zone = self.zone()?;
+        for bad in self.store.bad_addresses().await.map_err(|e| self.failed(&e))? {
+            let at = match format {
+                Format::Table => json!(time_words::instant(bad.at, zone)),
+                _ => json!(bad.at),
+            };
+            table.add(vec![json!(bad.contact), json!(bad.channel), json!(bad.address), at, json!(bad.reason)]);
+        }
+        table.write(format, &words::address_titles(self.caller.language), out)?;
+        Ok(Exit::Fine)
+    }
+
+    /// Forgets that an address was refused; what comes from now on is sent to it again.
+    async fn forgive(&self, whose: &str) -> Result<Exit, Failure> {
+        let language = self.caller.language;
+        let bad = self.store.bad_addresses().await.map_err(|e| self.failed(&e))?;
+        // An id may hold a slash, a channel's name not.
+        let Some((contact, channel)) = whose.rsplit_once('/') else {
+            return Err(Failure::usage(words::no_address(language, whose)));
+        };
+        if !bad.iter().any(|bad| (&*bad.contact, &*bad.channel) == (contact, channel)) {
+            return Err(Failure::no(words::not_bad(language, contact, channel)));
+        }
+        self.store.forgive_address(contact, channel).await.map_err(|e| self.failed(&e))?;
+        super::say(&words::forgiven(language, contact, channel));
+        Ok(Exit::Fine)
+    }
+
+    fn zone(&self) -> Result<chrono_tz::Tz, Failure> {
+        Ok(self.caller.site()?.playbook_alone().map_err(|problems| wrong(&problems))?.calendar().zone())
     }
 
     /// The one delivery whose id begins so.

@@ -243,7 +243,13 @@ impl Desk<'_> {
         let silence = match &found[..] {
             [one] => one.clone(),
             [] => return Err(Failure::no(words::none(language, id))),
-            several => return Err(Failure::usage(words::several(language, id, &several.iter().map(short).collect::<Vec<_>>()))),
+            several => {
+                return Err(Failure::usage(words::several(
+                    language,
+                    id,
+                    &several.iter().map(short).collect::<Vec<_>>(),
+                )));
+            }
         };
         if silence.ends_at <= now {
             let at = time_words::instant(silence.ends_at, self.zone());

@@ -7,6 +7,8 @@ pub mod wiring;
 
 pub mod storage;
 
+pub mod go_live;
+
 pub mod poller;
 
 pub mod emergency;

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::emergency::Emergency;
+use super::go_live;
 use super::poller::{Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
 use super::wiring::{Lookup, Polled, Site, Wiring};
@@ -229,6 +230,8 @@ impl Daemon<'_> {
 
     async fn put_in_force(&self, playbook: &Playbook, by: &str) -> Result<(), RunError> {
         let at = self.clock.now();
+        let before = self.store.playbook().await?;
+        go_live::begin(&*self.store, before.as_ref(), playbook, at).await?;
         let record = PlaybookRecord { version: playbook.version, at, by: by.into(), files: playbook.files.clone() };
         self.store.put_playbook(&record, &playbook.rule_records(at, by)).await?;
         Ok(())
@@ -383,7 +386,9 @@ impl Shift {
     /// Looks at what is worth looking at; the first time, at what was judged under another playbook.
     async fn look(&self, rejudged: bool, now: Instant) -> Result<Done, StoreError> {
         if !rejudged {
-            return self.pipeline.rejudge(&self.playbook, now).await;
+            let done = self.pipeline.rejudge(&self.playbook, now).await?;
+            go_live::announce(&*self.store, &self.pipeline, &self.playbook, now).await?;
+            return Ok(done);
         }
         let done = self.pipeline.recheck(&self.playbook, now).await?;
         if self.pipeline.lift(&self.playbook, now).await? > 0 {

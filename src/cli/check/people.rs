@@ -144,7 +144,7 @@ impl People<'_> {
             || office.routes.iter().any(|route| route.ladder.as_deref() == Some(name))
             || rules.any(|(key, text)| {
                 let is_cell = || text.split([',', '\n', '\r']).any(|cell| cell.trim() == name);
-                quoted.iter().any(|name| text.contains(name.as_str())) || key.ends_with(".csv") && is_cell()
+                quoted.iter().any(|name| text.contains(name.as_str())) || key.starts_with("rules/tables/") && is_cell()
             })
     }
 
@@ -175,7 +175,10 @@ impl People<'_> {
                 (None, None) => true,
             };
             if !meant {
-                self.warn(&format!("routes.toml: preference {number}"), say::nobodys_preference(self.language).to_owned());
+                self.warn(
+                    &format!("routes.toml: preference {number}"),
+                    say::nobodys_preference(self.language).to_owned(),
+                );
             }
         }
     }

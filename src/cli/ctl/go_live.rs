@@ -57,12 +57,7 @@ pub fn run(yes: bool, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, 
 }
 
 /// How many messages each person would get a week, by what the rehearsal sent.
-async fn expected(
-    wiring: &Wiring,
-    store: &dyn Store,
-    caller: &Caller<'_>,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
+async fn expected(wiring: &Wiring, store: &dyn Store, caller: &Caller<'_>, out: &mut dyn Write) -> Result<(), Failure> {
     let now = caller.now();
     let filter = DeliveryFilter { limit: DELIVERIES, ..DeliveryFilter::default() };
     let deliveries = store.deliveries(&filter).await.map_err(|error| caller.store_failed("store", &error))?;
@@ -83,12 +78,12 @@ async fn expected(
     Ok(())
 }
 
+/// How many messages went to whom by which channel.
+type Sent = BTreeMap<(Arc<str>, Arc<str>), u32>;
+
 /// What the rehearsal sent in the last week to whom by which channel, and how much of that week is known.
-fn rehearsed(
-    deliveries: &[DeliveryRecord],
-    now: Instant,
-) -> (BTreeMap<(Arc<str>, Arc<str>), u32>, TimeDelta) {
-    let mut sent: BTreeMap<(Arc<str>, Arc<str>), u32> = BTreeMap::new();
+fn rehearsed(deliveries: &[DeliveryRecord], now: Instant) -> (Sent, TimeDelta) {
+    let mut sent = Sent::new();
     let is_recent = |d: &&DeliveryRecord| d.settled_at.is_some_and(|at| now - at <= WEEK);
     let is_sent = |d: &&DeliveryRecord| d.rehearsal && d.state == DeliveryState::Sent;
     for delivery in deliveries.iter().filter(is_sent).filter(is_recent) {
@@ -105,7 +100,8 @@ fn channels(site: &Site, wiring: &Wiring, caller: &Caller<'_>) {
         say(&words::folder(caller.language, name));
     }
     if let RehearsalTo::Address { channel, .. } = &site.config.notify.rehearsal_to {
-        let steps = office.ladders.values().flat_map(|ladder| &ladder.steps).flat_map(|s| s.yellow.iter().chain(&s.red));
+        let steps =
+            office.ladders.values().flat_map(|ladder| &ladder.steps).flat_map(|s| s.yellow.iter().chain(&s.red));
         let told = office.routes.iter().flat_map(|route| &route.tell).flat_map(|to| to.yellow.iter().chain(&to.red));
         if !steps.chain(told).any(|named| named == channel) {
             say(&words::only_rehearsal(caller.language, channel));
@@ -161,7 +157,8 @@ mod tests {
     #[test]
     fn a_week_is_counted_and_less_is_known_as_less() {
         let now = at("12 09:00");
-        let all = [delivery("h1", "11 09:00", true), delivery("h1", "10 09:00", true), delivery("h2", "10 09:00", false)];
+        let all =
+            [delivery("h1", "11 09:00", true), delivery("h1", "10 09:00", true), delivery("h2", "10 09:00", false)];
         let (sent, span) = rehearsed(&all, now);
         assert_eq!(sent.into_iter().collect::<Vec<_>>(), [(("h1".into(), "mail".into()), 2)]);
         assert_eq!(span, TimeDelta::days(2));

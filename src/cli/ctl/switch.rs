@@ -63,8 +63,14 @@ mod tests {
     fn one_value_is_changed_and_every_other_byte_stays() {
         for (text, expected) in [
             ("[notify]\nmode = \"rehearsal\"\n", "[notify]\nmode = \"live\"\n"),
-            ("# mode = \"rehearsal\"\r\n[notify] # 试运行\r\n  mode='rehearsal'  # 之后改\r\n", "# mode = \"rehearsal\"\r\n[notify] # 试运行\r\n  mode=\"live\"  # 之后改\r\n"),
-            ("notify.mode = \"rehearsal\"\n[x]\nmode = \"rehearsal\"", "notify.mode = \"live\"\n[x]\nmode = \"rehearsal\""),
+            (
+                "# mode = \"rehearsal\"\r\n[notify] # 试运行\r\n  mode='rehearsal'  # 之后改\r\n",
+                "# mode = \"rehearsal\"\r\n[notify] # 试运行\r\n  mode=\"live\"  # 之后改\r\n",
+            ),
+            (
+                "notify.mode = \"rehearsal\"\n[x]\nmode = \"rehearsal\"",
+                "notify.mode = \"live\"\n[x]\nmode = \"rehearsal\"",
+            ),
             ("notify = { pace = \"\", mode = \"rehearsal\" }", "notify = { pace = \"\", mode = \"live\" }"),
             (
                 "a = '''\n[notify]\nmode = \"rehearsal\"\n'''\n[notify]\nmode = \"\"\"rehearsal\"\"\"",
@@ -77,7 +83,14 @@ mod tests {
 
     #[test]
     fn what_does_not_say_rehearsal_is_left_alone() {
-        for text in ["", "[notify]\n", "#[notify]\n#mode = \"rehearsal\"", "[notify]\nmode = \"live\"", "[notify]\nmode = 1", "["] {
+        for text in [
+            "",
+            "[notify]\n",
+            "#[notify]\n#mode = \"rehearsal\"",
+            "[notify]\nmode = \"live\"",
+            "[notify]\nmode = 1",
+            "[",
+        ] {
             assert_eq!(to_live(text), None, "{text:?}");
         }
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::evidence::Evidence;
 use crate::core::Instant;
+use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::{CardId, Transition};
 use crate::core::digest::Digest;
 use crate::core::notice::Notice;
@@ -61,6 +62,8 @@ pub struct CardAccount {
     pub transitions: Vec<Transition>,
     /// What was said about it.
     pub notices: Vec<Notice>,
+    /// Who took it.
+    pub acknowledgements: Vec<Acknowledgement>,
 }
 
 impl Account {
@@ -109,6 +112,7 @@ impl Account {
             "seen_at": evidence.seen_at,
             "rules": self.rules.iter().map(|rule| rule.json(evidence.at)).collect::<Vec<_>>(),
             "cards": self.cards.iter().map(|card| card.json(evidence)).collect::<Vec<_>>(),
+            "silences": evidence.silences,
         })
     }
 }
@@ -134,10 +138,15 @@ fn cards(evidence: &Evidence) -> Vec<CardAccount> {
                 card: transition.card,
                 transitions: vec![transition.clone()],
                 notices: evidence.notices.iter().filter(|n| n.card == Some(transition.card)).cloned().collect(),
+                acknowledgements: taken(evidence, transition.card),
             }),
         }
     }
     cards
+}
+
+fn taken(evidence: &Evidence, card: CardId) -> Vec<Acknowledgement> {
+    evidence.acknowledgements.iter().filter(|taken| taken.card == card).cloned().collect()
 }
 
 impl RuleAccount {
@@ -179,7 +188,7 @@ impl CardAccount {
         json!({
             "card": self.card, "rule": last.map(|t| &t.rule), "name": last.map(|t| &t.name),
             "level": last.and_then(|t| t.to), "transitions": self.transitions,
-            "notices": notices.collect::<Vec<_>>(),
+            "notices": notices.collect::<Vec<_>>(), "acknowledgements": self.acknowledgements,
         })
     }
 }

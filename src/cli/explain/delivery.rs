@@ -9,8 +9,8 @@ use super::telling::plain;
 use crate::cli::Caller;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::table::{Format, write_json};
-use crate::cli::words::deliveries;
 use crate::cli::words::explain::{self as words, Label};
+use crate::cli::words::{deliveries, routes};
 use crate::core::notice::Notice;
 use crate::store::{Attempt, DeliveryRecord, Store};
 use crate::tell::time_words;
@@ -64,6 +64,12 @@ fn tell(
             &format!("{state}  {}  {reason}", instant(delivery.settled_at.unwrap_or(delivery.not_before))),
         )?;
     }
+    if let Some(wait) = delivery.waits_for {
+        line(2, Label::Waits, &format!("{}  {}", routes::wait(wait, language), instant(delivery.not_before)))?;
+    }
+    if let Some(delivered) = delivery.receipt {
+        line(2, Label::Receipt, deliveries::receipt(delivered, language))?;
+    }
     for attempt in attempts {
         let outcome = attempt.outcome.map(|outcome| json!(outcome)).unwrap_or_default();
         let outcome = outcome.as_str().unwrap_or_default();
@@ -82,7 +88,8 @@ fn tell(
             (None, None) => String::new(),
         };
         let hold = notice.hold.as_ref().map(|hold| words::hold(hold, language)).unwrap_or_default();
-        line(2, Label::Member, &format!("{kind}  {item}  {about}  {state}  {hold}"))?;
+        let because = routes::because(&notice.because, language);
+        line(2, Label::Member, &format!("{kind}  {item}  {about}  {state}  {because}  {hold}"))?;
     }
     if let (Some(sealed), Some(at)) = (&delivery.sealed, delivery.sealed_at) {
         line(2, Label::Sealed, &instant(at))?;

@@ -8,10 +8,13 @@ use crate::cli::site::wrong;
 use crate::cli::words::explain as words;
 use crate::cli::{Caller, say};
 use crate::core::Instant;
-use crate::core::card::Transition;
+use crate::core::acknowledgement::Acknowledgement;
+use crate::core::card::{CardId, Transition};
 use crate::core::delivery::DeliveryId;
 use crate::core::item::{Item, ItemKey};
-use crate::core::notice::Notice;
+use crate::core::matcher::Suspect;
+use crate::core::notice::{Hold, Notice};
+use crate::core::silence::Silence;
 use crate::core::window::Ruling;
 use crate::playbook::Playbook;
 use crate::store::{DeliveryRecord, Store, StoreError};
@@ -34,6 +37,10 @@ pub struct Evidence {
     pub notices: Vec<Notice>,
     /// The deliveries of those notices.
     pub deliveries: BTreeMap<DeliveryId, DeliveryRecord>,
+    /// Who took its cards, oldest first.
+    pub acknowledgements: Vec<Acknowledgement>,
+    /// The silences that held something of it, or do.
+    pub silences: Vec<Silence>,
 }
 
 /// The playbook that the store names as in force, with the older versions of its rules; without a store, the files'.
@@ -88,6 +95,12 @@ impl Evidence {
             let found = store.delivery(&id.to_string()).await.map_err(failed)?;
             deliveries.extend(found.into_iter().map(|(delivery, _)| (delivery.id, delivery)));
         }
+        let cards: BTreeSet<CardId> = transitions.iter().map(|transition| transition.card).collect();
+        let cards: Vec<CardId> = cards.into_iter().collect();
+        let mut acknowledgements = store.acknowledgements(&cards).await.map_err(failed)?;
+        acknowledgements.retain(|taken| taken.at <= at);
+        let mut silences = store.silences(true).await.map_err(failed)?;
+        silences.retain(|silence| concerns(silence, &item, &transitions, &notices, at));
         Ok(Self {
             item: Arc::new(item),
             at,
@@ -97,6 +110,8 @@ impl Evidence {
             transitions,
             notices,
             deliveries,
+            acknowledgements,
+            silences,
         })
     }
 
@@ -134,8 +149,23 @@ impl Evidence {
             transitions: Vec::new(),
             notices: Vec::new(),
             deliveries: BTreeMap::new(),
+            acknowledgements: Vec::new(),
+            silences: Vec::new(),
         })
     }
+}
+
+/// Whether a silence held one of the notices, or holds what is to be said about one of the cards as they stand.
+fn concerns(silence: &Silence, item: &Item, transitions: &[Transition], notices: &[Notice], at: Instant) -> bool {
+    let id = silence.id;
+    let held = notices.iter().any(|notice| notice.hold == Some(Hold::Silence { silence: id }));
+    let holds = |last: &Transition| {
+        let is_last = !transitions.iter().any(|other| other.card == last.card && other.number > last.number);
+        is_last
+            && last.to.is_some()
+            && silence.holds(&Suspect { item, rule: &last.rule, window: &last.name, level: last.to }, at)
+    };
+    silence.created_at <= at && (held || transitions.iter().any(holds))
 }
 
 /// Whether `SOURCE/ID` or an id alone means this item. An id may hold a slash itself.

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::account::{Account, CardAccount, RuleAccount, WindowAccount};
 use super::evidence::Evidence;
 use crate::cli::words::explain::{self as words, Label};
+use crate::cli::words::{ack, routes};
 use crate::core::Instant;
+use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::Transition;
 use crate::core::notice::Notice;
 use crate::core::reading::Reading;
@@ -35,7 +37,7 @@ pub fn tell(
         writeln!(teller.out)?;
         teller.card(card, "")?;
     }
-    Ok(())
+    teller.silences()
 }
 
 /// Whether a card is about one of a rule's windows or findings.
@@ -187,6 +189,29 @@ impl Teller<'_> {
                 writeln!(self.out, "{indent}    {}  {}", self.label(Label::Told), plain(&line))?;
             }
         }
+        for taken in &card.acknowledgements {
+            let line = self.taken(taken);
+            self.line(indent.len() + 2, Label::Taken, &line)?;
+        }
+        Ok(())
+    }
+
+    fn taken(&self, taken: &Acknowledgement) -> String {
+        let Acknowledgement { level, step, contact, by, via, at, .. } = taken;
+        let (level, via) = (level_label(*level, self.language), ack::via(*via, self.language));
+        let by = if **by == **contact { String::new() } else { words::written_by(self.language, by) };
+        let step = words::step(self.language, *step);
+        format!("{contact}  {}  {level}  {step}  {via}{by}", self.instant(*at))
+    }
+
+    fn silences(&mut self) -> io::Result<()> {
+        for silence in &self.evidence.silences {
+            let id: String = silence.id.to_string().chars().take(12).collect();
+            let (from, until) = (self.instant(silence.starts_at), self.instant(silence.ends_at));
+            let (by, comment) = (&silence.by, &silence.comment);
+            writeln!(self.out)?;
+            self.line(0, Label::Silence, &format!("{id}  {}  {from} – {until}  {by}  {comment}", silence.matcher))?;
+        }
         Ok(())
     }
 
@@ -210,6 +235,10 @@ impl Teller<'_> {
         let state = words::notice_state(notice.state, self.language);
         let at = delivery.map_or(notice.planned_at, |delivery| delivery.settled_at.unwrap_or(delivery.not_before));
         let mut line = format!("{} {}  {kind}  {state}  {}", notice.contact, notice.channel, self.instant(at));
+        let because = routes::because(&notice.because, self.language);
+        if !because.is_empty() {
+            line = format!("{line}  {because}");
+        }
         if let Some(hold) = &notice.hold {
             line = format!("{line}  {}", words::hold(hold, self.language));
         }

@@ -132,14 +132,7 @@ impl Sheet<'_> {
         table
     }
 
-    fn row(
-        &self,
-        answer: &Answer,
-        step: &StepPreview,
-        contact: &str,
-        channel: Option<&str>,
-        because: &Because,
-    ) -> Row {
+    fn row(&self, answer: &Answer, step: &StepPreview, contact: &str, channel: Option<&str>, because: &Because) -> Row {
         let routes: Vec<&str> = answer.preview.routes.iter().map(|route| &**route).collect();
         let head = vec![
             json!(answer.rule),

@@ -77,7 +77,8 @@ pub fn before(language: Language, name: &str, at: &str) -> String {
 
 /// Another signature does not hold the ladder for longer.
 pub const fn no_longer(language: Language) -> &'static str {
-    language.pick("本次签收也已记录，暂缓期仍从第一次算起", "this one is kept too; what waits still counts from the first")
+    language
+        .pick("本次签收也已记录，暂缓期仍从第一次算起", "this one is kept too; what waits still counts from the first")
 }
 
 /// The contact was not told.

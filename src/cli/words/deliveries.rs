@@ -18,10 +18,51 @@ pub const fn state(state: DeliveryState, language: Language) -> &'static str {
 }
 
 /// The columns of the list.
-pub const fn titles(language: Language) -> [&'static str; 8] {
+pub const fn titles(language: Language) -> [&'static str; 10] {
     match language {
-        Chinese => ["编号", "状态", "联系人", "通道", "建立", "最早发送", "次数", "说明"],
-        English => ["id", "state", "contact", "channel", "opened", "not before", "tries", "reason"],
+        Chinese => ["编号", "状态", "联系人", "通道", "建立", "最早发送", "等待", "回执", "次数", "说明"],
+        English => {
+            ["id", "state", "contact", "channel", "opened", "not before", "waits for", "receipt", "tries", "reason"]
+        }
+    }
+}
+
+/// What the peer said later.
+pub const fn receipt(delivered: bool, language: Language) -> &'static str {
+    if delivered { language.pick("已送达", "delivered") } else { language.pick("未送达", "undelivered") }
+}
+
+/// The columns of refused addresses.
+pub const fn address_titles(language: Language) -> [&'static str; 5] {
+    match language {
+        Chinese => ["联系人", "通道", "地址", "拒收于", "说明"],
+        English => ["contact", "channel", "address", "refused at", "reason"],
+    }
+}
+
+/// Not a contact and a channel.
+pub fn no_address(language: Language, whose: &str) -> String {
+    match language {
+        Chinese => format!("--forgive：应为 联系人/通道，如 z01/sms，实为 {whose:?}"),
+        English => format!("--forgive: expected CONTACT/CHANNEL such as z01/sms, got {whose:?}"),
+    }
+}
+
+/// Its address was not refused.
+pub fn not_bad(language: Language, contact: &str, channel: &str) -> String {
+    match language {
+        Chinese => format!("联系人 {contact} 在通道 {channel} 的地址未曾被拒收"),
+        English => format!("no address of {contact} was refused on the channel {channel}"),
+    }
+}
+
+/// What comes is sent to it again.
+pub fn forgiven(language: Language, contact: &str, channel: &str) -> String {
+    match language {
+        Chinese => format!("今后的消息仍经 {channel} 发给 {contact}；此前未送达的用 duban deliveries retry 重发"),
+        English => {
+            format!("what comes goes to {contact} by {channel} again; `duban deliveries retry` sends what was lost")
+        }
     }
 }
 

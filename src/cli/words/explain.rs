@@ -42,6 +42,14 @@ pub enum Label {
     Printed,
     /// Who was told.
     Told,
+    /// Who took a card.
+    Taken,
+    /// What was to be quiet.
+    Silence,
+    /// What a delivery waits for.
+    Waits,
+    /// What the peer said later.
+    Receipt,
     /// A delivery.
     Delivery,
     /// A try.
@@ -79,6 +87,10 @@ pub const fn label(label: Label, language: Language) -> &'static str {
         Label::Verdict => language.pick("评定", "verdict"),
         Label::Printed => language.pick("规则输出", "printed"),
         Label::Told => language.pick("告知", "told"),
+        Label::Taken => language.pick("签收", "signed"),
+        Label::Silence => language.pick("静默", "silence"),
+        Label::Waits => language.pick("等待", "waits for"),
+        Label::Receipt => language.pick("回执", "receipt"),
         Label::Delivery => language.pick("通知", "delivery"),
         Label::Try => language.pick("第几次", "try"),
         Label::Member => language.pick("内容", "says"),
@@ -132,6 +144,22 @@ pub fn hold(hold: &Hold, language: Language) -> String {
         (Hold::Acknowledged, English) => "somebody took the card before it was sent".to_owned(),
         (Hold::Cancelled, Chinese) => "已取消".to_owned(),
         (Hold::Cancelled, English) => "it was cancelled".to_owned(),
+    }
+}
+
+/// Who wrote down what somebody else said.
+pub fn written_by(language: Language, by: &str) -> String {
+    match language {
+        Chinese => format!("，{by} 记录"),
+        English => format!(", written down by {by}"),
+    }
+}
+
+/// A step of the ladder, from 0.
+pub fn step(language: Language, step: u32) -> String {
+    match language {
+        Chinese => format!("第 {} 级", step + 1),
+        English => format!("step {}", step + 1),
     }
 }
 

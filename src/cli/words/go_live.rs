@@ -14,7 +14,9 @@ pub const fn already(language: Language) -> &'static str {
 pub fn open(language: Language, yellow: u64, red: u64) -> String {
     match language {
         Chinese => format!("已亮的牌：红牌 {red}，黄牌 {yellow}；正式运行时它们作为基线，不逐一告知"),
-        English => format!("open cards: {red} red, {yellow} yellow; they become the baseline and are not told one by one"),
+        English => {
+            format!("open cards: {red} red, {yellow} yellow; they become the baseline and are not told one by one")
+        }
     }
 }
 
@@ -45,7 +47,10 @@ pub fn basis(language: Language, hours: i64) -> String {
 
 /// The rehearsal sent nothing.
 pub const fn nothing_sent(language: Language) -> &'static str {
-    language.pick("最近 7 天试运行没有发出任何消息，无从估计", "the rehearsal sent nothing in the last 7 days: nothing to judge by")
+    language.pick(
+        "最近 7 天试运行没有发出任何消息，无从估计",
+        "the rehearsal sent nothing in the last 7 days: nothing to judge by",
+    )
 }
 
 /// A channel that reaches nobody.

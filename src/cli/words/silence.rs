@@ -69,7 +69,9 @@ pub fn no_matcher(language: Language, problem: &str) -> String {
 pub fn unknown_key(language: Language, key: &str, known: &[String]) -> String {
     match language {
         Chinese => format!("应为 {} 之一，实为 {key:?}：没有办件有这个字段，静默不会起作用", known.join("、")),
-        English => format!("expected one of {}, got {key:?}: no item has it, so nothing would be held", known.join(", ")),
+        English => {
+            format!("expected one of {}, got {key:?}: no item has it, so nothing would be held", known.join(", "))
+        }
     }
 }
 

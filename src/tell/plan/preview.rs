@@ -180,7 +180,7 @@ impl Looking<'_> {
                 Some(hold) => self.hold(notice, hold, at, &mut untold),
             }
         }
-        untold.extend(self.bystanders(number, at, &drafts));
+        untold.extend(self.bystanders(number, at));
         let settled_at = told.iter().map(|told| told.at).max().unwrap_or(at);
         let reminders = self.ladder.steps.get(number as usize).and_then(|step| step.reminders);
         let reminders = reminders.filter(|reminders| reminders.most > 0 && !told.is_empty());
@@ -227,14 +227,13 @@ impl Looking<'_> {
     }
 
     /// Who holds a role of the step and is not meant: somebody for another unit or region, or not on duty.
-    fn bystanders(&self, number: u32, at: Instant, drafts: &[Notice]) -> Vec<Untold> {
-        let today = self.office.today(at);
-        let meant = |contact: &Contact| {
-            drafts.iter().any(|n| n.contact == contact.id || n.because.instead_of.as_ref() == Some(&contact.id))
-        };
+    fn bystanders(&self, number: u32, at: Instant) -> Vec<Untold> {
+        let (directory, today) = (&self.office.directory, self.office.today(at));
         let mut found = Vec::new();
         for role in self.roles(number).into_iter().filter(|role| *role != HANDLER && *role != OPERATOR) {
-            let holders = self.office.directory.all().iter().filter(|c| c.holds(role) && !meant(c));
+            let meant = directory.find(role, self.prospect.item, today).unwrap_or_default();
+            let is_meant = |contact: &Contact| meant.iter().any(|meant| meant.id == contact.id);
+            let holders = directory.all().iter().filter(|contact| contact.holds(role) && !is_meant(contact));
             found.extend(holders.map(|contact| Untold {
                 contact: contact.id.clone(),
                 channel: None,
