@@ -1,5 +1,13 @@
 //! The command line as scripts and people meet it: the program is started, and its output and exit status are compared.
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod beside;
+mod desk;
+mod doubts;
+mod routes;
+
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 

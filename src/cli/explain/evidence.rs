@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::cli::exit::Failure;
 use crate::cli::site::wrong;
 use crate::cli::words::explain as words;
@@ -84,12 +86,14 @@ impl Evidence {
         let record = store.load(std::slice::from_ref(&key)).await.map_err(failed)?.pop();
         let record = record.ok_or_else(|| Failure::no(words::no_item(caller.language, wanted)))?;
         let snapshots = store.snapshots(&key).await.map_err(failed)?;
-        let then = snapshots.into_iter().filter(|s| s.seen_at <= at).max_by_key(|s| s.seen_at);
+        // What was asked for is exact to the second, and so all of that second belongs to it.
+        let after = at + TimeDelta::seconds(1);
+        let then = snapshots.into_iter().filter(|s| s.seen_at < after).max_by_key(|s| s.seen_at);
         let (item, seen_at) = then.map_or((record.item, record.seen_at), |then| (then.item, then.seen_at));
         let mut transitions = store.transitions(&key).await.map_err(failed)?;
-        transitions.retain(|transition| transition.noticed_at <= at);
+        transitions.retain(|transition| transition.noticed_at < after);
         let mut notices = store.notices_about(std::slice::from_ref(&key)).await.map_err(failed)?;
-        notices.retain(|notice| notice.planned_at <= at);
+        notices.retain(|notice| notice.planned_at < after);
         let mut deliveries = BTreeMap::new();
         for id in notices.iter().filter_map(|notice| notice.delivery).collect::<BTreeSet<_>>() {
             let found = store.delivery(&id.to_string()).await.map_err(failed)?;
@@ -98,7 +102,7 @@ impl Evidence {
         let cards: BTreeSet<CardId> = transitions.iter().map(|transition| transition.card).collect();
         let cards: Vec<CardId> = cards.into_iter().collect();
         let mut acknowledgements = store.acknowledgements(&cards).await.map_err(failed)?;
-        acknowledgements.retain(|taken| taken.at <= at);
+        acknowledgements.retain(|taken| taken.at < after);
         let mut silences = store.silences(true).await.map_err(failed)?;
         silences.retain(|silence| concerns(silence, &item, &transitions, &notices, at));
         Ok(Self {

@@ -86,7 +86,7 @@ impl Sheet<'_> {
         for told in &step.told {
             let Told { contact, channel, at, wait, because } = told;
             let address = self.address(contact, channel);
-            let wait = wait.map(|wait| format!(" ({})", words::wait(wait, language))).unwrap_or_default();
+            let wait = wait.map(|wait| words::waits(wait, language)).unwrap_or_default();
             let because = words::because(because, language);
             let name = self.name(contact);
             line(4, &format!("+ {contact} {name}  {channel} {address}  {}{wait}  {because}", instant(*at)))?;

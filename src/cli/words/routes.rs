@@ -80,6 +80,15 @@ pub const fn wait(wait: Wait, language: Language) -> &'static str {
     }
 }
 
+/// The same, behind an instant.
+pub fn waits(wait: Wait, language: Language) -> String {
+    let words = self::wait(wait, language);
+    match language {
+        Chinese => format!("（{words}）"),
+        English => format!(" ({words})"),
+    }
+}
+
 /// As what, by which route, or in whose place somebody is told; empty if nothing is known of it.
 pub fn because(because: &Because, language: Language) -> String {
     let mut words = Vec::new();
