@@ -12,7 +12,7 @@ use crate::cli::words::{ack, routes};
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::Transition;
-use crate::core::notice::Notice;
+use crate::core::notice::{Notice, NoticeState};
 use crate::core::reading::Reading;
 use crate::playbook::Playbook;
 use crate::tell::language::Language;
@@ -234,7 +234,10 @@ impl Teller<'_> {
         let kind = notice_label(notice.kind, self.language);
         let state = words::notice_state(notice.state, self.language);
         let at = delivery.map_or(notice.planned_at, |delivery| delivery.settled_at.unwrap_or(delivery.not_before));
-        let mut line = format!("{} {}  {kind}  {state}  {}", notice.contact, notice.channel, self.instant(at));
+        let wait = delivery.filter(|_| notice.state == NoticeState::Planned).and_then(|delivery| delivery.waits_for);
+        let wait = wait.map(|wait| routes::waits(wait, self.language)).unwrap_or_default();
+        let at = self.instant(at);
+        let mut line = format!("{} {}  {kind}  {state}  {at}{wait}", notice.contact, notice.channel);
         let because = routes::because(&notice.because, self.language);
         if !because.is_empty() {
             line = format!("{line}  {because}");
