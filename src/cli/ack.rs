@@ -184,29 +184,38 @@ impl Desk<'_> {
         let same = |a: &&Acknowledgement| (a.episode, a.level, a.step) == (taken.episode, taken.level, taken.step);
         let first = before.iter().filter(same).min_by_key(|a| a.at);
         let is_new = self.store.acknowledge(&taken).await.map_err(|e| self.failed(&e))?;
-        if let Some(first) = first {
-            let at = time_words::instant(first.at, self.playbook.calendar().zone());
-            super::say(&words::before(language, self.name(&first.contact), &at));
-        }
-        match (is_new, first) {
-            (true, None) => {
-                let card = format!("{} {}/{}", record.item.key, watch.rule, watch.name);
-                let grace = self.grace(record, watch, level).await?;
-                super::say(&words::signed(language, &card, self.name(&contact), taken.step, &grace));
-            }
-            (true, Some(_)) => super::say(words::no_longer(language)),
-            // Somebody was faster in between.
-            (false, None) => {
-                let at = time_words::instant(taken.at, self.playbook.calendar().zone());
-                super::say(&words::before(language, self.name(&contact), &at));
-            }
-            (false, Some(_)) => {}
-        }
+        self.answer(&taken, first, is_new, record, watch).await?;
         let is_told = |n: &Notice| n.card == Some(watch.card) && n.contact == contact && n.state.is_told();
         if !said.iter().any(is_told) {
             super::say(&words::never_told(language, self.name(&contact)));
         }
         Ok(Exit::Fine)
+    }
+
+    /// Says what was written down, and who was first.
+    async fn answer(
+        &self,
+        taken: &Acknowledgement,
+        first: Option<&Acknowledgement>,
+        is_new: bool,
+        record: &ItemRecord,
+        watch: &Watch,
+    ) -> Result<(), Failure> {
+        let language = self.caller.language;
+        if first.is_none() && is_new {
+            let card = format!("{} {}/{}", record.item.key, watch.rule, watch.name);
+            let grace = self.grace(record, watch, taken.level).await?;
+            super::say(&words::signed(language, &card, self.name(&taken.contact), taken.step, &grace));
+            return Ok(());
+        }
+        // Without an earlier one, the same contact was faster in between.
+        let first = first.unwrap_or(taken);
+        let at = time_words::instant(first.at, self.playbook.calendar().zone());
+        super::say(&words::before(language, self.name(&first.contact), &at));
+        if is_new {
+            super::say(words::no_longer(language));
+        }
+        Ok(())
     }
 
     /// The highest step that was told of the card as it stands.

@@ -11,8 +11,8 @@ use super::exit::{Exit, Failure};
 use super::explain::evidence;
 use super::run::runtime;
 use super::table::{Format, Table, write_json};
-use super::words::{deliveries as words, routes};
-use super::{Caller, site::wrong};
+use super::words::{ack, deliveries as words, routes};
+use super::{Caller, site::wrong, words as all_words};
 use crate::core::delivery::DeliveryState;
 use crate::core::notice::{Notice, Wait};
 use crate::pipeline::Pipeline;
@@ -182,8 +182,14 @@ impl Desk<'_> {
         let playbook = evidence::playbook(self.caller, Some(&*self.store)).await?;
         let pipeline = Pipeline::new(self.store.clone());
         let mut held = pipeline.held().await.map_err(|e| self.failed(&e))?;
-        // What a rehearsal held is not said live, nor the reverse.
         let office = &playbook.office;
+        let is_known =
+            |to: &str| office.directory.get(to).is_some() || held.iter().any(|notice| *notice.contact == *to);
+        if let Some(to) = to.filter(|to| !is_known(to)) {
+            let sentence = ack::no_contact(self.caller.language, to);
+            return Err(Failure::usage(all_words::about(self.caller.language, "--to", &sentence)));
+        }
+        // What a rehearsal held is not said live, nor the reverse.
         let may_rehearse = office.rehearsal || office.routes.iter().any(|route| route.rehearsal);
         held.retain(|notice| if notice.rehearsal { may_rehearse } else { !office.rehearsal });
         held.retain(|notice| to.is_none_or(|to| *notice.contact == *to));

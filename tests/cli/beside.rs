@@ -143,8 +143,8 @@ fn a_silence_holds_and_its_early_end_lets_go() {
     assert!(explained.contains(&format!("the silence {} holds it", row["id"])), "{explained}");
     assert!(explained.contains("silence  ") && explained.contains("ops  工地停电"), "{explained}");
 
-    let listed = done(&site, &["silence", "list", "--format", "csv"], "").rows();
-    assert_eq!((listed.len(), &*listed[0]["state"]), (1, "active"));
+    let active = done(&site, &["silence", "list", "--format", "csv"], "").rows();
+    assert_eq!((active.len(), &*active[0]["state"]), (1, "active"));
     refused(&site, &["silence", "expire", "zz", "--by", "ops"], 1, "no silence's id begins with \"zz\"");
     done(&site, &["silence", "expire", &row["id"][..8], "--by", "ops"], "is over; the running daemon");
     daemon.mails_in(&site, "rehearsal", 5);
@@ -178,6 +178,7 @@ fn going_live_changes_one_word_and_operators_hear_of_it_once() {
     let told = || subjects(&site, "mail", "Live: 2 cards open, 4 messages held") == 1;
     assert!(holds_within(20, told), "{:?}\n{}", site.mails("mail").len(), daemon.log());
     assert_eq!(site.mails("mail").len(), 1, "nobody else is told");
+    refused(&site, &["deliveries", "release", "--to", "h9"], 2, "--to: expected the id of a contact");
     let to_h1 = done(&site, &["deliveries", "release", "--to", "h1"], "nothing was released");
     assert!(to_h1.stdout.contains("h1       mail     2") && !to_h1.stdout.contains("u1"), "{to_h1:?}");
     done(&site, &["deliveries", "release", "--to", "h1", "--yes"], "2 released");

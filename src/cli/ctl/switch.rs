@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -37,7 +38,8 @@ fn place(text: &str) -> Option<Range<usize>> {
     (mode.get_ref() == "rehearsal").then(|| mode.span())
 }
 
-/// Writes a text in the place of a file, in one step and with the same permissions, and keeps the file as it was beside it.
+/// Writes a text in the place of a file, in one step, with the same permissions and owner, and keeps the file as it was
+/// beside it.
 pub fn replace(path: &Path, text: &str) -> io::Result<PathBuf> {
     let path = fs::canonicalize(path)?;
     let beside = |ending: &str| {
@@ -46,13 +48,24 @@ pub fn replace(path: &Path, text: &str) -> io::Result<PathBuf> {
         path.with_file_name(name)
     };
     let (backup, fresh) = (beside(".before-go-live"), beside(".new"));
-    fs::copy(&path, &backup)?;
-    // A copy has the permissions already.
-    fs::copy(&path, &fresh)?;
-    fs::write(&fresh, text)?;
-    fs::File::open(&fresh)?.sync_all()?;
-    fs::rename(&fresh, &path)?;
-    Ok(backup)
+    copy(&path, &backup)?;
+    let replaced = copy(&path, &fresh).and_then(|()| {
+        fs::write(&fresh, text)?;
+        fs::File::open(&fresh)?.sync_all()?;
+        fs::rename(&fresh, &path)
+    });
+    if replaced.is_err() {
+        // What could not be put in place is of no use; that it cannot be removed either says nothing new.
+        let _ = fs::remove_file(&fresh);
+    }
+    replaced.map(|()| backup)
+}
+
+/// A copy with the permissions and the owner of the file: whoever could read it still can.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to)?;
+    let owner = fs::metadata(from)?;
+    chown(to, Some(owner.uid()), Some(owner.gid()))
 }
 
 #[cfg(test)]
