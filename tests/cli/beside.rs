@@ -210,3 +210,13 @@ fn a_refused_address_is_seen_and_forgiven() {
     done(&site, &["deliveries", "addresses", "--forgive", "h1/mail"], "goes to h1 by mail again");
     assert_eq!(run(&site, &["deliveries", "addresses", "--format", "csv"]).rows().len(), 0);
 }
+
+#[test]
+fn a_mode_that_stands_nowhere_is_not_written() {
+    let site = Site::new();
+    done(&site, &["migrate"], "");
+    let before = std::fs::read_to_string(site.path("duban.toml")).expect("a configuration");
+    refused(&site, &["ctl", "go-live", "--yes"], 1, "expected mode = \"rehearsal\" under [notify], found no such line");
+    assert_eq!(std::fs::read_to_string(site.path("duban.toml")).expect("a configuration"), before);
+    assert!(!site.path("duban.toml.before-go-live").exists());
+}
