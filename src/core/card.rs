@@ -25,6 +25,13 @@ impl CardId {
     pub fn new(item: &ItemKey, rule: &str, name: &str) -> Self {
         Self(Digest::of([&*item.source, &*item.id, rule, name].map(str::as_bytes)))
     }
+
+    /// The identity that stands in when this one went along with a window that was renamed, and another window has the
+    /// old name.
+    #[must_use]
+    pub fn successor(self) -> Self {
+        Self(Digest::of([self.to_string().as_bytes()]))
+    }
 }
 
 impl std::fmt::Display for CardId {

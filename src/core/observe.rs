@@ -166,11 +166,7 @@ impl<'a> Look<'a> {
     fn keep(&mut self, ruling: &Ruling, window: &Window, kept: &mut [bool]) {
         let names = [Some(&window.name), window.was.as_ref()];
         for (watch, kept) in self.subject.watches.iter().zip(kept) {
-            let is_of = |name: &Arc<str>| {
-                let rest = watch.name.strip_prefix(&**name);
-                rest.is_some_and(|rest| ["", START, PAUSE].contains(&rest))
-            };
-            if watch.rule == ruling.rule && !*kept && names.into_iter().flatten().any(is_of) {
+            if watch.rule == ruling.rule && !*kept && names.into_iter().flatten().any(|name| is_about(watch, name)) {
                 *kept = true;
                 self.found.watches.push(watch.clone());
             }
@@ -250,7 +246,9 @@ impl<'a> Look<'a> {
     fn compare(&mut self, claim: &Claim<'a>, kept: &mut [bool]) {
         self.found.next_look_at = earliest(self.found.next_look_at, claim.next_look_at);
         let named = |name: &str| self.subject.watches.iter().position(|w| w.rule == *claim.rule && *w.name == *name);
-        let index = named(&claim.name).or_else(|| claim.was.as_deref().and_then(named).filter(|i| !kept[*i]));
+        let index = named(&claim.name)
+            .or_else(|| claim.was.as_deref().and_then(named).filter(|i| !kept[*i]))
+            .or_else(|| self.under_another_name(claim).filter(|i| !kept[*i]));
         let mut watch = match index {
             Some(index) => {
                 kept[index] = true;
@@ -258,7 +256,7 @@ impl<'a> Look<'a> {
             }
             None if claim.level.is_none() && claim.stop.is_none() => return,
             None => Watch {
-                card: CardId::new(self.subject.item, claim.rule, &claim.name),
+                card: self.unused(CardId::new(self.subject.item, claim.rule, &claim.name)),
                 rule: claim.rule.clone(),
                 name: claim.name.clone(),
                 level: None,
@@ -273,6 +271,30 @@ impl<'a> Look<'a> {
             self.found.transitions.push(transition);
         }
         self.found.watches.push(watch);
+    }
+
+    /// The card that a claim had before its window was renamed, if that was taken back: nobody uses its name any more.
+    fn under_another_name(&self, claim: &Claim<'_>) -> Option<usize> {
+        let mut of_rule = self.subject.watches.iter().filter(|watch| watch.rule == *claim.rule).peekable();
+        of_rule.peek()?;
+        let card = CardId::new(self.subject.item, claim.rule, &claim.name);
+        let index = self.subject.watches.iter().position(|watch| watch.card == card)?;
+        let watch = &self.subject.watches[index];
+        let mut rulings = self.subject.rulings.iter().filter(|ruling| ruling.rule == watch.rule);
+        let is_used = rulings.any(|ruling| {
+            let findings = ruling.findings.iter().map(|finding| &finding.name);
+            let windows = ruling.windows.iter().flat_map(|window| [Some(&window.name), window.was.as_ref()]);
+            findings.chain(windows.flatten()).any(|name| is_about(watch, name))
+        });
+        (!is_used).then_some(index)
+    }
+
+    /// An identity that no card of the item has: this one, unless a window that was renamed took it along.
+    fn unused(&self, mut card: CardId) -> CardId {
+        while self.subject.watches.iter().chain(&self.found.watches).any(|watch| watch.card == card) {
+            card = card.successor();
+        }
+        card
     }
 
     /// What has to happen to what is remembered, if anything.
@@ -445,6 +467,11 @@ impl<'a> Look<'a> {
 /// What the names of the findings about a window's start and about its pauses end in.
 const START: &str = ".start";
 const PAUSE: &str = ".pause";
+
+/// Whether a card is about a window of this name, its start or its pauses.
+fn is_about(watch: &Watch, name: &str) -> bool {
+    watch.name.strip_prefix(name).is_some_and(|rest| ["", START, PAUSE].contains(&rest))
+}
 
 fn joined(name: &Arc<str>, suffix: &str) -> Arc<str> {
     if suffix.is_empty() { name.clone() } else { format!("{name}{suffix}").into() }

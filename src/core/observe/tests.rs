@@ -401,6 +401,31 @@ fn a_renamed_window_carries_its_card_and_its_findings() {
 }
 
 #[test]
+fn a_window_that_gets_its_old_name_back_keeps_its_card() {
+    let mut story = Story::ticket();
+    let rename = |window: &mut Window| (window.name, window.was) = ("closed".into(), Some("solved".into()));
+    let take_back = |window: &mut Window| (window.name, window.was) = ("solved".into(), None);
+    story.until("03-13 10:00", &[YELLOW]).seen("03-14 09:00", rename, &[]).seen("03-14 10:00", take_back, &[]);
+    story.until("03-17 09:00", &[RED]);
+    assert_eq!((story.watches.len(), story.watches[0].number), (1, 2));
+    assert_eq!(story.transitions[0].card, story.transitions[1].card);
+}
+
+#[test]
+fn a_window_under_a_name_that_another_one_had_gets_a_card_of_its_own() {
+    let mut story = Story::ticket();
+    story.until("03-17 09:00", &[YELLOW, RED]);
+    let renamed = Window { name: "closed".into(), was: Some("solved".into()), ..story.rulings[0].windows[0].clone() };
+    let other = Window::new("solved", limit("5wd"), Some(at("03-09 10:00")));
+    story.rulings[0].windows = vec![renamed.clone()];
+    story.look("03-18 09:00", &[]);
+    story.rulings[0].windows = vec![other, renamed];
+    story.look("03-18 10:00", &["raise red 03-16 24:00 #1"]).look("03-18 11:00", &[]);
+    let cards: BTreeSet<CardId> = story.watches.iter().map(|watch| watch.card).collect();
+    assert_eq!((cards.len(), story.transitions[2].number), (2, 1));
+}
+
+#[test]
 fn a_start_that_is_missing_for_too_long_is_a_finding_until_it_comes() {
     let wait = |window: &mut Window| (window.from, window.waits) = (None, Some(limit("1wd")));
     let mut story = Story::ticket();
