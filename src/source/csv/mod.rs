@@ -100,7 +100,8 @@ impl CsvSource {
         self.read_bytes(bytes)
     }
 
-    fn read_bytes(&self, bytes: Vec<u8>) -> Result<Fetched, PollError> {
+    /// Reads bytes as if they were what stands in the file.
+    pub fn read_bytes(&self, bytes: Vec<u8>) -> Result<Fetched, PollError> {
         let sheet = Sheet::new(bytes, &self.config)?;
         let place = format!("{}:{}", self.config.path.display(), sheet.header_line());
         Fetched::new(sheet, self.mapping.clone(), &place)
