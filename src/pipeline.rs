@@ -14,6 +14,7 @@ use crate::core::card::{CardId, Transition, Watch};
 use crate::core::delivery::DeliveryState;
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
+use crate::core::matcher::Suspect;
 use crate::core::notice::{Body, Hold, Notice, NoticeKind, Planned, by_card};
 use crate::core::observe::{Problem, Subject, earliest, observe};
 use crate::core::reason::Cause;
@@ -22,9 +23,9 @@ use crate::core::window::Ruling;
 use crate::playbook::Playbook;
 use crate::rules::error::RuleError;
 use crate::rules::version::Recheck;
-use crate::store::{DeliveryRecord, ItemRecord, ItemWrite, Result, Store, Turn};
+use crate::store::{DeliveryRecord, ItemRecord, ItemWrite, Result, Store, StoreError, Turn};
 use crate::tell::plan::{
-    Again, Circumstances, Happening, Joinable, contacts, plan, plan_again, plan_fallback, plan_system,
+    Again, Circumstances, Happening, Joinable, LOOK_AGAIN, contacts, plan, plan_again, plan_fallback, plan_system,
 };
 
 /// Items in one turn.
@@ -60,6 +61,14 @@ pub struct Done {
     pub notices: usize,
     /// Items left out because somebody else wrote them again and again.
     pub lost: usize,
+}
+
+impl Done {
+    fn add(&mut self, other: Self) {
+        self.transitions.extend(other.transitions);
+        self.notices += other.notices;
+        self.lost += other.lost;
+    }
 }
 
 /// A rule, its version and the kind of its error.
@@ -117,7 +126,14 @@ impl Pipeline {
         let mut entries = Arc::new(entries);
         let mut done = Done::default();
         for _ in 0..TRIES {
-            let lost = self.try_turn(playbook, &entries, baseline, now, &mut done).await?;
+            let lost = match self.try_turn(playbook, &entries, baseline, now, &mut done).await {
+                // One of them contradicts the store, which is a defect of duban: the others go on without it.
+                Err(StoreError::Refused(why)) if entries.len() > 1 => {
+                    tracing::error!("the store refuses a turn of {} items, which go one by one: {why}", entries.len());
+                    return self.one_by_one(playbook, &entries, baseline, now).await;
+                }
+                answer => answer?,
+            };
             if lost.is_empty() {
                 return Ok(done);
             }
@@ -125,6 +141,29 @@ impl Pipeline {
         }
         done.lost = entries.len();
         Ok(done)
+    }
+
+    /// Takes items through turns of their own; those that the store refuses are told and left as they were.
+    async fn one_by_one(
+        &self,
+        playbook: &Arc<Playbook>,
+        entries: &[Entry],
+        baseline: bool,
+        now: Instant,
+    ) -> Result<Done> {
+        let mut all = Done::default();
+        for entry in entries {
+            match Box::pin(self.turn(playbook, vec![entry.clone()], baseline, now)).await {
+                Ok(done) => all.add(done),
+                Err(StoreError::Refused(why)) => {
+                    let item = key(entry).map(ToString::to_string).unwrap_or_default();
+                    tracing::error!(item, "the store refuses this item: {why}");
+                    all.lost += 1;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(all)
     }
 
     /// The entries whose guards were lost, with what is remembered now.
@@ -241,7 +280,7 @@ impl Pipeline {
             let open: Vec<CardId> = watches.filter(|w| w.level.is_some()).map(|w| w.card).collect();
             history.acknowledgements = self.store.acknowledgements(&open).await?;
         }
-        for thought in thoughts.filter(|t| t.other_playbook) {
+        for thought in thoughts.filter(|t| t.other_playbook || climbs) {
             let watches = &thought.write.record.watches;
             if watches.iter().any(|w| w.level.is_some() && !history.said.contains_key(&w.card)) {
                 let transitions = self.store.transitions(&thought.item.key).await?;
@@ -315,20 +354,29 @@ impl Pipeline {
     pub async fn release(&self, playbook: &Playbook, held: &[Notice], now: Instant) -> Result<usize> {
         let mut count = 0;
         for held in held.chunks(BATCH) {
-            count += self.say_again(playbook, held, now).await?;
+            count += self.say_again(playbook, held, now).await?.planned;
         }
         Ok(count)
     }
 
-    /// Plans again what silences held that are over by `now`.
+    /// Plans again what silences held that are over by `now`, and has their cards looked at.
     pub async fn lift(&self, playbook: &Playbook, now: Instant) -> Result<usize> {
         let mut count = 0;
         for silence in self.store.silences(false).await?.into_iter().filter(|silence| silence.ends_at <= now) {
             let held = self.store.held_notices(&Hold::Silence { silence: silence.id }, HELD).await?;
+            let mut is_lost = false;
             for held in held.chunks(BATCH) {
-                count += self.say_again(playbook, held, now).await?;
+                let again = self.say_again(playbook, held, now).await?;
+                count += again.planned;
+                is_lost |= again.lost > 0;
             }
-            self.store.put_silence(&Silence { lifted_at: Some(now), ..silence }).await?;
+            if silence.ended_by.is_some() && playbook.office.climbs() {
+                self.wake(&silence, now).await?;
+            }
+            // What the courier was faster with is planned at the next look.
+            if !is_lost {
+                self.store.put_silence(&Silence { lifted_at: Some(now), ..silence }).await?;
+            }
         }
         Ok(count)
     }
@@ -338,14 +386,32 @@ impl Pipeline {
         Ok(self.store.silences(false).await?.iter().map(|silence| silence.ends_at).min())
     }
 
-    /// Plans held notices again that are still so. What joined a delivery that the courier was faster with stays held.
-    async fn say_again(&self, playbook: &Playbook, held: &[Notice], now: Instant) -> Result<usize> {
-        let records = self.records(held).await?;
+    /// Has the open cards looked at that a silence was about: it ended before it was expected to.
+    async fn wake(&self, silence: &Silence, now: Instant) -> Result<()> {
+        let cards = self.store.open_cards(HELD).await?;
+        let items: BTreeSet<ItemKey> = cards.into_iter().map(|card| card.item).collect();
+        for keys in items.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+            let is_meant = |record: &ItemRecord| {
+                record.watches.iter().filter(|watch| watch.level.is_some()).any(|watch| {
+                    let (rule, window) = (&*watch.rule, &*watch.name);
+                    silence.matcher.fits(&Suspect { item: &record.item, rule, window, level: watch.level })
+                })
+            };
+            let records = self.store.load(keys).await?.into_iter().filter(is_meant);
+            let items = records.map(|record| looked_at(record, now, Vec::new())).collect();
+            self.store.commit(&Turn { items, ..Turn::default() }).await?;
+        }
+        Ok(())
+    }
+
+    /// Plans held notices again that are still so, and has their items looked at, for what follows on them. What joined a
+    /// delivery that the courier was faster with stays held.
+    async fn say_again(&self, playbook: &Playbook, held: &[Notice], now: Instant) -> Result<SaidAgain> {
+        let mut records = self.records(held).await?;
         let still = held.iter().filter(|notice| is_still_so(notice, &records));
-        let record = |notice: &&Notice| notice.item.as_ref().and_then(|item| records.get(item));
         let again: Vec<Again<'_>> = still
             .filter_map(|notice| {
-                let record = record(&notice)?;
+                let record = notice.item.as_ref().and_then(|item| records.get(item))?;
                 Some(Again { notice, item: &record.item, rulings: &record.rulings })
             })
             .collect();
@@ -353,12 +419,26 @@ impl Pipeline {
         let circumstances = Circumstances { silences: &silences, bad_addresses: self.bad_addresses().await? };
         let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
         let notices = plan_again(&again, &playbook.office, &circumstances, &mut joinable, now);
-        if notices.is_empty() {
-            return Ok(0);
+        let mut by_item: BTreeMap<ItemKey, Vec<Planned>> = BTreeMap::new();
+        for planned in notices {
+            if let Some(item) = planned.notice.item.clone() {
+                by_item.entry(item).or_default().push(planned);
+            }
         }
-        let count = notices.iter().filter(|planned| planned.placement.is_some()).count();
-        let done = self.store.commit(&Turn { notices, ..Turn::default() }).await?;
-        Ok(count.saturating_sub(done.lost_notices.len()))
+        let placed = |notices: &[Planned]| notices.iter().filter(|planned| planned.placement.is_some()).count();
+        let items = by_item.into_iter().filter_map(|(item, notices)| {
+            let record = records.remove(&item)?;
+            Some(looked_at(record, now + LOOK_AGAIN, notices))
+        });
+        let turn = Turn { items: items.collect(), ..Turn::default() };
+        if turn.items.is_empty() {
+            return Ok(SaidAgain::default());
+        }
+        let lost = self.store.commit(&turn).await?.lost;
+        let is_lost = |write: &&ItemWrite| lost.contains(&write.record.item.key);
+        let (lost, written): (Vec<_>, Vec<_>) = turn.items.iter().partition(is_lost);
+        let count = |writes: Vec<&ItemWrite>| writes.into_iter().map(|write| placed(&write.notices)).sum();
+        Ok(SaidAgain { planned: count(written), lost: count(lost) })
     }
 
     async fn records(&self, notices: &[Notice]) -> Result<HashMap<ItemKey, ItemRecord>> {
@@ -411,9 +491,7 @@ impl Pipeline {
             let is_last = due.len() < BATCH;
             let done = self.look(playbook, &due, now).await?;
             let stuck = done.lost > 0;
-            all.transitions.extend(done.transitions);
-            all.notices += done.notices;
-            all.lost += done.lost;
+            all.add(done);
             if is_last || stuck {
                 return Ok(all);
             }
@@ -429,10 +507,9 @@ impl Pipeline {
                 return Ok(all);
             }
             let done = self.look(playbook, &stale, now).await?;
-            all.transitions.extend(done.transitions);
-            all.notices += done.notices;
-            if done.lost > 0 {
-                all.lost += done.lost;
+            let stuck = done.lost > 0;
+            all.add(done);
+            if stuck {
                 return Ok(all);
             }
         }
@@ -443,6 +520,20 @@ impl Pipeline {
         let entries = records.into_iter().map(|record| Entry { record: Some(record), item: None }).collect();
         self.turn(playbook, entries, false, now).await
     }
+}
+
+/// What became of notices that were planned again.
+#[derive(Default)]
+struct SaidAgain {
+    planned: usize,
+    /// Still held, because somebody else was faster.
+    lost: usize,
+}
+
+/// An item as it is remembered, to be looked at by `at` at the latest.
+fn looked_at(record: ItemRecord, at: Instant, notices: Vec<Planned>) -> ItemWrite {
+    let record = ItemRecord { next_look_at: earliest(record.next_look_at, Some(at)), ..record };
+    ItemWrite { record, keep_snapshot: false, transitions: Vec::new(), notices }
 }
 
 /// What was said and done about cards before.

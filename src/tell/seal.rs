@@ -100,16 +100,16 @@ fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
 /// Whether somebody took the card after this was planned, and it is a reminder or the next step: then it waits for the
 /// end of the acknowledgement's grace.
 fn was_answered(member: &Notice, standing: &Standing) -> bool {
-    let step = match member.kind {
-        NoticeKind::Reminder => member.step,
-        NoticeKind::Raise if member.step > 0 => member.step - 1,
-        _ => return false,
+    let concerns = |step: u32| match member.kind {
+        NoticeKind::Reminder => step == member.step,
+        NoticeKind::Raise => step < member.step,
+        _ => false,
     };
     standing.acknowledgements.iter().any(|a| {
         Some(a.card) == member.card
             && a.episode == member.episode
             && Some(a.level) == member.level
-            && a.step == step
+            && concerns(a.step)
             && a.at >= member.planned_at
     })
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::telling::Telling;
-use super::{Circumstances, Happening, Office};
+use super::{Circumstances, Happening, LOOK_AGAIN, Office};
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
-use crate::core::card::Watch;
+use crate::core::card::{Transition, Watch};
 use crate::core::course::Course;
 use crate::core::ladder::Ladder;
 use crate::core::limit::Limit;
@@ -17,8 +17,6 @@ use crate::core::route::Routing;
 use crate::core::silence;
 use crate::core::window::Level;
 
-/// The shortest pause before a step whose messages are under way is looked at again; it grows with their age.
-pub(super) const LOOK_AGAIN: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
 const LONGEST_LOOK: chrono::TimeDelta = chrono::TimeDelta::hours(1);
 
 /// What an open card says now beyond what its transitions say, and when to ask again.
@@ -61,9 +59,10 @@ impl<'a> Climber<'a> {
         let Some(change) = self.change().or_else(fresh_change) else { return Climb::default() };
         let ladder = self.office.ladder_of(&routing, self.named_ladder(&change).as_deref());
         let Some(ladder) = ladder else { return Climb::default() };
-        let course = Ahead { climber: self, ladder, routing: &routing, change };
-        if said.is_empty() {
-            // Nobody was to hear of this card in this mode: it was raised in rehearsal, or on a ladder without channels.
+        let course = Ahead { climber: self, ladder, routing: &routing, change, is_unsaid: said.is_empty() };
+        let is_silent = ladder.steps.first().is_some_and(|step| step.channels(self.level).is_empty());
+        if said.is_empty() && !is_silent {
+            // Nobody was to hear of this card in this mode: it was raised in rehearsal, or nobody could be told then.
             let drafts = if self.happening.other_playbook { course.telling(0).drafts() } else { Vec::new() };
             return Climb { drafts, next: None };
         }
@@ -77,8 +76,13 @@ impl<'a> Climber<'a> {
     fn change(&self) -> Option<CardChange> {
         let (card, number) = (self.watch.card, self.watch.number);
         let told = self.happening.said.iter().rev().filter(|n| n.card == Some(card) && n.number == number);
-        let raised = || self.happening.raised.iter().find(|t| t.card == card && t.number == number);
-        told.filter_map(|n| n.change.clone()).next().or_else(|| raised().map(CardChange::of))
+        told.filter_map(|n| n.change.clone()).next().or_else(|| self.transition().map(CardChange::of))
+    }
+
+    /// The transition that raised the card, as far as it is known.
+    fn transition(&self) -> Option<&Transition> {
+        let known = self.happening.transitions.iter().chain(self.happening.raised);
+        known.into_iter().find(|t| t.card == self.watch.card && t.number == self.watch.number)
     }
 
     /// The ladder that the window names now, else the one of the change.
@@ -95,6 +99,8 @@ struct Ahead<'a> {
     ladder: &'a Ladder,
     routing: &'a Routing<'a>,
     change: CardChange,
+    /// Whether nobody heard of the card yet: its first step is silent about the level.
+    is_unsaid: bool,
 }
 
 impl Ahead<'_> {
@@ -114,8 +120,10 @@ impl Ahead<'_> {
         let held_until = self.held_until(step);
         let after = |at: Instant| held_until.map_or(at, |until| until.max(at));
         let reminded = here.iter().map(|n| n.ordinal).max().unwrap_or_default();
-        let next_step =
-            self.settled(&here, 0).and_then(|at| self.next_step(step, at)).map(|(step, at)| (step, after(at)));
+        // A silent first step is over when the card is noticed.
+        let noticed_at = || self.climber.transition().map(|transition| transition.noticed_at);
+        let settled_at = if self.is_unsaid { noticed_at() } else { self.settled(&here, 0) };
+        let next_step = settled_at.and_then(|at| self.next_step(step, at)).map(|(step, at)| (step, after(at)));
         let was_told = here.iter().any(|n| n.state.is_told());
         let reminder = self.settled(&here, reminded).filter(|_| was_told);
         let reminder = reminder.and_then(|at| self.next_reminder(step, reminded, at)).map(after);
@@ -202,7 +210,7 @@ impl Ahead<'_> {
             step,
             ordinal: 0,
             // What stood before a change of the playbook belongs to its baseline.
-            baseline: step == 0,
+            baseline: step == 0 || self.is_unsaid && self.climber.happening.other_playbook,
             now: self.climber.now,
         }
     }

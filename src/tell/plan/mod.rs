@@ -49,6 +49,9 @@ pub mod preview;
 mod telling;
 mod waiting;
 
+/// The shortest pause before a card whose messages are under way is looked at again; it grows with their age.
+pub const LOOK_AGAIN: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+
 /// The ladder for what concerns duban itself.
 pub const OPERATORS: &str = "operators";
 
@@ -187,6 +190,40 @@ impl Office {
         is_bad.then_some(Hold::BadAddress)
     }
 
+    /// By which channels operators are told.
+    fn operators_channels(&self, level: Level) -> &[String] {
+        let step = self.ladders.get(OPERATORS).and_then(|ladder| ladder.steps.first());
+        step.map_or(&[], |step| step.channels(level))
+    }
+
+    /// Whether a contact does not want to hear of such a level. What takes back what was said is wanted.
+    fn is_unwanted(&self, notice: &Notice) -> bool {
+        let raises = matches!(notice.kind, NoticeKind::Raise | NoticeKind::Reminder);
+        let wishes = self.directory.get(&notice.contact).map(|contact| Wishes::of(&self.preferences, contact));
+        raises && wishes.and_then(|wishes| wishes.least).is_some_and(|least| notice.level < Some(least))
+    }
+
+    /// The same to who stands in, if the contact is away by now.
+    fn in_place(&self, notice: &Notice, now: Instant) -> Notice {
+        let contact = self.directory.get(&notice.contact);
+        let present = contact.and_then(|contact| self.directory.present(contact, self.today(now)));
+        let Some(deputy) = present.filter(|present| present.id != notice.contact) else { return notice.clone() };
+        let subject = notice.card.map(|card| card.to_string()).unwrap_or_default();
+        let identity = NoticeIdentity {
+            kind: notice.kind,
+            subject: &subject,
+            number: notice.number,
+            step: notice.step,
+            ordinal: notice.ordinal,
+            contact: &deputy.id,
+            channel: &notice.channel,
+            rehearsal: notice.rehearsal,
+        };
+        let because =
+            Because { instead_of: Some(notice.contact.clone()), why: Some(Gap::Absent), ..notice.because.clone() };
+        Notice { key: identity.key(), contact: deputy.id.clone(), because, ..notice.clone() }
+    }
+
     fn is_operator(&self, contact: &str) -> bool {
         self.directory.get(contact).is_some_and(|contact| contact.holds(OPERATOR))
     }
@@ -296,7 +333,7 @@ impl<'a> Planner<'a, '_> {
             self.plan.next_look_at = earliest(self.plan.next_look_at, climb.next);
             if !climb.drafts.is_empty() {
                 // What follows on these is found when they are looked at.
-                self.plan.next_look_at = earliest(self.plan.next_look_at, Some(self.now + climb::LOOK_AGAIN));
+                self.plan.next_look_at = earliest(self.plan.next_look_at, Some(self.now + LOOK_AGAIN));
             }
             self.place(climb.drafts, &routing);
         }
@@ -411,8 +448,10 @@ pub fn plan_again(
         }
         let silence = silence::holding(circumstances.silences, &suspect, now);
         let hold = silence.map(|silence| Hold::Silence { silence: silence.id });
+        let mut notice = office.in_place(notice, now);
         let hold = hold.or_else(|| office.obstacle(&notice.contact, &notice.channel, circumstances));
-        let mut notice = Notice { planned_at: now, hold, delivery: None, settled_at: None, ..(*notice).clone() };
+        let hold = hold.or_else(|| office.is_unwanted(&notice).then_some(Hold::BelowLeast));
+        notice = Notice { planned_at: now, hold, delivery: None, settled_at: None, ..notice };
         if notice.hold.is_some() {
             notice.state = NoticeState::Held;
             return Some(Planned { notice, placement: None });

@@ -11,7 +11,7 @@ use crate::core::item::Item;
 use crate::core::ladder::{Ladder, Step};
 use crate::core::matcher::Suspect;
 use crate::core::notice::{Because, CardChange, Gap, Hold, Notice, NoticeIdentity, NoticeKind, NoticeState};
-use crate::core::route::{Receiver, Routing, Wishes};
+use crate::core::route::{Receiver, Routing};
 use crate::core::silence;
 use crate::core::window::Level;
 use crate::tell::directory::{Directory, OPERATOR};
@@ -96,15 +96,15 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// Where nobody of a step can be reached: the people of the next step that can be, else the operators, so that no
-    /// card is silent.
+    /// Where nobody of a step can be reached: the people of the next step that can be, else the operators by their own
+    /// ladder's channels, so that no card is silent.
     fn next_up(&self, step: &'a Step) -> Vec<Hearer<'a>> {
         let above = self.ladder.steps.iter().skip(self.step as usize + 1);
         let above = above.filter(|step| !step.channels(self.level).is_empty());
         let mut found = above.map(|step| self.hearers(step, step.channels(self.level)));
         let mut instead = found
             .find(|hearers| hearers.iter().any(|hearer| self.is_reached(hearer)))
-            .unwrap_or_else(|| self.of_role(OPERATOR, step.channels(self.level), None));
+            .unwrap_or_else(|| self.of_role(OPERATOR, self.office.operators_channels(self.level), None));
         for hearer in &mut instead {
             hearer.because.instead_of = step.roles.first().map(|role| role.as_str().into());
             hearer.because.why = Some(Gap::Unreachable);
@@ -159,38 +159,32 @@ impl<'a> Telling<'a> {
             channel,
             rehearsal: self.is_rehearsal(),
         };
-        let hold = self.hold(contact, channel, gap);
-        Notice {
+        let mut notice = Notice {
             card: Some(self.card),
             item: Some(self.item.key.clone()),
             episode: self.episode,
             level: Some(self.level),
             change: Some(self.change.clone()),
             because,
-            state: if hold.is_some() { NoticeState::Held } else { NoticeState::Planned },
-            hold,
             ..super::blank(&identity, self.now)
+        };
+        notice.hold = self.hold(&notice, gap);
+        if notice.hold.is_some() {
+            notice.state = NoticeState::Held;
         }
+        notice
     }
 
     /// The filters before a place is looked for, in their order.
-    fn hold(&self, contact: &str, channel: &str, gap: Option<Hold>) -> Option<Hold> {
+    fn hold(&self, notice: &Notice, gap: Option<Hold>) -> Option<Hold> {
         if self.baseline {
             return Some(Hold::Baseline);
         }
         if let Some(silence) = silence::holding(self.circumstances.silences, &self.suspect(), self.now) {
             return Some(Hold::Silence { silence: silence.id });
         }
-        gap.or_else(|| self.office.obstacle(contact, channel, self.circumstances)).or_else(|| {
-            let wishes = self.office.directory.get(contact).map(|c| Wishes::of(&self.office.preferences, c));
-            let least = wishes.and_then(|wishes| wishes.least).filter(|_| self.asks_for_level());
-            least.is_some_and(|least| self.level < least).then_some(Hold::BelowLeast)
-        })
-    }
-
-    /// Whether the least level that a contact wants to hear of counts: not for what takes back what was said.
-    const fn asks_for_level(&self) -> bool {
-        matches!(self.kind, NoticeKind::Raise | NoticeKind::Reminder)
+        let obstacle = || self.office.obstacle(&notice.contact, &notice.channel, self.circumstances);
+        gap.or_else(obstacle).or_else(|| self.office.is_unwanted(notice).then_some(Hold::BelowLeast))
     }
 
     fn suspect(&self) -> Suspect<'_> {
