@@ -481,6 +481,9 @@ pub trait Store: Send + Sync {
     /// The items with this id in any source.
     async fn find_items(&self, id: &str) -> Result<Vec<ItemKey>>;
 
+    /// The item of a card that was ever raised.
+    async fn item_of(&self, card: CardId) -> Result<Option<ItemKey>>;
+
     /// What was said or is about to be said about the cards of items, oldest first.
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>>;
 
@@ -582,6 +585,11 @@ pub trait Store: Send + Sync {
 
     /// Records that a schedule fired.
     async fn fired(&self, schedule: &str, at: Instant) -> Result<()>;
+
+    /// What the clock of another machine shows, if the store is on one.
+    async fn clock(&self) -> Result<Option<Instant>> {
+        Ok(None)
+    }
 
     /// Returns when another process has written something that may be due. A hint: it may stay out, and does where nobody
     /// else can write.

@@ -60,7 +60,8 @@ async fn work(store: &Arc<dyn Store>) {
     store.transitions(&key("T0")).await.expect("transitions");
     store.snapshots(&key("T7")).await.expect("snapshots");
     store.held_notices(&Hold::Baseline, 10).await.expect("held");
-    store.open_cards(10).await.expect("cards");
+    let open = store.open_cards(10).await.expect("cards");
+    assert_eq!(store.item_of(open[0].card).await.expect("item"), Some(open[0].item.clone()));
     store.open_deliveries(&["li".into()]).await.expect("open");
     let filter = DeliveryFilter { limit: 10, ..DeliveryFilter::default() };
     store.deliveries(&filter).await.expect("deliveries");

@@ -81,6 +81,10 @@ impl Cards {
         }
     }
 
+    pub fn item_of(&self, card: CardId) -> Option<ItemKey> {
+        self.by_id.get(&card).map(|card| card.item.clone())
+    }
+
     pub fn list(&self, items: &Items, limit: usize) -> Vec<OpenCard> {
         let ids = self.red.iter().chain(&self.yellow).take(limit);
         ids.filter_map(|(_, id)| self.by_id.get(id).and_then(|card| open_card(*id, card, items))).collect()

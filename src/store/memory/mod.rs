@@ -141,6 +141,10 @@ impl Store for MemoryStore {
         Ok(self.memory().items.find(id))
     }
 
+    async fn item_of(&self, card: CardId) -> Result<Option<ItemKey>> {
+        Ok(self.memory().cards.item_of(card))
+    }
+
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {
         Ok(self.memory().notices.about(items))
     }

@@ -89,6 +89,8 @@ impl Engine for PostgresEngine {
 
     const IN_FORCE: &'static str = "SELECT version FROM playbook_in_force FOR SHARE";
 
+    const CLOCK: Option<&'static str> = Some("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
+
     async fn reading(&self) -> Result<PostgresSession> {
         self.begin(READ).await
     }

@@ -7,7 +7,7 @@ use super::rows::{ItemRow, KeyRow, SnapshotRow, TransitionRow};
 use super::session::{Given, Session};
 use super::{id, limit as rows, maybe_instant, micros, plain, values};
 use crate::core::Instant;
-use crate::core::card::Transition;
+use crate::core::card::{CardId, Transition};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::store::{ItemRecord, Result, Snapshot};
@@ -85,6 +85,13 @@ pub const FIND_ITEMS: &str = "
     )
     SELECT i.source, i.id FROM names CROSS JOIN items AS i WHERE i.source = names.source AND i.id = $1
     ORDER BY i.source";
+
+pub async fn item_of(session: &mut impl Session, card: CardId) -> Result<Option<ItemKey>> {
+    let found: Vec<(String, String)> = session.select(ITEM_OF, &[card.to_string().into()]).await?;
+    Ok(found.into_iter().next().map(|(source, id)| ItemKey::new(source, id)))
+}
+
+pub const ITEM_OF: &str = "SELECT source, item FROM cards WHERE card = $1";
 
 pub async fn transitions(session: &mut impl Session, item: &ItemKey) -> Result<Vec<Transition>> {
     let KeyRow { source, id } = item.into();

@@ -67,6 +67,11 @@ pub async fn last_fired(session: &mut impl Session, schedule: &str) -> Result<Op
 
 const LAST_FIRED: &str = "SELECT fired_at FROM schedules WHERE schedule = $1";
 
+pub async fn clock(session: &mut impl Session, statement: &'static str) -> Result<Option<Instant>> {
+    let at: Vec<(i64,)> = session.select(statement, &[]).await?;
+    at.first().map(|(at,)| instant(*at)).transpose()
+}
+
 pub async fn fired(session: &mut impl Session, schedule: &str, at: Instant) -> Result<()> {
     session.run(FIRED, &[plain(schedule).into(), micros(at).into()]).await?;
     Ok(())

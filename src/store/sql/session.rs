@@ -94,6 +94,9 @@ pub trait Engine: Send + Sync + 'static {
     /// The playbook in force, which stays so until the end of the transaction.
     const IN_FORCE: &'static str;
 
+    /// What the clock of the engine's machine shows, in microseconds, if it is a machine of its own.
+    const CLOCK: Option<&'static str> = None;
+
     /// A transaction that only reads, at one instant.
     async fn reading(&self) -> Result<Self::Session>;
 

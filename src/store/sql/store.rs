@@ -90,6 +90,10 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.reading, items::find_items, id)
     }
 
+    async fn item_of(&self, card: CardId) -> Result<Option<ItemKey>> {
+        verb!(self.reading, items::item_of, card)
+    }
+
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {
         verb!(self.reading, lists::notices_about, items)
     }
@@ -222,6 +226,11 @@ impl<E: Engine> Store for SqlStore<E> {
 
     async fn fired(&self, schedule: &str, at: Instant) -> Result<()> {
         verb!(self.writing, playbooks::fired, schedule, at)
+    }
+
+    async fn clock(&self) -> Result<Option<Instant>> {
+        let Some(statement) = E::CLOCK else { return Ok(None) };
+        verb!(self.reading, playbooks::clock, statement)
     }
 
     async fn nudged(&self) {

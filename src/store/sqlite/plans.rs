@@ -28,6 +28,7 @@ async fn hot_statements_use_their_index() {
         (items::DIGESTS.to_owned(), "items USING INDEX items_compared (source=? AND id>?)"),
         (over::<KeyRow>(items::LOAD, 0), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
         (items::FIND_ITEMS.to_owned(), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
+        (items::ITEM_OF.to_owned(), "cards USING INDEX sqlite_autoindex_cards_1 (card=?)"),
         (items::TRANSITIONS.to_owned(), "transitions USING INDEX sqlite_autoindex_transitions_1 (source=? AND item=?)"),
         (items::SNAPSHOTS.to_owned(), "snapshots USING INDEX snapshots_of_item (source=? AND item=?)"),
         (over::<KeyRow>(turns::STORED, 0), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),

@@ -40,6 +40,9 @@ async fn look_at_items(store: &dyn Store, now: Instant, seen: &mut Vec<String>) 
     look!(seen, store.find_items("1"));
     look!(seen, store.open_cards(99));
     look!(seen, store.open_cards(1));
+    for open in store.open_cards(99).await.expect("open cards") {
+        look!(seen, store.item_of(open.card));
+    }
     look!(seen, store.notices_about(&keys));
     look!(seen, store.notices_about(&[keys[1].clone(), keys[0].clone()]));
     for key in &keys {
