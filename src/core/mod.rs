@@ -50,6 +50,8 @@ pub mod delivery;
 
 pub mod rate;
 
+pub mod clock_doubt;
+
 pub mod digest;
 
 /// A point on the time line, UTC. Fields and columns that hold one end in `_at`.
