@@ -4,6 +4,7 @@
 //! guard has judged where it goes; no error holds the URL.
 
 use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, Proxy, Request, Url, redirect};
@@ -11,6 +12,9 @@ use reqwest::{Client, Proxy, Request, Url, redirect};
 use super::ChannelError;
 use super::address::{Networks, Resolver};
 use super::trust::Trust;
+use crate::core::Instant;
+use crate::core::clock_doubt::PeerTime;
+use crate::time::{Clock as _, SystemClock};
 
 pub use self::answer::Answer;
 
@@ -42,6 +46,8 @@ pub struct HttpClient {
     server: String,
     timeout: Duration,
     connections: usize,
+    /// What the server's clock showed last. It is compared with the machine's own, whatever clock the rest runs on.
+    heard: Arc<Mutex<Option<PeerTime>>>,
 }
 
 /// A request without an answer.
@@ -78,7 +84,7 @@ impl HttpClient {
         };
         let client =
             builder.build().map_err(|error| ChannelError::new(key, "an HTTP client", chain(&error.without_url())))?;
-        Ok(Self { client, server: server(url), timeout, connections })
+        Ok(Self { client, server: server(url), timeout, connections, heard: Arc::default() })
     }
 
     /// `host:port` of the server.
@@ -105,8 +111,23 @@ impl HttpClient {
         }
         *request.timeout_mut() = Some(self.timeout);
         match self.client.execute(request).await {
-            Ok(response) => Ok(Answer::read(response).await),
+            Ok(response) => {
+                self.hear(answer::date(response.headers()));
+                Ok(Answer::read(response).await)
+            }
             Err(error) => Err(self.silence(error)),
+        }
+    }
+
+    /// What the server's clock showed in its last answer, and our own then.
+    pub fn peer_time(&self) -> Option<PeerTime> {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, date: Option<Instant>) {
+        if let Some(theirs) = date {
+            let time = PeerTime { theirs, ours: SystemClock::start().now() };
+            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The wire: one channel each way out of the house. A channel takes a rendered [`Message`] and answers with an
 //! [`Outcome`]; it decides nothing else.
 //!
+//! [`heartbeat`] is no channel: it tells a monitor elsewhere that duban lives.
+//!
 //! **Invariant:** a channel holds no transaction and no state that a restart would miss; every send has a timeout; no
 //! text that a peer or an item gave reaches a header or an envelope unchecked; secrets never reach an outcome's reason.
 
@@ -12,12 +14,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::core::clock_doubt::PeerTime;
 use crate::core::contact::Medium;
 use crate::core::delivery::{DeliveryId, Outcome, Receipt};
 use crate::core::rate::Rates;
 
 pub mod email;
 pub mod folder;
+pub mod heartbeat;
 pub mod robot;
 pub mod sms;
 pub mod webhook;
@@ -95,6 +99,11 @@ pub trait Channel: Send + Sync {
     /// Reads the receipts that the peer brings by itself in the body of a call, or says why it is none of its calls.
     fn read_receipts(&self, _body: &[u8]) -> Result<Vec<Receipt>, String> {
         Err("this channel takes no receipts".to_owned())
+    }
+
+    /// What the peer's clock showed in its last answer, and the machine's own then.
+    fn peer_time(&self) -> Option<PeerTime> {
+        None
     }
 
     /// Sends one message and waits for the peer's answer, at most [`Channel::longest`].

@@ -24,6 +24,7 @@ use super::line::one_line;
 use super::redaction::Redaction;
 use super::{Channel, ChannelError, Message};
 use crate::core::Instant;
+use crate::core::clock_doubt::PeerTime;
 use crate::core::contact::Medium;
 use crate::core::delivery::{Outcome, Receipt};
 use crate::core::digest::Digest;
@@ -236,6 +237,10 @@ impl Channel for Vendor {
 
     fn longest(&self) -> Duration {
         self.client.timeout()
+    }
+
+    fn peer_time(&self) -> Option<PeerTime> {
+        self.client.peer_time()
     }
 
     fn repeatable(&self) -> bool {

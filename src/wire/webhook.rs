@@ -26,6 +26,7 @@ use super::line::one_line;
 use super::redaction::Redaction;
 use super::trust::Trust;
 use super::{Channel, ChannelError, Message, seen_from, yes};
+use crate::core::clock_doubt::PeerTime;
 use crate::core::contact::Medium;
 use crate::core::delivery::Outcome;
 
@@ -219,6 +220,10 @@ impl Channel for Webhook {
 
     fn longest(&self) -> Duration {
         self.client.timeout()
+    }
+
+    fn peer_time(&self) -> Option<PeerTime> {
+        self.client.peer_time()
     }
 
     async fn send(&self, message: &Message) -> Outcome {

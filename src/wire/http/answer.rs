@@ -6,6 +6,8 @@ use chrono::DateTime;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
+use crate::core::Instant;
+
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// An answer, as far as it was read.
@@ -87,6 +89,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     }
     let (then, now) = (DateTime::parse_from_rfc2822(wanted).ok()?, DateTime::parse_from_rfc2822(text(DATE)?).ok()?);
     Some((then - now).to_std().unwrap_or_default())
+}
+
+/// What the server's clock showed.
+pub(super) fn date(headers: &HeaderMap) -> Option<Instant> {
+    let date = DateTime::parse_from_rfc2822(headers.get(DATE)?.to_str().ok()?.trim()).ok()?;
+    Some(date.to_utc())
 }
 
 #[cfg(test)]
