@@ -15,6 +15,8 @@ pub mod compose;
 
 pub mod facts;
 
+pub mod link;
+
 pub mod language;
 
 pub mod time_words;

@@ -19,6 +19,7 @@ mod voice;
 
 pub use super::language::Language;
 pub use reason::{change_label, level_label, notice_label, reason_words, state_label, verdict_label};
+pub use sentence::asks_for_signature;
 pub use templates::{TemplateError, Templates};
 
 /// The longest short message, in UTF-16 units, signature included.
