@@ -16,6 +16,7 @@ use crate::core::notice::Wait;
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
 use crate::store::{AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Settle, Store, Want};
+use crate::tell::link::{LinkKey, put_links};
 use crate::time::Clock;
 use crate::wire::{Message, SharedChannel};
 
@@ -84,6 +85,10 @@ pub struct Courier {
     claimed: Vec<Claimed>,
     /// Whether some delivery may have ended badly and not be reported yet.
     unreported: bool,
+    /// The key of the links by which somebody signs.
+    links: Option<Arc<LinkKey>>,
+    /// To whom it carries, if not to everybody.
+    only: Option<Vec<Arc<str>>>,
     jitter: u64,
 }
 
@@ -103,7 +108,38 @@ impl Courier {
         let results = mpsc::unbounded_channel();
         let (sending, claimed) = (HashMap::new(), Vec::new());
         // Whoever carried before may have died before it could report.
-        Self { store, ways, clock, nudge, events: None, sending, results, claimed, unreported: true, jitter: 0 }
+        let (unreported, jitter) = (true, 0);
+        Self {
+            store,
+            ways,
+            clock,
+            nudge,
+            events: None,
+            sending,
+            results,
+            claimed,
+            unreported,
+            links: None,
+            only: None,
+            jitter,
+        }
+    }
+
+    /// Gives every card that somebody should sign for the receiver's own link.
+    #[must_use]
+    pub fn linking_with(mut self, key: Option<Arc<LinkKey>>) -> Self {
+        self.links = key;
+        self
+    }
+
+    /// Carries to nobody but these contacts from now on; `None`: to everybody.
+    pub fn carry_only_to(&mut self, contacts: Option<Vec<Arc<str>>>) {
+        self.only = contacts;
+    }
+
+    /// A delivery that was sent turned out not to have arrived; it is reported at the next round.
+    pub const fn look_for_bad_ends(&mut self) {
+        self.unreported = true;
     }
 
     /// Tells somebody about each settled try.
@@ -124,7 +160,7 @@ impl Courier {
         if self.claimed.is_empty() {
             let busy: Vec<Arc<str>> = self.busy();
             let lease = self.longest() + GRACE;
-            let of = Claimable { except: &busy, only: None };
+            let of = Claimable { except: &busy, only: self.only.as_deref() };
             self.claimed = self.store.claim(now, now + lease, self.room_left(), of).await?;
         }
         let count = self.claimed.len();
@@ -294,9 +330,10 @@ impl Courier {
         *self.sending.entry(name.clone()).or_default() += 1;
         let (results, nudge, playbook) = (self.results.0.clone(), self.nudge.clone(), playbook.clone());
         let rehearsal = claimed.delivery.rehearsal.then(|| self.ways.rehearsal.address.clone());
+        let links = self.links.clone();
         tokio::spawn(async move {
             let retry = way.as_ref().map(|way| way.retry.clone()).unwrap_or_default();
-            let (to, subject, outcome) = match (message(&playbook, &claimed, rehearsal), way) {
+            let (to, subject, outcome) = match (message(&playbook, &claimed, links.as_deref(), rehearsal), way) {
                 (Ok(message), Some(way)) => {
                     fail::fail_point!("send.before", |_| std::process::abort());
                     let outcome = way.channel.send(&message).await;
@@ -407,9 +444,18 @@ fn no_channel(name: &str) -> Outcome {
 }
 
 /// The message of a sealed delivery: the same for every try.
-fn message(playbook: &Playbook, claimed: &Claimed, rehearsal: Option<String>) -> std::result::Result<Message, String> {
+fn message(
+    playbook: &Playbook,
+    claimed: &Claimed,
+    links: Option<&LinkKey>,
+    rehearsal: Option<String>,
+) -> std::result::Result<Message, String> {
     let sealed = claimed.delivery.sealed.clone().ok_or("nothing is sealed")?;
-    let Sealed { facts, medium, thread }: Sealed = serde_json::from_value(sealed).map_err(|e| e.to_string())?;
+    let Sealed { mut facts, medium, thread }: Sealed = serde_json::from_value(sealed).map_err(|e| e.to_string())?;
+    // A link is as good as a password: it is made now, and what is sealed holds none.
+    if let Some(key) = links {
+        put_links(&mut facts, key);
+    }
     let (rendered, error) = playbook.templates.render(&facts, playbook.language, medium);
     if let Some(error) = error {
         tracing::warn!(id = %claimed.delivery.id, "a template failed, the built-in text goes out: {error}");
