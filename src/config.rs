@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::reply::RepliesConfig;
 use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
 use crate::core::limit::{Limit, YellowDefault};
@@ -24,6 +25,7 @@ use crate::store::postgres::PostgresConfig;
 use crate::tell::language::Language;
 use crate::wire::email::SmtpConfig;
 use crate::wire::folder::FolderConfig;
+use crate::wire::heartbeat::HeartbeatConfig;
 use crate::wire::robot::RobotConfig;
 use crate::wire::sms::{AliyunConfig, TencentConfig};
 use crate::wire::webhook::WebhookConfig;
@@ -64,6 +66,8 @@ pub struct Config {
     pub source: BTreeMap<String, SourceConfig>,
     /// The page of open cards.
     pub web: WebConfig,
+    /// A monitor elsewhere that hears from us.
+    pub heartbeat: HeartbeatConfig,
 }
 
 impl Default for Config {
@@ -85,6 +89,7 @@ impl Default for Config {
             channels: BTreeMap::new(),
             source: BTreeMap::new(),
             web: WebConfig::default(),
+            heartbeat: HeartbeatConfig::default(),
         }
     }
 }
@@ -160,6 +165,8 @@ pub struct NotifyConfig {
     pub signature: String,
     /// Where the board is for its readers; empty means that no message holds a link.
     pub base_url: String,
+    /// The key of the links by which somebody signs; without one duban makes its own.
+    pub link_key: Option<SecretRef>,
     /// How many messages a contact gets by one channel in how much time; more wait and become one. Empty: no limit.
     pub pace: String,
     /// When lists go to who wants lists, on working days.
@@ -192,6 +199,7 @@ impl Default for NotifyConfig {
             ladder: "handlers".into(),
             signature: "【督办】".into(),
             base_url: String::new(),
+            link_key: None,
             pace: "1/5m".into(),
             lists_at: vec!["09:00".into(), "16:00".into()],
             confidential: Matcher::of_pairs(["type=投诉", "type=举报"]).expect("two pairs"),
@@ -258,6 +266,18 @@ pub struct ChannelConfig {
     /// How long a message waits at the limit before the fallback takes it, in seconds.
     #[serde(default = "an_hour")]
     pub patience: u64,
+    /// Lets its peer call us: receipts and replies.
+    pub hooks: Option<HooksConfig>,
+    /// Where a reply's sender and text stand in such a call.
+    pub replies: Option<RepliesConfig>,
+}
+
+/// `[channels.NAME] hooks = { key = … }`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HooksConfig {
+    /// The secret part of the path under which the peer calls.
+    pub key: SecretRef,
 }
 
 const fn an_hour() -> u64 {
@@ -423,6 +443,9 @@ impl ChannelConfig {
         let mut problems = Vec::new();
         if self.kinds().into_iter().filter(|(_, is_there)| *is_there).count() != 1 {
             problems.push(ONE_KIND.into());
+        }
+        if self.replies.is_some() && self.hooks.is_none() {
+            problems.push("replies go with hooks = { key = … }".into());
         }
         if self.password.is_some() && self.smtp.is_none() {
             problems.push("password goes with smtp".into());

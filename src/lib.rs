@@ -32,7 +32,7 @@
 //! ```text
 //!  5  cli (and main)
 //!  4  daemon  web
-//!  3  pipeline  courier  trial  playbook  config  calendars
+//!  3  pipeline  courier  answer  trial  playbook  config  calendars
 //!  2  source  store  wire
 //!  1  rules  tell  schedule  secret  time
 //!  0  core
@@ -98,6 +98,9 @@ pub mod trial;
 
 // The right half of the sentence.
 pub mod courier;
+
+// What comes back: signatures, replies, receipts.
+pub mod answer;
 
 // The loops, the wiring and the service manager.
 pub mod daemon;

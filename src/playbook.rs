@@ -12,8 +12,10 @@ use std::sync::Arc;
 
 use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use self::routes::RoutesFile;
+use crate::answer::Answering;
 use crate::calendars;
 use crate::config::{Config, ConfigProblem, Mode, WindowsConfig};
 use crate::core::calendar::{Calendar, Calendars, read_calendar};
@@ -79,6 +81,10 @@ pub struct InForce {
     pub degraded: Vec<String>,
     /// What a loop says about the store that fails it; `None` while all of them get on.
     pub trouble: Option<String>,
+    /// What takes answers.
+    pub answering: Arc<Answering>,
+    /// Why the clock is in doubt, if it is.
+    pub clock_doubt: watch::Receiver<Option<String>>,
 }
 
 /// The settings of `duban.toml` that belong to the playbook.

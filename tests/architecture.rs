@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 6] = [
     &["core"],
     &["rules", "tell", "schedule", "secret", "time"],
     &["source", "store", "wire"],
-    &["pipeline", "courier", "report", "playbook", "config", "calendars", "trial"],
+    &["pipeline", "courier", "answer", "report", "playbook", "config", "calendars", "trial"],
     &["daemon", "web"],
     &["main", "cli"],
 ];

@@ -39,7 +39,7 @@ fn every_value_is_the_default() {
 #[test]
 fn every_key_is_there() {
     let file: toml::Table = with_examples().parse().expect("TOML");
-    for section in ["", "rules", "windows", "store", "notify", "web"] {
+    for section in ["", "rules", "windows", "store", "notify", "web", "heartbeat"] {
         let table = if section.is_empty() { Some(&file) } else { file.get(section).and_then(toml::Value::as_table) };
         let written: BTreeSet<String> = table.expect(section).keys().cloned().collect();
         assert_eq!(written, keys(section), "[{section}]");
@@ -71,8 +71,8 @@ fn the_examples_can_be_used() {
     let rules = format!("{:?}", shipped("rules"));
     let text = with_examples().replace("\"../rules\"", &rules).replace("{ env = ", "{ file = ");
     std::fs::write(&path, text).expect("a configuration");
-    for secret in ["SMTP_PASSWORD", "SMS_TOKEN", "DUBAN_DB_PASSWORD"] {
-        std::fs::write(folder.path().join(secret), "not a secret").expect("a secret");
+    for secret in ["SMTP_PASSWORD", "SMS_TOKEN", "SMS_HOOK_KEY", "DUBAN_DB_PASSWORD", "DUBAN_LINK_KEY"] {
+        std::fs::write(folder.path().join(secret), "not-much-of-a-secret").expect("a secret");
     }
     let run = duban(&["check", "--config", &path.display().to_string()]);
     assert_eq!(run.status, 0, "{run:?}");

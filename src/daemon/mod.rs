@@ -13,6 +13,12 @@ pub mod poller;
 
 pub mod emergency;
 
+pub mod clock;
+
+pub mod key;
+
+mod beats;
+
 pub mod run;
 
 pub mod systemd;

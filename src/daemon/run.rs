@@ -4,15 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::beats::Beats;
+use super::clock::ClockWatch;
 use super::emergency::Emergency;
 use super::go_live;
+use super::key::{self, own_key};
 use super::poller::{Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
 use super::wiring::{Lookup, Polled, Site, Wiring};
+use crate::answer::receipts::Asker;
+use crate::answer::{Answering, News};
 use crate::config::ConfigProblem;
 use crate::core::Instant;
 use crate::core::card::Transition;
@@ -22,13 +28,22 @@ use crate::courier::{self, Courier, Ways};
 use crate::pipeline::{Done, Pipeline};
 use crate::playbook::{InForce, Playbook};
 use crate::store::{PlaybookRecord, Store, StoreError};
+use crate::tell::link::LinkKey;
 use crate::time::{Clock, jittered};
+use crate::wire::SharedChannel;
+use crate::wire::heartbeat::Heartbeat;
 
 /// The longest that a loop sleeps: a wrong guess about the next instant is a short delay and no more.
 const NAP: Duration = Duration::from_secs(30);
 
 /// How long a stop waits for what is being sent.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// How often peers and operators are heard about the clock.
+const CLOCK_LOOK: Duration = Duration::from_secs(10);
+
+/// How often receipts are asked for.
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// How long a loop waits after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -111,6 +126,8 @@ struct Shift {
     to_send: Arc<Notify>,
     /// Items changed, so the next instant to look at may be another.
     to_look: Notify,
+    answering: Arc<Answering>,
+    watch: Arc<ClockWatch>,
     events: Option<mpsc::UnboundedSender<Happened>>,
 }
 
@@ -125,8 +142,13 @@ impl Daemon<'_> {
         self.put_in_force(&wiring.playbook, "start").await?;
         let guard = self.guard(progress.clone());
         let emergency = Emergency::new(self.in_force.clone());
+        let watch = Arc::new(ClockWatch::start(self.store.clone(), self.clock.clone()).await?);
         loop {
+            let links = self.links(&wiring);
             let (stop, ways, sources) = (CancellationToken::new(), wiring.ways, wiring.sources);
+            let to_send = Arc::new(Notify::new());
+            let news = Arc::new(News::waking(to_send.clone()));
+            let answering = Arc::new(Answering { links, hooks: wiring.hooks, news });
             for problem in &wiring.degraded {
                 tracing::error!("the files of the playbook do not load, the last good one runs: {problem}");
             }
@@ -137,6 +159,8 @@ impl Daemon<'_> {
                 sources: sources.iter().map(|polled| polled.name.clone()).collect(),
                 degraded: wiring.degraded.iter().map(ToString::to_string).collect(),
                 trouble: None,
+                answering: answering.clone(),
+                clock_doubt: watch.seen(),
             }));
             let shift = Arc::new(Shift {
                 store: self.store.clone(),
@@ -147,11 +171,13 @@ impl Daemon<'_> {
                 emergency: emergency.clone(),
                 progress: progress.clone(),
                 stop: stop.clone(),
-                to_send: Arc::new(Notify::new()),
+                to_send,
                 to_look: Notify::new(),
+                answering,
+                watch: watch.clone(),
                 events: self.events.clone(),
             });
-            let mut loops = start(&shift, sources, self.events.clone());
+            let mut loops = start(&shift, sources, wiring.heartbeat, self.events.clone());
             systemd::ready(&format!("playbook {}", shift.playbook.version));
             let next = self.wait(&mut loops).await;
             if matches!(next, Ok(None)) {
@@ -172,6 +198,22 @@ impl Daemon<'_> {
         guard.abort();
         self.store.close().await;
         Ok(())
+    }
+
+    /// The key of links; none where no message holds a link, and where none can be made.
+    fn links(&self, wiring: &Wiring) -> Option<Arc<LinkKey>> {
+        wiring.playbook.base_url.as_ref()?;
+        if let Some(key) = &wiring.link_key {
+            return Some(Arc::new(LinkKey::new(key.expose_secret().as_bytes())));
+        }
+        let folder = self.site.state_folder(self.lookup);
+        match own_key(&folder) {
+            Ok(key) => Some(Arc::new(LinkKey::new(&key))),
+            Err(e) => {
+                tracing::error!("{}: {e}: messages hold no link for signing", folder.join(key::FILE).display());
+                None
+            }
+        }
     }
 
     /// Waits for a stop (`None`), a reload that can take effect, or the end of a loop.
@@ -256,6 +298,7 @@ impl Daemon<'_> {
 fn start(
     shift: &Arc<Shift>,
     sources: Vec<Polled>,
+    heartbeat: Option<(Heartbeat, Duration)>,
     events: Option<mpsc::UnboundedSender<Happened>>,
 ) -> JoinSet<Result<(), StoreError>> {
     let mut loops = JoinSet::new();
@@ -263,7 +306,18 @@ fn start(
         loops.spawn(poll_loop(shift.clone(), polled));
     }
     loops.spawn(recheck_loop(shift.clone()));
-    let mut courier = Courier::new(shift.store.clone(), shift.ways.clone(), shift.clock.clone(), shift.to_send.clone());
+    let channels = || shift.ways.channels.iter().map(|(name, way)| (name.clone(), way.channel.clone()));
+    loops.spawn(clock_loop(shift.clone(), channels().collect()));
+    let asker = Asker::new(shift.store.clone(), channels());
+    if !asker.is_idle() {
+        loops.spawn(receipt_loop(shift.clone(), asker));
+    }
+    if let Some((heartbeat, every)) = heartbeat {
+        let beats = Beats::new(heartbeat, shift.progress.clone());
+        loops.spawn(heartbeat_loop(shift.clone(), beats, every));
+    }
+    let courier = Courier::new(shift.store.clone(), shift.ways.clone(), shift.clock.clone(), shift.to_send.clone());
+    let mut courier = courier.linking_with(shift.answering.links.clone());
     if let Some(events) = events {
         courier = courier.watched_by(forward(events));
     }
@@ -348,13 +402,22 @@ async fn recheck_loop(shift: Arc<Shift>) -> Result<(), StoreError> {
 
 async fn courier_loop(shift: Arc<Shift>, mut courier: Courier) -> Result<(), StoreError> {
     while !shift.stop.is_cancelled() {
-        match courier.run_once(&shift.playbook, &shift.pipeline, shift.clock.now()).await {
+        // The same instant is doubted and claimed by.
+        let (now, doubt) = shift.watch.look();
+        courier.carry_only_to(doubt.as_ref().map(|_| shift.operators(now)));
+        if shift.answering.news.take_bad() {
+            courier.look_for_bad_ends();
+        }
+        match courier.run_once(&shift.playbook, &shift.pipeline, now).await {
             Ok(worked) => {
                 let at = shift.clock.monotonic();
                 shift.progress.stamp(Loop::Courier, at);
                 shift.progress.stamp(Loop::Store, at);
                 shift.emergency.is_over("courier");
-                if worked == 0 {
+                if worked == 0 && doubt.is_some() {
+                    // What is due for others is no reason to hurry.
+                    shift.nap(None, Some(&shift.to_send)).await;
+                } else if worked == 0 {
                     let next = Shift::heard(shift.store.next_claim_at(&courier.busy()).await);
                     shift.nap(next, Some(&shift.to_send)).await;
                 }
@@ -364,6 +427,70 @@ async fn courier_loop(shift: Arc<Shift>, mut courier: Courier) -> Result<(), Sto
     }
     if let Err(e) = courier.drain(&shift.playbook, &shift.pipeline, DRAIN).await {
         tracing::error!("what was being sent could not be settled: {e}");
+    }
+    Ok(())
+}
+
+/// Hears peers and operators about the clock.
+async fn clock_loop(shift: Arc<Shift>, channels: Vec<(Arc<str>, SharedChannel)>) -> Result<(), StoreError> {
+    while !shift.stop.is_cancelled() {
+        let mut seen = shift.watch.seen();
+        let peers = channels.iter().map(|(name, channel)| (name, channel));
+        match shift.watch.run_once(peers, &shift.pipeline, &shift.playbook).await {
+            Ok(is_news) => {
+                shift.emergency.is_over("clock");
+                if is_news {
+                    seen.mark_unchanged();
+                    shift.to_send.notify_one();
+                }
+                tokio::select! {
+                    // Somebody else has seen the clock step.
+                    _ = seen.changed() => {}
+                    () = shift.clock.sleep(CLOCK_LOOK) => {}
+                    () = shift.stop.cancelled() => {}
+                }
+            }
+            Err(e) => shift.trouble("clock", e).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Asks peers what became of what they took.
+async fn receipt_loop(shift: Arc<Shift>, mut receipts: Asker) -> Result<(), StoreError> {
+    while !shift.stop.is_cancelled() {
+        let asked = tokio::select! {
+            asked = receipts.run_once(shift.clock.now()) => asked,
+            () = shift.stop.cancelled() => return Ok(()),
+        };
+        match asked {
+            Ok(ended_badly) => {
+                shift.emergency.is_over("receipts");
+                if ended_badly {
+                    shift.answering.news.ended_badly();
+                }
+                tokio::select! {
+                    () = shift.clock.sleep(MINUTE) => {}
+                    () = shift.stop.cancelled() => {}
+                }
+            }
+            Err(e) => shift.trouble("receipts", e).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Lets a monitor elsewhere hear that every loop moves.
+async fn heartbeat_loop(shift: Arc<Shift>, mut beats: Beats, every: Duration) -> Result<(), StoreError> {
+    while !shift.stop.is_cancelled() {
+        tokio::select! {
+            () = beats.run_once(shift.clock.monotonic()) => {}
+            () = shift.stop.cancelled() => return Ok(()),
+        }
+        tokio::select! {
+            () = shift.clock.sleep(every) => {}
+            () = shift.stop.cancelled() => {}
+        }
     }
     Ok(())
 }
@@ -395,6 +522,12 @@ impl Shift {
             self.to_send.notify_one();
         }
         Ok(done)
+    }
+
+    /// The ids of those who answer for duban itself.
+    fn operators(&self, now: Instant) -> Vec<Arc<str>> {
+        let today = self.playbook.calendar().local(now).date_naive();
+        self.playbook.office.directory.operators(today).into_iter().map(|contact| contact.id.clone()).collect()
     }
 
     /// Tells those who watch, and wakes the courier.

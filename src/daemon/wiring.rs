@@ -5,10 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::answer::Hook;
+use crate::answer::reply::ReplyFields;
 use crate::config::{ChannelConfig, Config, ConfigProblem, ONE_KIND, RehearsalTo, SourceConfig};
 use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
@@ -26,10 +29,12 @@ use crate::source::joined::{Attached, Joined};
 use crate::source::mapping::Mapping;
 use crate::source::sqlite::SqliteSource;
 use crate::store::{PlaybookRecord, RuleRecord};
+use crate::tell::link::SHORTEST_KEY;
 use crate::tell::plan::ChannelTerms;
 use crate::time::SystemClock;
 use crate::wire::email::Smtp;
 use crate::wire::folder::{Folder, FolderConfig};
+use crate::wire::heartbeat::Heartbeat;
 use crate::wire::robot::{Messenger, robot};
 use crate::wire::sms;
 use crate::wire::vendor::Vendor;
@@ -74,6 +79,12 @@ pub struct Wiring {
     pub playbook: Playbook,
     /// Why the last good playbook runs instead of the files; empty if the files are in force.
     pub degraded: Vec<ConfigProblem>,
+    /// The key of links, if the configuration names one.
+    pub link_key: Option<SecretString>,
+    /// The channels whose peers may call.
+    pub hooks: BTreeMap<Arc<str>, Hook>,
+    /// The monitor that hears from us, and how often.
+    pub heartbeat: Option<(Heartbeat, Duration)>,
 }
 
 impl Site {
@@ -120,9 +131,13 @@ impl Site {
         };
         let zone = playbook.as_ref().map_or(Tz::UTC, |p: &Playbook| p.calendar().zone());
         let sources = self.sources(zone, &mut problems);
+        let link_key = self.link_key(lookup, &mut problems);
+        let hooks = self.hooks(&channels, lookup, &mut problems);
+        let heartbeat = keep(self.heartbeat().map_err(|problem| vec![problem]), &mut problems).flatten();
         match (playbook, rehearsal, problems.is_empty()) {
             (Some(playbook), Some(rehearsal), true) => {
-                Ok(Wiring { ways: Ways { channels, rehearsal }, sources, playbook, degraded })
+                let ways = Ways { channels, rehearsal };
+                Ok(Wiring { ways, sources, playbook, degraded, link_key, hooks, heartbeat })
             }
             _ => Err(problems),
         }
@@ -190,6 +205,60 @@ impl Site {
             tracing::warn!("{warning}");
         }
         Ok(resolved.secret)
+    }
+
+    /// The key of links that the configuration names.
+    fn link_key(&self, lookup: Lookup<'_>, problems: &mut Vec<ConfigProblem>) -> Option<SecretString> {
+        let secret = self.config.notify.link_key.as_ref()?;
+        let long_enough = |key: SecretString| match key.expose_secret().len() {
+            SHORTEST_KEY.. => Ok(key),
+            short => Err(format!("expected {SHORTEST_KEY} characters or more that nobody guesses, got {short}")),
+        };
+        let found = self.secret(secret, lookup).and_then(long_enough);
+        keep(found.map_err(|problem| vec![ConfigProblem::at(self.shown("notify.link_key"), problem)]), problems)
+    }
+
+    /// The channels whose peers may call.
+    fn hooks(
+        &self,
+        channels: &BTreeMap<Arc<str>, Way>,
+        lookup: Lookup<'_>,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> BTreeMap<Arc<str>, Hook> {
+        let mut hooks = BTreeMap::new();
+        for (name, way) in channels {
+            let config = &self.config.channels[&**name];
+            let Some(wanted) = &config.hooks else { continue };
+            let key = self.secret(&wanted.key, lookup).and_then(path_part);
+            let key = key.map_err(|problem| format!("hooks.key: {problem}"));
+            let replies = config.replies.as_ref().map(ReplyFields::new).transpose();
+            match (key, replies) {
+                (Ok(key), Ok(replies)) => {
+                    hooks.insert(name.clone(), Hook::new(way.channel.clone(), key, replies));
+                }
+                (key, replies) => {
+                    let found = [key.err(), replies.err()].into_iter().flatten();
+                    let place = self.shown(&format!("channels.{name}"));
+                    problems.extend(found.map(|problem| ConfigProblem::at(&*place, problem)));
+                }
+            }
+        }
+        hooks
+    }
+
+    /// The monitor that hears from us, and how often.
+    fn heartbeat(&self) -> Result<Option<(Heartbeat, Duration)>, ConfigProblem> {
+        let mut config = self.config.heartbeat.clone();
+        if config.url.is_empty() {
+            return Ok(None);
+        }
+        config.seen_from(&self.base);
+        let wrong = |problem: String| ConfigProblem::at(self.shown("heartbeat"), problem);
+        let every = Schedule::parse(&config.every, Tz::UTC).ok().and_then(|schedule| schedule.interval());
+        let every =
+            every.ok_or_else(|| wrong(format!("every: expected an interval such as 1m, got {:?}", config.every)))?;
+        let heartbeat = Heartbeat::new(&config).map_err(|e| wrong(e.to_string()))?;
+        Ok(Some((heartbeat, every)))
     }
 
     fn channel(&self, config: &ChannelConfig, lookup: Lookup<'_>) -> Result<SharedChannel, String> {
@@ -356,6 +425,16 @@ impl Site {
         };
         Ok(Polled { name: name.into(), source, columns, schedule, guard: config.guard })
     }
+}
+
+/// A secret that can stand in a URL's path.
+fn path_part(key: SecretString) -> Result<SecretString, String> {
+    let text = key.expose_secret();
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
+    if is_plain && text.len() >= SHORTEST_KEY {
+        return Ok(key);
+    }
+    Err(format!("expected {SHORTEST_KEY} or more letters, digits, - and _ that nobody guesses, got {}", text.len()))
 }
 
 const fn kind_of(interval: bool) -> &'static str {
