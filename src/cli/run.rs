@@ -123,7 +123,7 @@ impl Caller<'_> {
     ) -> Result<Exit, Failure> {
         let lookup = |name: &str| self.environment.get(name).map(str::to_owned);
         let (in_force, seen) = watch::channel(None);
-        let page = self.page(&site, store.clone(), seen, note).await?;
+        let page = self.page(&site, store.clone(), clock.clone(), seen, note).await?;
         let stop = signals.stop.clone();
         let page = page.map(|(listener, board)| {
             if let Ok(address) = listener.local_addr() {
@@ -152,6 +152,7 @@ impl Caller<'_> {
         &self,
         site: &Site,
         store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
         in_force: watch::Receiver<Option<InForce>>,
         note: Option<String>,
     ) -> Result<Option<(tokio::net::TcpListener, Board)>, Failure> {
@@ -164,6 +165,6 @@ impl Caller<'_> {
             .parse()
             .map_err(|_| wrong(format!("expected an address and port such as 127.0.0.1:8137, got {address:?}")))?;
         let listener = web::listen(parsed).await.map_err(|e| wrong(format!("{address}: {e}")))?;
-        Ok(Some((listener, Board { store, in_force, note })))
+        Ok(Some((listener, Board { store, clock, in_force, note })))
     }
 }

@@ -1,15 +1,20 @@
-//! What a browser and a monitor see: a plain page of open cards, the same as JSON, and health.
+//! What a browser, a monitor and a channel's peer see: a plain page of open cards, the same as JSON, the page of a card,
+//! signing by link, the peers' calls, and health.
 //!
 //! **Invariant:** `GET` changes nothing; every text of an item is escaped; nothing is loaded from elsewhere.
+
+mod card;
+mod hooks;
+mod sign;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use minijinja::{Environment, context};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,6 +25,7 @@ use crate::playbook::{InForce, Playbook};
 use crate::store::{OpenCard, SourceRecord, Store, StoreError};
 use crate::tell::language::Language;
 use crate::tell::time_words;
+use crate::time::Clock;
 
 /// Cards on the page; the rest is counted.
 const CARDS: usize = 200;
@@ -29,6 +35,8 @@ const CARDS: usize = 200;
 pub struct Board {
     /// The memory.
     pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
     /// What runs now; nothing while the daemon starts.
     pub in_force: watch::Receiver<Option<InForce>>,
     /// A line on top, such as where a demo's clock stands.
@@ -39,9 +47,14 @@ pub struct Board {
 pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken) -> std::io::Result<()> {
     let app = Router::new()
         .route("/", get(page))
+        .route("/cards/{card}", get(card::page))
+        .route("/sign/{token}", get(sign::show).post(sign::take))
+        .route("/hooks/{name}/{key}/receipts", post(hooks::receipts))
+        .route("/hooks/{name}/{key}/replies", post(hooks::replies))
         .route("/api/v1/cards", get(cards))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        .layer(DefaultBodyLimit::max(hooks::LONGEST_BODY))
         .with_state(board);
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
 }
@@ -54,7 +67,7 @@ pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 async fn page(State(board): State<Board>) -> Response {
     match draw(&board).await {
         Ok(html) => guarded(Html(html).into_response()),
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+        Err(reason) => unavailable(&reason),
     }
 }
 
@@ -95,6 +108,7 @@ fn row(card: &OpenCard, playbook: &Playbook) -> minijinja::Value {
     context! {
         level => card.level.word(),
         label => label(card.level, playbook.language),
+        card => card.card.to_string(),
         code => &*card.item.id,
         title => &*card.title,
         unit => card.unit.as_deref(),
@@ -137,6 +151,7 @@ async fn ready(State(board): State<Board>) -> Response {
             }
         }
     }
+    troubles.extend(in_force.clock_doubt.borrow().as_ref().map(|doubt| format!("clock: {doubt}")));
     if troubles.is_empty() { "ready\n".into_response() } else { not_ready(troubles.join("\n") + "\n") }
 }
 
@@ -151,4 +166,8 @@ fn trouble(record: Option<&SourceRecord>) -> Option<String> {
 
 fn not_ready(why: String) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+}
+
+fn unavailable(why: &str) -> Response {
+    not_ready(format!("{why}\n"))
 }

@@ -4,6 +4,7 @@
 mod support;
 
 mod board;
+mod clock;
 mod disks;
 mod gateways;
 mod ground;
@@ -15,6 +16,9 @@ mod places;
 mod proof;
 mod reaching;
 mod readiness;
+mod receipts;
+mod replies;
+mod sign;
 mod signals;
 mod sources;
 mod storm;

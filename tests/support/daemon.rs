@@ -147,9 +147,21 @@ impl Drop for Daemon {
 
 /// What a page's server answers to one request: head and body.
 pub fn ask(port: u16, method: &str, path: &str) -> (String, String) {
+    call(port, method, path, &[], "")
+}
+
+/// The same with headers and a body.
+pub fn call(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (String, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connected");
-    write!(stream, "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        .expect("asked");
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-length: {length}\r\nconnection: close\r\n\
+         {headers}\r\n{body}"
+    )
+    .expect("asked");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
