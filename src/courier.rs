@@ -15,7 +15,9 @@ use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
 use crate::core::notice::Wait;
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
-use crate::store::{AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Settle, Store, Want};
+use crate::store::{
+    Attempt, AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Settle, Store, Want,
+};
 use crate::tell::link::{LinkKey, put_links};
 use crate::time::Clock;
 use crate::wire::{Message, SharedChannel};
@@ -80,6 +82,8 @@ pub struct Courier {
     nudge: Arc<Notify>,
     events: Option<mpsc::UnboundedSender<Event>>,
     sending: HashMap<Arc<str>, usize>,
+    /// The lease of each delivery that is under way: the newest, should one run out before its try is over.
+    leases: HashMap<DeliveryId, i64>,
     results: (mpsc::UnboundedSender<Sent>, mpsc::UnboundedReceiver<Sent>),
     /// Claimed, and not on its way because the store failed in between.
     claimed: Vec<Claimed>,
@@ -116,6 +120,7 @@ impl Courier {
             nudge,
             events: None,
             sending,
+            leases: HashMap::new(),
             results,
             claimed,
             unreported,
@@ -161,7 +166,8 @@ impl Courier {
             let busy: Vec<Arc<str>> = self.busy();
             let lease = self.longest() + GRACE;
             let of = Claimable { except: &busy, only: self.only.as_deref() };
-            self.claimed = self.store.claim(now, now + lease, self.room_left(), of).await?;
+            let claimed = self.store.claim(now, now + lease, self.room_left(), of).await?;
+            self.claimed = claimed.into_iter().filter_map(|claimed| self.unless_under_way(claimed)).collect();
         }
         let count = self.claimed.len();
         self.carry(playbook, now).await?;
@@ -249,12 +255,29 @@ impl Courier {
             return Ok(false);
         }
         let attempts = self.store.attempts(claimed.delivery.id).await?;
-        Ok(attempts.iter().rev().nth(1).is_some_and(|last| last.outcome == Some(AttemptOutcome::LeaseLost)))
+        // What was given back was not tried.
+        let was_tried = |attempt: &&Attempt| {
+            !matches!(attempt.outcome, Some(AttemptOutcome::GivenBack | AttemptOutcome::Postponed))
+        };
+        let last = attempts.iter().rev().skip(1).find(was_tried);
+        Ok(last.is_some_and(|last| last.outcome == Some(AttemptOutcome::LeaseLost)))
+    }
+
+    /// What is claimed, unless it is under way: its lease ran out before its try was over, and is renewed by this.
+    fn unless_under_way(&mut self, claimed: Claimed) -> Option<Claimed> {
+        match self.leases.get_mut(&claimed.delivery.id) {
+            Some(fence) => {
+                *fence = claimed.fence;
+                None
+            }
+            None => Some(claimed),
+        }
     }
 
     /// Settles a claimed delivery without a try.
     fn end_untried(&mut self, claimed: Claimed, outcome: Outcome) {
         let (way, retry) = (claimed.delivery.channel.clone(), RetryPolicy::default());
+        self.leases.insert(claimed.delivery.id, claimed.fence);
         *self.sending.entry(way.clone()).or_default() += 1;
         let sent = Sent { claimed, way, to: String::new(), subject: String::new(), outcome, retry };
         // The receiver lives as long as the courier itself.
@@ -327,6 +350,7 @@ impl Courier {
     fn send(&mut self, playbook: &Arc<Playbook>, claimed: Claimed) {
         let name = claimed.delivery.channel.clone();
         let way = self.way(&claimed.delivery).cloned();
+        self.leases.insert(claimed.delivery.id, claimed.fence);
         *self.sending.entry(name.clone()).or_default() += 1;
         let (results, nudge, playbook) = (self.results.0.clone(), self.nudge.clone(), playbook.clone());
         let rehearsal = claimed.delivery.rehearsal.then(|| self.ways.rehearsal.address.clone());
@@ -370,6 +394,7 @@ impl Courier {
             fail::fail_point!("settle.after", |_| std::process::abort());
         }
         for sent in &over {
+            self.leases.remove(&sent.claimed.delivery.id);
             if let Some(count) = self.sending.get_mut(&sent.way) {
                 *count = count.saturating_sub(1);
             }
@@ -398,7 +423,8 @@ impl Courier {
         let is_bad = matches!(sent.outcome, Outcome::Permanent { bad_address: true, .. });
         // What a rehearsal's address is refused for says nothing about the contact's.
         let bad_address = (is_bad && !delivery.rehearsal).then(|| sent.to.clone());
-        let (id, fence) = (delivery.id, sent.claimed.fence);
+        let (id, claimed) = (delivery.id, sent.claimed.fence);
+        let fence = self.leases.get(&id).copied().unwrap_or(claimed);
         Settle { id, fence, state: end.state, not_before: end.not_before, reason: end.reason, remote_id, bad_address }
     }
 
@@ -451,12 +477,13 @@ fn message(
     rehearsal: Option<String>,
 ) -> std::result::Result<Message, String> {
     let sealed = claimed.delivery.sealed.clone().ok_or("nothing is sealed")?;
-    let Sealed { mut facts, medium, thread }: Sealed = serde_json::from_value(sealed).map_err(|e| e.to_string())?;
+    let Sealed { mut facts, medium, language, thread }: Sealed =
+        serde_json::from_value(sealed).map_err(|e| e.to_string())?;
     // A link is as good as a password: it is made now, and what is sealed holds none.
     if let Some(key) = links {
         put_links(&mut facts, key);
     }
-    let (rendered, error) = playbook.templates.render(&facts, playbook.language, medium);
+    let (rendered, error) = playbook.templates.render(&facts, language, medium);
     if let Some(error) = error {
         tracing::warn!(id = %claimed.delivery.id, "a template failed, the built-in text goes out: {error}");
     }

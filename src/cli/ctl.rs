@@ -6,6 +6,9 @@ use clap::Subcommand;
 
 use super::Caller;
 use super::exit::{Exit, Failure};
+use super::run::runtime;
+use super::words::go_live as words;
+use crate::daemon::clock;
 
 mod go_live;
 mod switch;
@@ -19,11 +22,37 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// What holds sending while the clock is in doubt
+    Clock {
+        /// What to do
+        #[command(subcommand)]
+        command: Clock,
+    },
+}
+
+/// What can be said about the clock.
+#[derive(Subcommand)]
+pub enum Clock {
+    /// Say that the clock is right, whatever speaks against it: messages go out again
+    Confirm,
 }
 
 /// Runs the command.
 pub fn run(command: &Command, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
     match command {
         Command::GoLive { yes } => go_live::run(*yes, caller, out),
+        Command::Clock { command: Clock::Confirm } => confirm_clock(caller),
     }
+}
+
+fn confirm_clock(caller: &Caller<'_>) -> Result<Exit, Failure> {
+    let confirmed = runtime()?.block_on(async {
+        let store = caller.visit_store().await?;
+        clock::confirm(&*store).await.map_err(|error| caller.store_failed("store", &error))
+    })?;
+    if !confirmed {
+        return Err(Failure::no(words::clock_undoubted(caller.language)));
+    }
+    super::say(words::clock_confirmed(caller.language));
+    Ok(Exit::Fine)
 }

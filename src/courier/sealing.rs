@@ -21,10 +21,11 @@ use crate::playbook::Playbook;
 use crate::store::{Claimed, Result, Seal, Store};
 use crate::tell::compose::{Desk, Matter, TOLD, compose, thread};
 use crate::tell::facts::{Facts, Receiver, Rest};
+use crate::tell::language::Language;
 use crate::tell::seal::{Look, Standing, look_again};
 
-/// When to look again at a member that takes back what may be under way.
-const UNSETTLED: chrono::TimeDelta = chrono::TimeDelta::seconds(15);
+/// When to look again at a member that takes back what may be under way: soon, and the longer it lasts the later.
+const UNSETTLED: [chrono::TimeDelta; 2] = [chrono::TimeDelta::seconds(15), chrono::TimeDelta::minutes(10)];
 
 /// Items that are looked at together.
 const AT_ONCE: usize = 1_000;
@@ -34,6 +35,8 @@ const AT_ONCE: usize = 1_000;
 pub(super) struct Sealed {
     pub facts: Facts,
     pub medium: Medium,
+    /// In which it is said, also after a reload.
+    pub language: Language,
     pub thread: Vec<DeliveryId>,
 }
 
@@ -128,7 +131,8 @@ impl<'a> Sealing<'a> {
         let (id, fence) = (claimed.delivery.id, claimed.fence);
         let mut seal = Seal { id, fence, dropped: look.dropped, sealed: None, postponed_to: None };
         if look.unsettled {
-            seal.postponed_to = Some((self.now + UNSETTLED, None));
+            let age = self.now - claimed.delivery.opened_at;
+            seal.postponed_to = Some((self.now + (age / 4).clamp(UNSETTLED[0], UNSETTLED[1]), None));
         } else if !look.kept.is_empty() {
             let mut sealed = self.facts(claimed, &look.kept, known);
             sealed.facts.rest = counted(rest);
@@ -160,7 +164,7 @@ impl<'a> Sealing<'a> {
         facts.base_url.clone_from(&playbook.base_url);
         facts.signature = (!playbook.signature.is_empty()).then(|| playbook.signature.clone());
         facts.rehearsal_for = delivery.rehearsal.then(|| facts.to.name.clone());
-        Sealed { facts, medium, thread: thread(told, desk) }
+        Sealed { facts, medium, language: playbook.language, thread: thread(told, desk) }
     }
 }
 

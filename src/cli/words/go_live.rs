@@ -106,3 +106,13 @@ pub fn done(language: Language, file: &str, backup: &str) -> String {
         ),
     }
 }
+
+/// The clock counts as right from now on.
+pub const fn clock_confirmed(language: Language) -> &'static str {
+    language.pick("已确认时钟无误，通知恢复发送。", "The clock is confirmed: messages go out again.")
+}
+
+/// Nothing speaks against the clock.
+pub const fn clock_undoubted(language: Language) -> &'static str {
+    language.pick("时钟没有疑问，无需确认。", "Nothing speaks against the clock.")
+}
