@@ -80,7 +80,7 @@ impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.per.as_secs();
         let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm'), (1, 's')];
-        let (size, unit) = units.into_iter().find(|(size, _)| seconds % size == 0).unwrap_or((1, 's'));
+        let (size, unit) = units.into_iter().find(|(size, _)| seconds.is_multiple_of(*size)).unwrap_or((1, 's'));
         write!(f, "{}/{}{unit}", self.count, seconds / size)
     }
 }

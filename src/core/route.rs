@@ -64,7 +64,7 @@ impl<'de> Deserialize<'de> for GroupWait {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const DAY: Duration = Duration::from_hours(24);
         let text = String::deserialize(deserializer)?;
-        let wait = text.parse::<Limit>().ok().and_then(|limit| natural(&limit)).filter(|wait| *wait <= DAY);
+        let wait = text.parse::<Limit>().ok().and_then(natural).filter(|wait| *wait <= DAY);
         wait.map(Self).ok_or_else(|| {
             serde::de::Error::custom(format!("expected minutes or hours such as 5m, at most 24h, got {text:?}"))
         })
@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for GroupWait {
 }
 
 /// The time that a limit of natural hours or minutes is.
-fn natural(limit: &Limit) -> Option<Duration> {
+fn natural(limit: Limit) -> Option<Duration> {
     // Its grains are seconds.
     (limit.family() == Family::Time).then(|| Duration::from_secs(limit.grains().into()))
 }

@@ -36,7 +36,7 @@ pub(super) struct Climber<'a> {
     pub now: Instant,
 }
 
-impl<'a> Climber<'a> {
+impl Climber<'_> {
     /// What it says now. `fresh` was planned in this very turn.
     pub(super) fn climb(&self, fresh: &[Notice]) -> Climb {
         let suspect = Suspect {
@@ -75,8 +75,8 @@ impl<'a> Climber<'a> {
     /// The change that raised the card: as it was told, else as it was stored.
     fn change(&self) -> Option<CardChange> {
         let (card, number) = (self.watch.card, self.watch.number);
-        let told = self.happening.said.iter().rev().filter(|n| n.card == Some(card) && n.number == number);
-        told.filter_map(|n| n.change.clone()).next().or_else(|| self.transition().map(CardChange::of))
+        let mut told = self.happening.said.iter().rev().filter(|n| n.card == Some(card) && n.number == number);
+        told.find_map(|n| n.change.clone()).or_else(|| self.transition().map(CardChange::of))
     }
 
     /// The transition that raised the card, as far as it is known.
@@ -119,34 +119,24 @@ impl Ahead<'_> {
         }
         let held_until = self.held_until(step);
         let after = |at: Instant| held_until.map_or(at, |until| until.max(at));
-        let reminded = here.iter().map(|n| n.ordinal).max().unwrap_or_default();
+        let round = here.iter().map(|n| n.ordinal).max().unwrap_or_default();
         // A silent first step is over when the card is noticed.
         let noticed_at = || self.climber.transition().map(|transition| transition.noticed_at);
-        let settled_at = if self.is_unsaid { noticed_at() } else { self.settled(&here, 0) };
+        let settled_at = if self.is_unsaid { noticed_at() } else { settled(&here, 0) };
         let next_step = settled_at.and_then(|at| self.next_step(step, at)).map(|(step, at)| (step, after(at)));
         let was_told = here.iter().any(|n| n.state.is_told());
-        let reminder = self.settled(&here, reminded).filter(|_| was_told);
-        let reminder = reminder.and_then(|at| self.next_reminder(step, reminded, at)).map(after);
+        let reminder = settled(&here, round).filter(|_| was_told);
+        let reminder = reminder.and_then(|at| self.next_reminder(step, round, at)).map(after);
         if let Some((step, at)) = next_step
             && at <= self.climber.now
         {
             return Climb { drafts: self.telling(step).drafts(), next: None };
         }
         if reminder.is_some_and(|at| at <= self.climber.now) {
-            return Climb { drafts: self.remind(step, reminded + 1, &here), next: None };
+            return Climb { drafts: self.remind(step, round + 1, &here), next: None };
         }
         let next = [next_step.map(|(_, at)| at), reminder, self.look_again(&here)].into_iter().flatten().min();
         Climb { drafts: Vec::new(), next }
-    }
-
-    /// When those of one round of a step (0: its messages, then each reminder) had all got theirs; `None` while some are
-    /// under way.
-    fn settled(&self, here: &[&Notice], ordinal: u32) -> Option<Instant> {
-        let round = || here.iter().filter(|n| n.ordinal == ordinal);
-        if round().any(|n| n.state == NoticeState::Planned) {
-            return None;
-        }
-        round().map(|n| n.settled_at.unwrap_or(n.planned_at)).max()
     }
 
     /// When messages that are under way will have arrived nobody knows; so it is asked for, ever less often, if anything
@@ -182,10 +172,10 @@ impl Ahead<'_> {
         None
     }
 
-    /// When those of a step are to be reminded, who were reminded so often.
-    fn next_reminder(&self, step: u32, reminded: u32, settled_at: Instant) -> Option<Instant> {
+    /// When those of a step are to be round, who were round so often.
+    fn next_reminder(&self, step: u32, round: u32, settled_at: Instant) -> Option<Instant> {
         let reminders = self.ladder.steps.get(step as usize)?.reminders?;
-        if reminded >= reminders.most { None } else { self.add(settled_at, reminders.every) }
+        if round >= reminders.most { None } else { self.add(settled_at, reminders.every) }
     }
 
     fn remind(&self, step: u32, ordinal: u32, here: &[&Notice]) -> Vec<Notice> {
@@ -220,4 +210,14 @@ impl Ahead<'_> {
         let at = Instant::from_timestamp(course.due().ok()??, 0)?;
         Some(at)
     }
+}
+
+/// When those of one round of a step (0: its messages, then each reminder) had all got theirs; `None` while some are
+/// under way.
+fn settled(here: &[&Notice], ordinal: u32) -> Option<Instant> {
+    let round = || here.iter().filter(|n| n.ordinal == ordinal);
+    if round().any(|n| n.state == NoticeState::Planned) {
+        return None;
+    }
+    round().map(|n| n.settled_at.unwrap_or(n.planned_at)).max()
 }

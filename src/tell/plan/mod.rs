@@ -439,19 +439,19 @@ pub fn plan_again(
     joinable: &mut Joinable,
     now: Instant,
 ) -> Vec<Planned> {
-    let again = |Again { notice, item, rulings }: &Again<'_>| {
+    let plan_one = |Again { notice, item, rulings }: &Again<'_>| {
         let change = notice.change.as_ref()?;
         let suspect = Suspect { item, rule: &change.rule, window: &change.name, level: notice.level };
         let routing = Routing::of(&office.routes, &suspect);
         if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
             return None;
         }
+        let mut notice = Notice { planned_at: now, delivery: None, settled_at: None, ..office.in_place(notice, now) };
         let silence = silence::holding(circumstances.silences, &suspect, now);
-        let hold = silence.map(|silence| Hold::Silence { silence: silence.id });
-        let mut notice = office.in_place(notice, now);
-        let hold = hold.or_else(|| office.obstacle(&notice.contact, &notice.channel, circumstances));
-        let hold = hold.or_else(|| office.is_unwanted(&notice).then_some(Hold::BelowLeast));
-        notice = Notice { planned_at: now, hold, delivery: None, settled_at: None, ..notice };
+        let obstacle = || office.obstacle(&notice.contact, &notice.channel, circumstances);
+        let unwanted = || office.is_unwanted(&notice).then_some(Hold::BelowLeast);
+        let silenced = silence.map(|silence| Hold::Silence { silence: silence.id });
+        notice.hold = silenced.or_else(obstacle).or_else(unwanted);
         if notice.hold.is_some() {
             notice.state = NoticeState::Held;
             return Some(Planned { notice, placement: None });
@@ -462,7 +462,7 @@ pub fn plan_again(
         notice.delivery = Some(placement.delivery);
         Some(Planned { notice, placement: Some(placement) })
     };
-    held.iter().filter_map(again).collect()
+    held.iter().filter_map(plan_one).collect()
 }
 
 /// Plans on its fallback channel what a channel could not deliver: the same things to the same contact.

@@ -75,13 +75,11 @@ impl<'a> Telling<'a> {
     /// The people of a role; a role without people stands for itself.
     fn of_role(&self, role: &'a str, channels: &'a [String], route: Option<&Arc<str>>) -> Vec<Hearer<'a>> {
         let because = || Because { role: Some(role.into()), route: route.cloned(), ..Because::default() };
-        match self.office.directory.find(role, self.item, self.today()) {
-            Ok(contacts) => contacts.into_iter().map(|contact| self.present(contact, channels, because())).collect(),
-            Err(_) => {
-                let gap = Some(Hold::NoContact { role: role.to_owned() });
-                vec![Hearer { contact: role, channels, because: because(), gap }]
-            }
+        if let Ok(contacts) = self.office.directory.find(role, self.item, self.today()) {
+            return contacts.into_iter().map(|contact| self.present(contact, channels, because())).collect();
         }
+        let gap = Some(Hold::NoContact { role: role.to_owned() });
+        vec![Hearer { contact: role, channels, because: because(), gap }]
     }
 
     /// A contact, or who stands in.

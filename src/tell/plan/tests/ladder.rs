@@ -232,6 +232,7 @@ fn a_failed_channel_s_fallback_says_the_same_to_the_same_contact() {
     assert_ne!(notice.key, said[0].key);
     assert_eq!((notice.number, notice.step, notice.because.why), (1, 0, Some(Gap::Fallback)));
     assert!(
-        plan_fallback(&[notice.clone()], &card.scene.office, &circumstances, &mut joinable, at("02 11:00")).is_empty()
+        plan_fallback(std::slice::from_ref(notice), &card.scene.office, &circumstances, &mut joinable, at("02 11:00"))
+            .is_empty()
     );
 }
