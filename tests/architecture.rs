@@ -136,7 +136,8 @@ fn fault_of_place(file: &str, top: &str, path: &[String]) -> Option<String> {
     let head = path[0].as_str();
     let ends_with =
         |names: &[&str]| names.iter().any(|name| written == *name || written.ends_with(&format!("::{name}")));
-    let place = PLACES.iter().find(|(name, _)| *name == head);
+    // One word alone may be anybody's function.
+    let place = PLACES.iter().find(|(name, _)| *name == head && (*name != "fail" || path.len() > 1));
     if let Some((name, places)) = place.filter(|(_, places)| !places.iter().any(|place| file.starts_with(place))) {
         return Some(format!("{name} is used only in {}", places.join(" ")));
     }
