@@ -277,7 +277,7 @@ impl Site {
         if let Some(webhook) = &config.webhook {
             let mut webhook = webhook.clone();
             webhook.seen_from(&self.base);
-            return Ok(Arc::new(Webhook::new(&webhook, secrets()?).map_err(text)?));
+            return Ok(Arc::new(Webhook::new(&webhook, secrets()?, Arc::new(SystemClock::start())).map_err(text)?));
         }
         if let Some(vendor) = self.vendor(config, secrets)? {
             return Ok(Arc::new(vendor));

@@ -38,8 +38,13 @@ fn cut(mut line: String, longest: usize) -> String {
 
 /// `text` for a place in a URL's path or query: every byte but RFC 3986's unreserved ones as `%XX`.
 pub fn percent_encoded(text: &str) -> String {
+    percent_encoded_bytes(text.as_bytes())
+}
+
+/// The same for bytes in another charset.
+pub fn percent_encoded_bytes(text: &[u8]) -> String {
     use std::fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+    text.iter().fold(String::with_capacity(text.len()), |mut encoded, &byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {

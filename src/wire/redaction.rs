@@ -13,7 +13,8 @@ impl Redaction {
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let forms = secrets.into_iter().map(ExposeSecret::expose_secret).filter(|s| !s.is_empty()).flat_map(|secret| {
             let in_query = super::line::percent_encoded(secret);
-            [secret.to_owned(), STANDARD.encode(secret), in_query]
+            let in_json = serde_json::Value::from(secret).to_string();
+            [secret.to_owned(), STANDARD.encode(secret), in_query, in_json.trim_matches('"').to_owned()]
         });
         Self(forms.map(SecretString::from).collect())
     }

@@ -1,7 +1,9 @@
 //! Where requests do not go, however it is written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use duban::time::SystemClock;
 use duban::wire::webhook::{Webhook, WebhookConfig};
 use duban::wire::{Channel as _, ChannelError};
 
@@ -84,7 +86,7 @@ const SPELLINGS: [&str; 62] = [
 fn strict(url: &str, more: &str) -> Result<Webhook, ChannelError> {
     let table = toml::Table::from_iter([("url".to_owned(), url.into()), ("medium".to_owned(), "sms".into())]);
     let config: WebhookConfig = toml::from_str(&format!("{table}\ntimeout = 5\n{more}")).expect(url);
-    Webhook::new(&config, BTreeMap::new())
+    Webhook::new(&config, BTreeMap::new(), Arc::new(SystemClock::start()))
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Requests through a proxy.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use duban::time::SystemClock;
 use duban::wire::Channel as _;
 use duban::wire::webhook::{Webhook, WebhookConfig};
 
@@ -57,7 +59,7 @@ async fn the_guard_judges_the_proxy_and_a_host_that_is_an_address() {
     let strict = |url: &str, proxy: &str, more: &str| {
         let text = format!("medium = 'sms'\nurl = '{url}'\nproxy = '{proxy}'\n{more}");
         let config: WebhookConfig = toml::from_str(&text).expect("TOML");
-        Webhook::new(&config, BTreeMap::new())
+        Webhook::new(&config, BTreeMap::new(), Arc::new(SystemClock::start()))
     };
     let by_name = format!("http://localhost:{}", proxy.port);
     let webhook = strict("http://sms.office.invalid/", &by_name, "").expect("a name is judged later");

@@ -1,12 +1,14 @@
 //! Messages over HTTP.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use duban::core::delivery::Outcome;
+use duban::time::SystemClock;
 use duban::wire::webhook::{Webhook, WebhookConfig};
 use duban::wire::{Channel, Message};
 use secrecy::SecretString;
@@ -23,7 +25,7 @@ pub fn channel(url: &str, toml: &str) -> Webhook {
     let head = format!("medium = 'sms'\nurl = '{url}'\nallow_networks = ['127.0.0.0/8', '::1']");
     let config: WebhookConfig = toml::from_str(&format!("{head}\n{toml}")).expect(toml);
     let secrets = BTreeMap::from([("token".to_owned(), SecretString::from(TOKEN))]);
-    Webhook::new(&config, secrets).expect("channel")
+    Webhook::new(&config, secrets, Arc::new(SystemClock::start())).expect("channel")
 }
 
 pub fn to(gateway: &Gateway, path: &str, toml: &str) -> Webhook {
@@ -62,8 +64,8 @@ async fn a_get_carries_everything_in_its_query() {
 async fn a_json_body_holds_each_value_as_one_value() {
     let gateway = Gateway::start(|| answer(200, &[], r#"{"code": 0, "data": {"id": 4711}}"#)).await;
     let toml = "template = '{\"to\": [{{ to_address }}], \"text\": {{ \"【督办】\" ~ text }}, \"level\": {{ facts.level }}}'\n\
-                headers = { Authorization = 'Bearer {{ secret.token }}', X-Subject = '{{ subject|b64encode }}' }\n\
-                success = { status = [200], json = '$.code', equals = 0 }\nremote_id = '$.data.id'";
+                headers = { Authorization = 'Bearer {{ secret.token }}', X-Subject = '{{ subject|base64 }}' }\n\
+                success = { status = [200], json = '$.code', equals = 0 }\nremote_id = { json = '$.data.id' }";
     let outcome = to(&gateway, "/", toml).send(&hostile()).await;
     assert!(matches!(&outcome, Outcome::Accepted { remote_id: Some(id), .. } if id == "4711"), "{outcome:?}");
     let asked = gateway.only();

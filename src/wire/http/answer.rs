@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::DateTime;
+use encoding_rs::{Encoding, GB18030, UTF_8};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
@@ -72,12 +73,16 @@ impl Answer {
     }
 }
 
-/// In the charset that the server names, else UTF-8.
+/// In the charset that the server names, else UTF-8; what is not that either is GB18030, which gateways forget to name.
 fn decoded(headers: &HeaderMap, bytes: &[u8]) -> String {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let label = kind.to_ascii_lowercase();
-    let label = label.split_once("charset=").map_or("utf-8", |(_, rest)| rest.trim_matches(['"', ' ', ';']));
-    encoding_rs::Encoding::for_label(label.as_bytes()).unwrap_or(encoding_rs::UTF_8).decode(bytes).0.into_owned()
+    let kind = kind.to_ascii_lowercase();
+    let label = kind.split_once("charset=").and_then(|(_, rest)| rest.split(';').next());
+    let named = label.and_then(|label| Encoding::for_label(label.trim_matches(['"', ' ']).as_bytes()));
+    // A character at the end may have been cut.
+    let is_utf8 = std::str::from_utf8(bytes).err().is_none_or(|error| error.error_len().is_none());
+    let encoding = named.unwrap_or(if is_utf8 { UTF_8 } else { GB18030 });
+    encoding.decode(bytes).0.into_owned()
 }
 
 /// Seconds, or a date seen from the answer's own `Date`: our clock need not be the server's.
@@ -123,5 +128,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, "text/plain; charset=GBK".parse().expect("header"));
         assert_eq!(decoded(&headers, b"\xb3\xc9\xb9\xa6"), "成功");
+        headers.insert(CONTENT_TYPE, "text/plain; charset=\"gb2312\"; x=y".parse().expect("header"));
+        assert_eq!(decoded(&headers, b"\xb3\xc9\xb9\xa6"), "成功");
+        for bytes in [&b"\xb3\xc9\xb9\xa6"[..], "成功".as_bytes()] {
+            assert_eq!(decoded(&HeaderMap::new(), bytes), "成功");
+        }
+        assert!(decoded(&HeaderMap::new(), &"成功".as_bytes()[..5]).starts_with('成'));
     }
 }

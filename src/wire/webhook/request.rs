@@ -1,16 +1,22 @@
-//! The request that carries a message, from the configuration's templates.
+//! The request that carries a message or a question, from the configuration's templates.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, Value};
+use minijinja::{Environment, Value, context};
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::template::{self, JSON, Sample, URL};
-use super::{Body, Method, WebhookConfig};
+use super::charset::Charset;
+use super::config::{Body, Method, Parts};
+use super::standard::{self, Signer};
+use super::template::{self, JSON, Sample, URL, XML};
+use super::xml;
+use crate::core::Instant;
 use crate::core::contact::Medium;
 use crate::wire::line::one_line;
+use crate::wire::signature::sha256_hex;
 use crate::wire::{ChannelError, Message};
 
 type Secrets = BTreeMap<String, SecretString>;
@@ -18,36 +24,73 @@ type Secrets = BTreeMap<String, SecretString>;
 const TEXT: &str = "text";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// What a request is about.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// A message to send.
+    Message(&'a Message),
+    /// What became of one.
+    Receipt {
+        /// What the server calls it.
+        remote_id: &'a str,
+        /// Whom it went to.
+        address: &'a str,
+        /// When the server took it.
+        taken_at: Instant,
+    },
+}
+
+/// The names that templates know, besides `secret.NAME`.
+pub(super) type Names = &'static [&'static str];
+
+/// Those of messages.
+pub(super) const OF_MESSAGE: Names =
+    &["id", "to_name", "to_address", "date", "subject", "text", "html", "medium", "facts", "sent_at"];
+
+/// Those of questions.
+pub(super) const OF_RECEIPT: Names = &["remote_id", "to_address", "taken_at", "sent_at"];
+
 /// A request with its values left open.
 pub(super) struct Blank {
     origin: Url,
     method: Method,
     body: Body,
+    charset: Charset,
     medium: Medium,
     query: Vec<String>,
     form: Vec<String>,
     headers: Vec<(HeaderName, String)>,
     templates: Environment<'static>,
     secrets: Secrets,
+    signer: Option<Signer>,
 }
 
 impl Blank {
-    pub(super) fn new(config: &WebhookConfig, secrets: Secrets) -> Result<Self, ChannelError> {
-        check_body(config)?;
-        let origin = origin(&config.url)?;
-        let templates = templates(config, &secrets, false)?;
-        try_json(config, &secrets)?;
+    pub(super) fn new(
+        parts: Parts<'_>,
+        medium: Medium,
+        names: Names,
+        secrets: Secrets,
+        signer: Option<Signer>,
+    ) -> Result<Self, ChannelError> {
+        check_body(&parts)?;
+        let origin = origin(parts.url)?;
+        let templates = templates(&parts, names, &secrets, false)?;
+        try_body(&parts, names, &secrets)?;
+        let [query, form, headers] = parts.fields;
         let names = |fields: &BTreeMap<String, String>| fields.keys().cloned().collect();
         Ok(Self {
             origin,
-            method: config.method,
-            body: config.body,
-            medium: config.medium,
-            query: names(&config.query),
-            form: names(&config.form),
-            headers: config.headers.keys().map(|name| header_name(name)).collect::<Result<_, _>>()?,
+            method: parts.method,
+            body: parts.body,
+            charset: parts.charset,
+            medium,
+            query: names(query),
+            form: names(form),
+            headers: headers.keys().map(|name| header_name(name)).collect::<Result<_, _>>()?,
             templates,
             secrets,
+            signer,
         })
     }
 
@@ -56,18 +99,30 @@ impl Blank {
         &self.origin
     }
 
-    /// The request for one message, or why there is none.
-    pub(super) fn fill(&self, message: &Message) -> Result<Request, String> {
-        let values = self.values(message);
+    /// The request for a try at `now`, or why there is none.
+    pub(super) fn fill(&self, subject: Subject<'_>, now: Instant) -> Result<Request, String> {
+        let values = self.values(subject, now);
         let body = match self.method {
             Method::Get => None,
-            Method::Post => Some(self.filled_body(message, &values)?),
+            Method::Post => Some(self.filled_body(subject, &values)?),
         };
-        Ok(Request { method: self.method, url: self.url(&values)?, headers: self.headers(message, &values)?, body })
+        let bytes = body.as_deref().map(|text| self.charset.bytes(text).into_owned());
+        let headers = self.headers(subject, &values, body.as_deref(), bytes.as_deref().unwrap_or_default(), now)?;
+        Ok(Request { method: self.method, url: self.url(&values)?, headers, body, bytes })
     }
 
-    fn values(&self, message: &Message) -> Value {
-        template::values(message, self.medium, &self.secrets)
+    fn values(&self, subject: Subject<'_>, now: Instant) -> Value {
+        let sent_at = now.timestamp();
+        match subject {
+            Subject::Message(message) => {
+                context! { sent_at, ..template::values(message, self.medium, &self.secrets) }
+            }
+            Subject::Receipt { remote_id, address, taken_at } => {
+                let secret = self.secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret()));
+                let (to_address, taken_at, secret) = (address, taken_at.timestamp(), Value::from_pairs(secret));
+                context! { remote_id, to_address, taken_at, sent_at, secret }
+            }
+        }
     }
 
     fn render(&self, name: &str, values: &Value) -> Result<String, String> {
@@ -83,34 +138,68 @@ impl Blank {
         if path.split('/').any(turns_back) || url.origin() != self.origin.origin() {
             return Err("a value would lead the channel's url elsewhere".to_owned());
         }
-        for name in &self.query {
-            url.query_pairs_mut().append_pair(name, &self.render(&field("query", name), values)?);
-        }
+        self.append(&mut url, "query", &self.query, values)?;
         Ok(url)
     }
 
-    fn headers(&self, message: &Message, values: &Value) -> Result<HeaderMap, String> {
-        let mut headers = HeaderMap::new();
-        let id = HeaderValue::try_from(message.id.to_string()).map_err(|error| error.to_string())?;
-        headers.insert(IDEMPOTENCY_KEY, id);
-        if self.method == Method::Post {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.body.content_type()));
+    /// Appends fields to a query, in the channel's charset.
+    fn append(&self, url: &mut Url, place: &str, names: &[String], values: &Value) -> Result<(), String> {
+        let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|text| self.charset.bytes(text);
+        for name in names {
+            let value = self.render(&field(place, name), values)?;
+            url.query_pairs_mut().encoding_override(Some(encode)).append_pair(name, &value);
         }
-        for (header, name) in &self.headers {
-            let text = one_line(&self.render(name, values)?, 4_000);
-            let value =
-                HeaderValue::try_from(text).map_err(|_| format!("the header {header} cannot hold its value"))?;
-            headers.insert(header.clone(), value);
+        Ok(())
+    }
+
+    fn headers(
+        &self,
+        subject: Subject<'_>,
+        values: &Value,
+        body: Option<&str>,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        let mut put = |name: HeaderName, text: &str| {
+            let value = HeaderValue::try_from(text).map_err(|_| format!("the header {name} cannot hold its value"))?;
+            headers.insert(name, value);
+            Ok::<_, String>(())
+        };
+        if let Subject::Message(message) = subject {
+            put(IDEMPOTENCY_KEY, &message.id.to_string())?;
+            for (name, text) in self.signer.iter().flat_map(|signer| signer.headers(&message.id, now, bytes)) {
+                put(HeaderName::from_static(name), &text)?;
+            }
+        }
+        if self.method == Method::Post {
+            put(CONTENT_TYPE, &self.body.content_type(self.charset))?;
+        }
+        if !self.headers.is_empty() {
+            let values = context! { body, body_sha256 => sha256_hex(bytes), ..values.clone() };
+            for (header, name) in &self.headers {
+                put(header.clone(), &one_line(&self.render(name, &values)?, 4_000))?;
+            }
         }
         Ok(headers)
     }
 
-    fn filled_body(&self, message: &Message, values: &Value) -> Result<String, String> {
-        match self.body {
-            Body::Form => self.filled_form(values),
-            Body::Text => self.render(TEXT, values),
-            Body::Json if self.templates.get_template(JSON).is_err() => whole(message, self.medium),
-            Body::Json => {
+    fn filled_body(&self, subject: Subject<'_>, values: &Value) -> Result<String, String> {
+        match (self.body, subject) {
+            (Body::Form, _) => self.filled_form(values),
+            (Body::Text, _) => self.render(TEXT, values),
+            (Body::Xml, _) => {
+                let text = self.render(XML, values)?;
+                xml::check(&text).map_err(|error| format!("the channel's template gives no XML: {error}"))?;
+                Ok(text)
+            }
+            (Body::Json, Subject::Message(message)) if self.templates.get_template(JSON).is_err() => {
+                match self.signer {
+                    Some(_) => standard::payload(message, self.medium),
+                    None => whole(message, self.medium),
+                }
+            }
+            (Body::Json, _) => {
                 let text = self.render(JSON, values)?;
                 let valid = serde_json::from_str::<serde::de::IgnoredAny>(&text);
                 valid.map_err(|error| format!("the channel's template gives no JSON: {error}"))?;
@@ -122,28 +211,14 @@ impl Blank {
     fn filled_form(&self, values: &Value) -> Result<String, String> {
         let mut fields = self.origin.clone();
         fields.set_query(None);
-        for name in &self.form {
-            fields.query_pairs_mut().append_pair(name, &self.render(&field("form", name), values)?);
-        }
+        self.append(&mut fields, "form", &self.form, values)?;
         Ok(fields.query().unwrap_or_default().to_owned())
-    }
-}
-
-impl Body {
-    const fn content_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Form => "application/x-www-form-urlencoded",
-            Self::Text => "text/plain; charset=utf-8",
-        }
     }
 }
 
 /// What goes out when no template says otherwise.
 fn whole(message: &Message, medium: Medium) -> Result<String, String> {
-    let mut value = serde_json::to_value(message).map_err(|error| error.to_string())?;
-    value["medium"] = serde_json::to_value(medium).map_err(|error| error.to_string())?;
-    Ok(value.to_string())
+    standard::data(message, medium).map(|value| value.to_string())
 }
 
 /// A request that is ready to go.
@@ -152,6 +227,8 @@ pub(super) struct Request {
     url: Url,
     headers: HeaderMap,
     body: Option<String>,
+    /// The body as it travels.
+    bytes: Option<Vec<u8>>,
 }
 
 impl Request {
@@ -162,7 +239,7 @@ impl Request {
         };
         let mut request = reqwest::Request::new(method, self.url);
         *request.headers_mut() = self.headers;
-        *request.body_mut() = self.body.map(reqwest::Body::from);
+        *request.body_mut() = self.bytes.map(reqwest::Body::from);
         request
     }
 
@@ -199,167 +276,110 @@ fn origin(text: &str) -> Result<Url, ChannelError> {
     if matches!(origin.scheme(), "http" | "https") { Ok(origin) } else { Err(wrong("http:// or https://")) }
 }
 
-fn check_body(config: &WebhookConfig) -> Result<(), ChannelError> {
+fn check_body(parts: &Parts<'_>) -> Result<(), ChannelError> {
     let wrong = |key, expected: &str, got: &str| Err(ChannelError::new(key, expected, got));
-    let (template, form) = (config.template.is_some(), !config.form.is_empty());
-    match (config.method, config.body) {
+    let (template, form) = (parts.template.is_some(), !parts.fields[1].is_empty());
+    match (parts.method, parts.body) {
         (Method::Get, _) if template || form => wrong("method", "POST, or neither template nor form", "GET"),
         (Method::Post, Body::Form) if template => {
             wrong("template", "fields in form = {…} for body = \"form\"", "a template")
         }
         (Method::Post, Body::Form) if !form => wrong("form", "fields for body = \"form\"", "none"),
         (Method::Post, Body::Text) if !template => wrong("template", "a template for body = \"text\"", "none"),
-        (Method::Post, Body::Json | Body::Text) if form => wrong("body", "\"form\" where form = {…} stands", "another"),
+        (Method::Post, Body::Xml) if !template => wrong("template", "a template for body = \"xml\"", "none"),
+        (Method::Post, Body::Json | Body::Text | Body::Xml) if form => {
+            wrong("body", "\"form\" where form = {…} stands", "another")
+        }
+        (Method::Post, Body::Xml) => check_declaration(parts),
         _ => Ok(()),
     }
 }
 
-fn templates(config: &WebhookConfig, secrets: &Secrets, samples: bool) -> Result<Environment<'static>, ChannelError> {
-    let mut templates = template::environment(samples);
-    template::add(&mut templates, "url", URL, &config.url, secrets)?;
-    if let Some(text) = &config.template {
-        let name = if config.body == Body::Json { JSON } else { TEXT };
-        template::add(&mut templates, "template", name, text, secrets)?;
+/// An XML template must name the charset that it travels in, and leave the escaping to its values.
+fn check_declaration(parts: &Parts<'_>) -> Result<(), ChannelError> {
+    let text = parts.template.unwrap_or_default();
+    if text.contains("<![CDATA[") {
+        let expected = "values outside of <![CDATA[…]]>, since they are escaped already";
+        return Err(ChannelError::new("template", expected, "<![CDATA["));
     }
-    for (key, fields) in [("query", &config.query), ("form", &config.form)] {
-        for (name, text) in fields {
-            template::add(&mut templates, key, &field(key, name), text, secrets)?;
+    let declaration = text.trim_start().strip_prefix("<?xml").and_then(|rest| rest.split_once("?>"));
+    let named = declaration.and_then(|(head, _)| head.split_once("encoding=")).map(|(_, name)| name);
+    let name = named.map(|name| name.split(['"', '\'']).nth(1).unwrap_or_default());
+    match name {
+        Some(name) if !parts.charset.is_called(name) => {
+            let expected = format!("encoding=\"{}\", or another charset", parts.charset.name());
+            Err(ChannelError::new("template", expected, format!("encoding=\"{name}\"")))
         }
+        None if parts.charset != Charset::Utf8 => {
+            let expected = format!("<?xml version=\"1.0\" encoding=\"{}\"?>", parts.charset.name());
+            Err(ChannelError::new("template", expected, "no declaration of the charset"))
+        }
+        _ => Ok(()),
     }
-    for (name, text) in &config.headers {
-        template::add(&mut templates, "headers", &field("header", name), text, secrets)?;
+}
+
+fn templates(
+    parts: &Parts<'_>,
+    names: Names,
+    secrets: &Secrets,
+    samples: bool,
+) -> Result<Environment<'static>, ChannelError> {
+    let mut templates = template::environment_in(parts.charset, samples);
+    let mut add = |names: &[&str], key, name: &str, text: &str| {
+        template::add_knowing(names, &mut templates, key, name, text, secrets)
+    };
+    add(names, "url", URL, parts.url)?;
+    if let Some(text) = parts.template {
+        let name = match parts.body {
+            Body::Json => JSON,
+            Body::Xml => XML,
+            Body::Form | Body::Text => TEXT,
+        };
+        add(names, "template", name, text)?;
+    }
+    let of_headers = [names, &["body", "body_sha256"]].concat();
+    for (key, names, fields) in
+        [("query", names, parts.fields[0]), ("form", names, parts.fields[1]), ("headers", &of_headers, parts.fields[2])]
+    {
+        let place = key.trim_end_matches('s');
+        for (name, text) in fields {
+            add(names, key, &field(place, name), text)?;
+        }
     }
     Ok(templates)
 }
 
-/// Fills a JSON template with values that would break out of quotes: what then is no JSON never will be for sure.
-fn try_json(config: &WebhookConfig, secrets: &Secrets) -> Result<(), ChannelError> {
-    let templates = templates(config, secrets, true)?;
-    let names = template::NAMES.into_iter().chain(["secret"]);
-    let values = Value::from_pairs(names.map(|name| (name, Sample::value())));
-    // Logic that samples cannot go through (arithmetic, loops over facts) is judged when it runs.
-    let Some(Ok(text)) = templates.get_template(JSON).ok().map(|template| template.render(&values)) else {
-        return Ok(());
+/// Fills a JSON or XML template with values that would break out of their places: what then is neither never will be
+/// for sure.
+fn try_body(parts: &Parts<'_>, names: Names, secrets: &Secrets) -> Result<(), ChannelError> {
+    let templates = templates(parts, names, secrets, true)?;
+    let sample = |name: &str| match name {
+        "sent_at" | "taken_at" => Value::from(1_772_416_800),
+        _ => Sample::value(),
     };
-    serde_json::from_str::<serde::de::IgnoredAny>(&text).map(|_| ()).map_err(|error| {
-        let expected =
-            "JSON in which values stand without quotes, like {\"text\": {{ text }}} or {{ \"[督办]\" ~ text }}";
-        ChannelError::new("template", expected, format!("what is no JSON when it is filled ({error})"))
-    })
+    let values = Value::from_pairs(names.iter().chain(&["secret"]).map(|name| (*name, sample(name))));
+    // Logic that samples cannot go through (arithmetic, loops over facts) is judged when it runs.
+    let filled = |name| templates.get_template(name).ok()?.render(&values).ok();
+    let (expected, error) = match (filled(JSON), filled(XML)) {
+        (Some(json), _) => {
+            let example =
+                "JSON in which values stand without quotes, like {\"text\": {{ text }}} or {{ \"[督办]\" ~ text }}";
+            (example, serde_json::from_str::<serde::de::IgnoredAny>(&json).err().map(|error| error.to_string()))
+        }
+        (_, Some(text)) => {
+            let example =
+                "XML in which values are text or stand in quotes, like <text to=\"{{ to_address }}\">{{ text }}</text>";
+            (example, xml::check(&text).err())
+        }
+        (None, None) => return Ok(()),
+    };
+    match error {
+        Some(error) => {
+            Err(ChannelError::new("template", expected, format!("what is none when it is filled ({error})")))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::core::delivery::DeliveryId;
-    use crate::core::digest::Digest;
-
-    fn message(text: &str) -> Message {
-        Message {
-            id: DeliveryId(Digest::of([b"one".as_slice()])),
-            to_name: "王小明".to_owned(),
-            to_address: "13800000000".to_owned(),
-            date: "2026-03-02T02:00:00Z".parse().expect("instant"),
-            subject: text.to_owned(),
-            text: text.to_owned(),
-            html: None,
-            thread: Vec::new(),
-            facts: serde_json::json!({ "title": text, "days": 3 }),
-        }
-    }
-
-    fn form(toml: &str) -> Result<Blank, ChannelError> {
-        let config = toml::from_str(&format!("medium = \"sms\"\n{toml}")).expect(toml);
-        Blank::new(&config, BTreeMap::from([("key".to_owned(), "s3cret/&".into())]))
-    }
-
-    #[test]
-    fn a_url_with_an_open_host_is_refused() {
-        for url in [
-            "{{ to_address }}",
-            "http://{{ to_address }}/",
-            "http://a{{ x }}.test/",
-            "http://user:pass@a.test/",
-            "ftp://a.test/",
-            "file:///etc/passwd",
-            "http://",
-        ] {
-            assert!(form(&format!("url = '{url}'")).is_err(), "{url}");
-        }
-        assert!(form("url = 'http://127.0.0.1:8080/send'").is_ok());
-    }
-
-    #[test]
-    fn bodies_that_cannot_be_are_refused() {
-        for toml in [
-            "method = 'GET'\ntemplate = 'x'",
-            "body = 'form'",
-            "body = 'form'\ntemplate = 'x'",
-            "body = 'text'",
-            "form = { a = 'b' }",
-            "template = '{{ text'",
-            "template = '{\"text\": \"{{ text }}\"}'",
-            "template = '[\"{{ facts.title }}\"]'",
-            "template = '{\"text\": \"{{ text|safe }}\"}'",
-            "headers = { 'a b' = 'c' }",
-            "query = { a = '{{ mobile }}' }",
-            "query = { a = '{{ secret.other }}' }",
-            "template = '{{ tekst }}'",
-        ] {
-            assert!(form(&format!("url = 'http://a.test/'\n{toml}")).is_err(), "{toml}");
-        }
-    }
-
-    #[test]
-    fn a_name_that_nothing_knows_is_told_when_it_is_needed() {
-        let form = form("url = 'http://a.test/'\ntemplate = '{\"a\": {{ facts.nobody }}}'").expect("form");
-        let reason = form.fill(&message("x")).err().expect("undefined");
-        assert!(reason.contains("undefined"), "{reason}");
-    }
-
-    #[test]
-    fn a_text_that_reads_like_a_number_stays_a_text() {
-        let template = "template = '[{{ text }}, {{ text|safe }}, {{ text|tojson|safe }}]'";
-        let form = form(&format!("url = 'http://a.test/'\n{template}")).expect("form");
-        let body = form.fill(&message("0")).expect("request").body.expect("body");
-        assert_eq!(body, r#"["0", "0", "0"]"#);
-    }
-
-    #[test]
-    fn dots_do_not_lead_out_of_a_path() {
-        let form = form("url = 'http://a.test/one/{{ text }}/two'").expect("form");
-        assert!(form.fill(&message("..")).is_err());
-        let request = form.fill(&message("../..")).expect("slashes are encoded");
-        assert_eq!(request.url.path(), "/one/..%2F../two");
-    }
-
-    proptest! {
-        #[test]
-        fn no_value_leaves_its_place(text in any::<String>()) {
-            let form = form(
-                "url = 'http://a.test/send/x{{ text }}?q={{ text }}'\nquery = { t = '{{ text }}' }\n\
-                 template = '{\"list\": [{{ text }}, {{ facts.title|safe }}, {{ \"[x] \" ~ text }}, {{ facts|tojson }}]}'",
-            ).expect("form");
-            let request = form.fill(&message(&text)).expect("request");
-            prop_assert_eq!(request.url.host_str(), Some("a.test"));
-            prop_assert_eq!(request.url.path_segments().map(Iterator::count), Some(2));
-            let pairs: Vec<_> = request.url.query_pairs().map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
-            prop_assert_eq!(pairs, [("q".to_owned(), text.clone()), ("t".to_owned(), text.clone())]);
-            let json: serde_json::Value = serde_json::from_str(&request.body.expect("body")).expect("JSON");
-            let prefixed = format!("[x] {text}");
-            let expected = serde_json::json!({ "list": [text, text, prefixed, { "title": text, "days": 3 }] });
-            prop_assert_eq!(json, expected);
-        }
-
-        #[test]
-        fn no_value_adds_a_field_to_a_form(text in any::<String>()) {
-            let form = form("url = 'http://a.test/'\nbody = 'form'\nform = { a = '{{ text }}', b = '{{ secret.key }}' }").expect("form");
-            let body = form.fill(&message(&text)).expect("request").body.expect("body");
-            let fields = Url::parse(&format!("http://a.test/?{body}")).expect("query");
-            let pairs: Vec<_> = fields.query_pairs().map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
-            prop_assert_eq!(pairs, [("a".to_owned(), text), ("b".to_owned(), "s3cret/&".to_owned())]);
-        }
-    }
-}
+mod tests;

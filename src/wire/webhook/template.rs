@@ -1,37 +1,45 @@
 //! Templates, and the places that their values cannot leave.
 //!
-//! **Invariant:** whatever a value holds, in the URL it is percent-encoded, in a JSON body it is one JSON value; `safe`
-//! and `autoescape` change nothing about that.
+//! **Invariant:** whatever a value holds, in the URL it is percent-encoded, in a JSON body it is one JSON value, in an
+//! XML body it is text; `safe` and `autoescape` change nothing about that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use minijinja::value::{Object, ObjectRepr, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::charset::Charset;
+use super::filters::{self, plain};
+use super::xml;
 use crate::core::contact::Medium;
-use crate::wire::line::percent_encoded;
+use crate::wire::line::percent_encoded_bytes;
 use crate::wire::{ChannelError, Message};
 
 /// The name of the URL's template.
 pub(super) const URL: &str = "url";
 /// The name of a JSON body's template.
 pub(super) const JSON: &str = "json";
+/// The name of an XML body's template.
+pub(super) const XML: &str = "xml";
 
 const FUEL: u64 = 100_000;
 
 /// An environment without templates. One for samples lets every name be missing.
 pub(in crate::wire) fn environment(samples: bool) -> Environment<'static> {
+    environment_in(Charset::Utf8, samples)
+}
+
+/// The same for requests in another charset.
+pub(super) fn environment_in(charset: Charset, samples: bool) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(if samples { UndefinedBehavior::Chainable } else { UndefinedBehavior::Strict });
-    environment.set_formatter(move |out, state, value| put(out, state, value, samples));
+    environment.set_formatter(move |out, state, value| put(out, state, value, charset, samples));
     // Whoever writes `safe` means text; only `tojson` makes a text that is believed to be JSON.
     environment.add_filter("safe", |value: Value| value);
-    environment.add_filter("b64encode", |text: &str| STANDARD.encode(text));
+    filters::add(&mut environment, charset);
     environment
 }
 
@@ -39,8 +47,20 @@ pub(in crate::wire) fn environment(samples: bool) -> Environment<'static> {
 pub(in crate::wire) const NAMES: [&str; 9] =
     ["id", "to_name", "to_address", "date", "subject", "text", "html", "medium", "facts"];
 
-/// Adds a template that stands under `key` in the configuration, if it speaks of nothing unknown.
+/// Adds a template of a message that stands under `key` in the configuration, if it speaks of nothing unknown.
 pub(in crate::wire) fn add(
+    environment: &mut Environment<'static>,
+    key: &'static str,
+    name: &str,
+    text: &str,
+    secrets: &BTreeMap<String, SecretString>,
+) -> Result<(), ChannelError> {
+    add_knowing(&NAMES, environment, key, name, text, secrets)
+}
+
+/// The same with other names.
+pub(super) fn add_knowing(
+    names: &[&str],
     environment: &mut Environment<'static>,
     key: &'static str,
     name: &str,
@@ -54,7 +74,7 @@ pub(in crate::wire) fn add(
     let is_global = |name: &str| environment.globals().any(|(global, _)| global == name);
     let is_known = |name: &str| match name.split('.').collect::<Vec<_>>()[..] {
         ["secret", secret, ..] => secrets.contains_key(secret),
-        [first, ..] => first == "secret" || NAMES.contains(&first) || is_global(first),
+        [first, ..] => first == "secret" || names.contains(&first) || is_global(first),
         [] => false,
     };
     match template.undeclared_variables(true).iter().filter(|name| !is_known(name)).min() {
@@ -62,7 +82,7 @@ pub(in crate::wire) fn add(
             let known: Vec<_> = secrets.keys().map(|name| format!("secret.{name}")).collect();
             Err(ChannelError::new(key, format!("a secret of this channel ({})", known.join(", ")), name))
         }
-        Some(name) => Err(ChannelError::new(key, format!("{} or secret.NAME", NAMES.join(", ")), name)),
+        Some(name) => Err(ChannelError::new(key, format!("{} or secret.NAME", names.join(", ")), name)),
         None => Ok(()),
     }
 }
@@ -89,20 +109,23 @@ pub(in crate::wire) fn reason(error: &Error) -> String {
     format!("the channel's template failed: {error}")
 }
 
-fn put(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value, samples: bool) -> Result<(), Error> {
+fn put(
+    out: &mut Output<'_>,
+    state: &State<'_, '_>,
+    value: &Value,
+    charset: Charset,
+    samples: bool,
+) -> Result<(), Error> {
     if value.is_undefined() && !samples {
         return Err(Error::new(ErrorKind::UndefinedError, "a name has no value"));
     }
     let written = match state.name() {
-        URL => out.write_str(&percent_encoded(&plain(value))),
+        URL => out.write_str(&percent_encoded_bytes(&charset.bytes(&plain(value)))),
+        XML => out.write_str(&xml::escaped(&plain(value))),
         JSON => out.write_str(&json(value)?),
         _ => out.write_str(&plain(value)),
     };
     written.map_err(Error::from)
-}
-
-fn plain(value: &Value) -> String {
-    if value.is_none() || value.is_undefined() { String::new() } else { value.to_string() }
 }
 
 /// One JSON value. Text that calls itself safe (the result of `tojson`) is believed if it is one.
@@ -136,6 +159,6 @@ impl Object for Sample {
     }
 
     fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("\",\n\\']}")
+        f.write_str("\",\n\\']}--><&")
     }
 }
