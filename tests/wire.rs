@@ -9,6 +9,8 @@ mod addresses;
 mod email;
 #[path = "wire/folder.rs"]
 mod folder;
+#[path = "wire/gateways.rs"]
+mod gateways;
 #[path = "wire/proxies.rs"]
 mod proxies;
 #[path = "wire/vendors.rs"]

@@ -155,9 +155,9 @@ impl Test {
         let (json, xml) = match (&test.json, &test.xml, &test.equals) {
             (Some(path), None, Some(value)) => (Some((parse_path(key, path)?, value.clone())), None),
             (None, Some(path), Some(value)) => {
-                let text =
+                let wanted =
                     text_of(value).ok_or_else(|| ChannelError::new(key, "a text or a number in equals", value))?;
-                (None, Some((parse_xml_path(key, path)?, text)))
+                (None, Some((parse_xml_path(key, path)?, wanted)))
             }
             (None, None, None) => (None, None),
             (Some(_), Some(_), _) => return Err(ChannelError::new(key, "json or xml", "both")),

@@ -46,7 +46,6 @@ fn shown(digest: &[u8], form: Option<&str>) -> Result<String, Error> {
 }
 
 /// Unix seconds as a date, on the clock of an office or so many hours east.
-#[expect(clippy::needless_pass_by_value, reason = "filters take values")]
 fn timestamp(seconds: i64, form: &str, hours: Option<i32>) -> Result<String, Error> {
     let hours = hours.unwrap_or(OFFICE);
     let offset = hours.checked_mul(3600).and_then(FixedOffset::east_opt);

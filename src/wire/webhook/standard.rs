@@ -30,7 +30,7 @@ pub(super) struct Signer(Vec<SecretBox<Vec<u8>>>);
 
 impl Signer {
     pub(super) fn new(secrets: &BTreeMap<String, SecretString>) -> Result<Self, ChannelError> {
-        let keys = KEYS.iter().filter_map(|name| secrets.get(*name).map(|secret| parse_key(secret)));
+        let keys = KEYS.iter().filter_map(|name| secrets.get(*name).map(parse_key));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         if !secrets.contains_key(KEYS[0]) {
             return Err(ChannelError::new("standard_webhooks", "secrets = { webhook = {…} }", "no such secret"));
