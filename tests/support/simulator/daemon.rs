@@ -9,6 +9,7 @@ use duban::core::Instant;
 use duban::core::contact::Medium;
 use duban::core::delivery::RetryPolicy;
 use duban::courier::{Courier, Rehearsal, Way, Ways};
+use duban::daemon::go_live;
 use duban::daemon::poller::Poll;
 use duban::daemon::wiring::Polled;
 use duban::pipeline::{Done, Pipeline};
@@ -107,8 +108,7 @@ impl Daemon {
                     Ok(News { text: format!("playbook {}", playbook.version), ..News::default() })
                 }
                 Errand::Poll(polled) => poll(&polled, store, &pipeline, &playbook, now).await,
-                Errand::Look if rejudged => Ok(looked(&pipeline.recheck(&playbook, now).await?)),
-                Errand::Look => Ok(looked(&pipeline.rejudge(&playbook, now).await?)),
+                Errand::Look => look(&*store, &pipeline, &playbook, rejudged, now).await,
                 Errand::Carry => {
                     let worked = courier.lock().await.run_once(&playbook, &pipeline, now).await?;
                     Ok(News { text: format!("carried {worked}"), is_busy: worked > 0, ..News::default() })
@@ -119,7 +119,7 @@ impl Daemon {
                 }
                 Errand::Release => {
                     let held = pipeline.held().await?;
-                    let released = pipeline.release(&playbook, held, now).await?;
+                    let released = pipeline.release(&playbook, &held, now).await?;
                     Ok(News { text: format!("released {released}"), ..News::default() })
                 }
             }
@@ -130,6 +130,8 @@ impl Daemon {
 /// Puts a playbook in force.
 pub async fn put_in_force(store: &dyn Store, playbook: &Playbook, now: Instant) -> Result<()> {
     let by = "simulator";
+    let before = store.playbook().await?;
+    go_live::begin(store, before.as_ref(), playbook, now).await?;
     let record = PlaybookRecord { version: playbook.version, at: now, by: by.into(), files: playbook.files.clone() };
     store.put_playbook(&record, &playbook.rule_records(now, by)).await
 }
@@ -155,9 +157,25 @@ async fn poll(
     Ok(News { text, trouble: report.trouble, is_busy: false })
 }
 
-fn looked(done: &Done) -> News {
-    let text = format!("transitions {} notices {} lost {}", done.transitions.len(), done.notices, done.lost);
-    News { text, ..News::default() }
+/// Looks at what is worth looking at, and lifts silences; the first time, judges again.
+async fn look(
+    store: &dyn Store,
+    pipeline: &Pipeline,
+    playbook: &Arc<Playbook>,
+    rejudged: bool,
+    now: Instant,
+) -> Result<News> {
+    let (done, lifted) = if rejudged {
+        let done = pipeline.recheck(playbook, now).await?;
+        (done, pipeline.lift(playbook, now).await?)
+    } else {
+        let done = pipeline.rejudge(playbook, now).await?;
+        go_live::announce(store, pipeline, playbook, now).await?;
+        (done, 0)
+    };
+    let Done { transitions, notices, lost } = done;
+    let text = format!("transitions {} notices {notices} lost {lost} lifted {lifted}", transitions.len());
+    Ok(News { text, ..News::default() })
 }
 
 fn courier(

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use duban::core::Instant;
-use duban::core::card::Transition;
-use duban::core::delivery::DeliveryId;
+use duban::core::acknowledgement::Acknowledgement;
+use duban::core::card::{CardId, Transition};
+use duban::core::delivery::{DeliveryId, Receipt};
 use duban::core::digest::Digest;
 use duban::core::item::ItemKey;
 use duban::core::notice::{Hold, Notice, OpenDelivery};
+use duban::core::silence::Silence;
 use duban::store::memory::MemoryStore;
 use duban::store::{
-    Attempt, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, ItemRecord, OpenCard, PlaybookRecord, Result,
-    RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn,
+    Attempt, BadAddress, Claimable, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord,
+    OpenCard, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn, Want,
 };
 
 use super::gate::Place;
@@ -115,14 +117,8 @@ impl Store for Witness {
         self.wrote(committed).await
     }
 
-    async fn claim(
-        &self,
-        now: Instant,
-        lease_until: Instant,
-        limit: usize,
-        except: &[Arc<str>],
-    ) -> Result<Vec<Claimed>> {
-        let claimed = self.write().await?.claim(now, lease_until, limit, except).await?;
+    async fn claim(&self, now: Instant, lease_until: Instant, limit: usize, of: Claimable<'_>) -> Result<Vec<Claimed>> {
+        let claimed = self.write().await?.claim(now, lease_until, limit, of).await?;
         self.watch_claims(now, lease_until, &claimed);
         self.wrote(claimed).await
     }
@@ -155,7 +151,13 @@ impl Store for Witness {
         self.wrote(lost).await
     }
 
-    async fn give_back(&self, now: Instant, claims: &[(DeliveryId, i64)]) -> Result<()> {
+    async fn take(&self, now: Instant, wants: &[Want]) -> Result<Vec<Option<Instant>>> {
+        let answers = self.write().await?.take(now, wants).await?;
+        self.watch_limits(now, wants, &answers);
+        self.wrote(answers).await
+    }
+
+    async fn give_back(&self, now: Instant, claims: &[GivenBack]) -> Result<()> {
         self.write().await?.give_back(now, claims).await?;
         self.forget_leases(claims);
         self.wrote(()).await
@@ -187,6 +189,46 @@ impl Store for Witness {
     async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
         let done = self.write().await?.cancel_delivery(id, now).await?;
         self.wrote(done).await
+    }
+
+    async fn unreported(&self, limit: usize) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>> {
+        self.read().await?.unreported(limit).await
+    }
+
+    async fn bad_addresses(&self) -> Result<Vec<BadAddress>> {
+        self.read().await?.bad_addresses().await
+    }
+
+    async fn forgive_address(&self, contact: &str, channel: &str) -> Result<()> {
+        self.write().await?.forgive_address(contact, channel).await?;
+        self.wrote(()).await
+    }
+
+    async fn without_receipt(&self, channel: &str, sent_after: Instant, limit: usize) -> Result<Vec<DeliveryRecord>> {
+        self.read().await?.without_receipt(channel, sent_after, limit).await
+    }
+
+    async fn put_receipts(&self, now: Instant, channel: &str, receipts: &[Receipt]) -> Result<Vec<DeliveryId>> {
+        let meant = self.write().await?.put_receipts(now, channel, receipts).await?;
+        self.wrote(meant).await
+    }
+
+    async fn put_silence(&self, silence: &Silence) -> Result<()> {
+        self.write().await?.put_silence(silence).await?;
+        self.wrote(()).await
+    }
+
+    async fn silences(&self, all: bool) -> Result<Vec<Silence>> {
+        self.read().await?.silences(all).await
+    }
+
+    async fn acknowledge(&self, acknowledgement: &Acknowledgement) -> Result<bool> {
+        let is_new = self.write().await?.acknowledge(acknowledgement).await?;
+        self.wrote(is_new).await
+    }
+
+    async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>> {
+        self.read().await?.acknowledgements(cards).await
     }
 
     async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>> {

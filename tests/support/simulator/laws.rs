@@ -209,6 +209,6 @@ fn has_no_address_somewhere(notice: &Notice) -> bool {
     office().playbooks.iter().any(|playbook| {
         let contact = playbook.office.directory.get(&notice.contact);
         let medium = playbook.office.channels.get(&notice.channel);
-        contact.zip(medium).is_none_or(|(contact, medium)| contact.address(*medium).is_none())
+        contact.zip(medium).is_none_or(|(contact, terms)| contact.address(terms.medium).is_none())
     })
 }

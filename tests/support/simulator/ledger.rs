@@ -2,7 +2,7 @@
 //! that was broken.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use duban::core::Instant;
 use duban::core::delivery::DeliveryId;
@@ -20,6 +20,8 @@ pub struct Book {
     pub tally: Tally,
     /// The newest lease of each delivery: its fence, and until when.
     pub leases: HashMap<DeliveryId, (i64, Option<Instant>)>,
+    /// Sends that were counted against a limit: when, by which channel, to whom.
+    pub allowed: Vec<(Instant, Arc<str>, Arc<str>)>,
     /// What was sealed, as text.
     pub sealed: HashMap<DeliveryId, String>,
     /// What receivers saw, in order.

@@ -13,6 +13,7 @@ use duban::schedule::Schedule;
 use duban::source::csv::CsvSource;
 use duban::source::guard::GuardLimits;
 use duban::source::mapping::Mapping;
+use duban::tell::plan::ChannelTerms;
 
 /// The sources' names.
 pub const SOURCES: [&str; 2] = ["tickets", "tasks"];
@@ -219,7 +220,8 @@ fn playbook(base: &Path, edition: &Edition) -> Playbook {
         write(base, &format!("rules/{name}.rhai"), text);
     }
     write(base, "contacts.csv", edition.contacts);
-    let channels: BTreeMap<String, Medium> = CHANNELS.map(|(name, medium)| (name.to_owned(), medium)).into();
+    let channels: BTreeMap<String, ChannelTerms> =
+        CHANNELS.map(|(name, medium)| (name.to_owned(), ChannelTerms::of(medium))).into();
     let files = gather(&config(edition), base, channels, None).expect("files");
     Playbook::build(files, &[]).expect("a playbook")
 }

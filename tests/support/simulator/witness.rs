@@ -12,7 +12,8 @@ use duban::core::item::ItemKey;
 use duban::core::notice::{Hold, Notice, NoticeKind, NoticeState};
 use duban::store::memory::MemoryStore;
 use duban::store::{
-    AttemptOutcome, Claimed, Committed, DeliveryRecord, ItemRecord, ItemWrite, Result, Seal, Settle, Store, Turn,
+    AttemptOutcome, Claimed, Committed, DeliveryRecord, GivenBack, ItemRecord, ItemWrite, Result, Seal, Settle, Store,
+    Turn, Want,
 };
 
 use super::gate::Gate;
@@ -232,10 +233,47 @@ impl Witness {
         Ok(())
     }
 
+    /// In any stretch of a rate's length no more sends are allowed than the rate says.
+    pub fn watch_limits(&self, now: Instant, wants: &[Want], answers: &[Option<Instant>]) {
+        let same = wants.len() == answers.len();
+        self.ledger.demand(same, || format!("5: {} wants and {} answers", wants.len(), answers.len()));
+        for (want, answer) in wants.iter().zip(answers) {
+            if let Some(at) = answer {
+                self.ledger.count("sends that wait at a limit");
+                self.ledger.demand(*at > now, || format!("5: {want:?} waits at {now} until {at}"));
+                continue;
+            }
+            if want.rates.is_empty() {
+                continue;
+            }
+            self.ledger.count("sends counted against a limit");
+            let mut book = self.ledger.book();
+            book.allowed.push((now, want.channel.clone(), want.contact.clone()));
+            let of = |each: bool| {
+                let is_meant = move |(_, channel, contact): &&(Instant, Arc<str>, Arc<str>)| {
+                    *channel == want.channel && (!each || *contact == want.contact)
+                };
+                book.allowed.iter().filter(is_meant).map(|(at, ..)| *at).collect::<Vec<_>>()
+            };
+            let (all, each) = (of(false), of(true));
+            let all = want.rates.all.iter().map(|rate| (rate, &all));
+            let rates = all.chain(want.rates.each.iter().map(|rate| (rate, &each)));
+            let broken: Vec<String> = rates
+                .filter_map(|(rate, sends)| {
+                    let within = |at: &&Instant| **at <= now && (now - **at).to_std().is_ok_and(|ago| ago < rate.per);
+                    let count = sends.iter().filter(within).count();
+                    (count > rate.count as usize)
+                        .then(|| format!("5: {count} sends to {} by {} against {rate}", want.contact, want.channel))
+                })
+                .collect();
+            book.broken.extend(broken);
+        }
+    }
+
     /// Leases that were given back.
-    pub fn forget_leases(&self, claims: &[(DeliveryId, i64)]) {
+    pub fn forget_leases(&self, claims: &[GivenBack]) {
         let mut book = self.ledger.book();
-        for (id, fence) in claims {
+        for GivenBack { id, fence, .. } in claims {
             if let Some(lease) = book.leases.get_mut(id).filter(|(held, _)| held == fence) {
                 lease.1 = None;
             }
