@@ -79,18 +79,19 @@ impl Daemon {
         disk: Arc<MemoryStore>,
         (wire, clock, ledger): (Arc<Wire>, Arc<TestClock>, Arc<Ledger>),
     ) -> Self {
-        let store = Arc::new(Witness::new(disk.clone(), ledger));
+        let store = Arc::new(Witness::new(disk.clone(), ledger, playbook.clone()));
         let pipeline = Arc::new(Pipeline::new(store.clone()));
-        let courier = Arc::new(Mutex::new(courier(life, &store, &disk, &wire, &clock)));
+        let courier = Arc::new(Mutex::new(courier(life, &store, (&disk, &wire, &clock))));
         Self { life, store, playbook, rejudged: false, pipeline, courier, clock, wire, disk }
     }
 
     /// Takes another playbook, as a reload does after it was put in force: with a new pipeline and a new courier.
     pub fn take(&mut self, playbook: Arc<Playbook>) {
+        self.store.take(playbook.clone());
         self.playbook = playbook;
         self.rejudged = false;
         self.pipeline = Arc::new(Pipeline::new(self.store.clone()));
-        self.courier = Arc::new(Mutex::new(courier(self.life, &self.store, &self.disk, &self.wire, &self.clock)));
+        self.courier = Arc::new(Mutex::new(courier(self.life, &self.store, (&self.disk, &self.wire, &self.clock))));
     }
 
     /// Goes on an errand.
@@ -181,12 +182,13 @@ async fn look(
 fn courier(
     life: usize,
     store: &Arc<Witness>,
-    disk: &Arc<MemoryStore>,
-    wire: &Arc<Wire>,
-    clock: &Arc<TestClock>,
+    (disk, wire, clock): (&Arc<MemoryStore>, &Arc<Wire>, &Arc<TestClock>),
 ) -> Courier {
+    let office = &store.playbook().office;
     let way = |name: &'static str, medium| {
-        let channel = Scripted { name, medium, life, store: disk.clone(), wire: wire.clone() };
+        let is_limited = |name: &Arc<str>| !office.rates(name).is_empty();
+        let limited = office.channels.keys().filter(|name| is_limited(name)).cloned().collect();
+        let channel = Scripted { name, medium, life, limited, store: disk.clone(), wire: wire.clone() };
         Way { channel: Arc::new(channel), retry: RetryPolicy::default() }
     };
     let channels = CHANNELS.map(|(name, medium)| (Arc::from(name), way(name, medium))).into();

@@ -36,8 +36,8 @@ impl Dice {
     }
 
     /// One of several.
-    pub fn one<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
+    pub fn one<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())].clone()
     }
 
     /// One of several, each as often as its weight says.

@@ -91,6 +91,10 @@ impl Store for Witness {
         self.read().await?.find_items(id).await
     }
 
+    async fn item_of(&self, card: CardId) -> Result<Option<ItemKey>> {
+        self.read().await?.item_of(card).await
+    }
+
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {
         self.read().await?.notices_about(items).await
     }
@@ -114,6 +118,7 @@ impl Store for Witness {
         let committed = disk.commit(turn).await?;
         self.watch_playbook(turn).await?;
         self.watch_turn(turn, &before, &committed).await?;
+        self.watch_quiet(turn, &committed).await?;
         self.wrote(committed).await
     }
 
@@ -131,6 +136,7 @@ impl Store for Witness {
         let lost = self.write().await?.seal(now, seals).await?;
         self.watch_seals(seals, &lost);
         self.watch_members(seals, &lost).await?;
+        self.watch_last_look(now, seals, &lost).await?;
         self.wrote(lost).await
     }
 
@@ -142,10 +148,6 @@ impl Store for Witness {
         }
         let lost = disk.settle(now, settles).await?;
         for (settle, before) in settles.iter().zip(before) {
-            if settles.iter().filter(|other| other.id == settle.id).count() > 1 {
-                // Two leases of one delivery at once: which of them counts is nobody's promise.
-                continue;
-            }
             self.watch_settle(settle, before, &lost).await?;
         }
         self.wrote(lost).await

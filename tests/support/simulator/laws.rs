@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use duban::core::Instant;
-use duban::core::card::{CardId, Transition};
+use duban::core::acknowledgement::Acknowledgement;
+use duban::core::card::{CardId, Transition, Watch};
 use duban::core::delivery::{DeliveryId, DeliveryState};
 use duban::core::item::ItemKey;
 use duban::core::notice::{Hold, Notice, NoticeKind, NoticeState};
@@ -11,6 +12,7 @@ use duban::playbook::Playbook;
 use duban::store::memory::MemoryStore;
 use duban::store::{AttemptOutcome, DeliveryFilter, DeliveryRecord, Store};
 
+use super::letters;
 use super::ledger::{Book, Ledger};
 use super::office::{SOURCES, office};
 use super::oracle;
@@ -22,6 +24,9 @@ struct End {
     notices: Vec<Notice>,
     transitions: HashMap<CardId, Vec<Transition>>,
     lost_leases: HashMap<DeliveryId, usize>,
+    open: Vec<(ItemKey, Watch)>,
+    taken: Vec<Acknowledgement>,
+    rehearsal: bool,
 }
 
 /// Asks for everything that must hold in the end.
@@ -31,11 +36,19 @@ pub async fn hold(disk: &MemoryStore, playbook: &Playbook, ledger: &Ledger, now:
     end.what_is_dropped_is_no_longer_so(ledger);
     end.only_who_was_told_hears_the_end(ledger);
     end.repeats_are_known(ledger);
+    end.silences_are_lifted(disk, ledger, now).await;
+    end.open_cards_are_told(playbook, ledger);
+    letters::hold(disk, &end.deliveries, ledger).await;
+    if !playbook.office.rehearsal {
+        let begun = disk.last_fired("go-live:begun").await.expect("an instant");
+        let told = disk.last_fired("go-live:told").await.expect("an instant");
+        ledger.demand(begun <= told, || format!("11: operators were never told of the go-live of {begun:?}"));
+    }
 }
 
 impl End {
     async fn read(disk: &MemoryStore, ledger: &Ledger, playbook: &Playbook, now: Instant) -> Self {
-        let (mut notices, mut transitions) = (Vec::new(), HashMap::new());
+        let (mut notices, mut transitions, mut stands) = (Vec::new(), HashMap::new(), Vec::new());
         for source in SOURCES {
             let digests = disk.digests(source, None, 1_000).await.expect("digests");
             let keys: Vec<ItemKey> = digests.into_iter().map(|(id, ..)| ItemKey::new(source, id)).collect();
@@ -47,6 +60,8 @@ impl End {
                 ledger.demand(open == due, || {
                     format!("1: {} at {now}: {open:?} stand, and {due:?} are due", record.item.key)
                 });
+                let item = &record.item.key;
+                stands.extend(record.watches.iter().filter(|w| w.level.is_some()).map(|w| (item.clone(), w.clone())));
                 for transition in disk.transitions(&record.item.key).await.expect("transitions") {
                     transitions.entry(transition.card).or_insert_with(Vec::new).push(transition);
                 }
@@ -60,7 +75,9 @@ impl End {
             lost_leases.insert(record.id, lost);
             deliveries.extend(disk.delivery(&record.id.to_string()).await.expect("a delivery"));
         }
-        Self { deliveries, notices, transitions, lost_leases }
+        let cards: Vec<CardId> = transitions.keys().copied().collect();
+        let taken = disk.acknowledgements(&cards).await.expect("acknowledgements");
+        Self { deliveries, notices, transitions, lost_leases, open: stands, taken, rehearsal: playbook.office.rehearsal }
     }
 
     /// Nothing waits any more, and what counts as said was heard.
@@ -89,7 +106,7 @@ impl End {
                 (n.card, n.number, n.kind) == (Some(transition.card), transition.number, NoticeKind::Raise)
             };
             let told: Vec<&Notice> = self.notices.iter().filter(tells).collect();
-            let is_reachable = |n: &&Notice| !matches!(n.hold, Some(Hold::NoAddress | Hold::NoContact { .. }));
+            let is_reachable = |n: &&Notice| !matches!(n.hold, Some(Hold::NoAddress | Hold::NoContact { .. } | Hold::Away));
             let law = || {
                 let told: Vec<String> = told.iter().map(|notice| of_notice(notice)).collect();
                 format!("1: nobody who can be reached is told of {}: {told:?}", of_transition(transition))
@@ -110,12 +127,72 @@ impl End {
                     notice.delivery.is_some_and(|id| ledger.book().cancelled.contains(&id))
                 }
                 (NoticeState::Held, Some(Hold::NoAddress)) => has_no_address_somewhere(notice),
-                (NoticeState::Held, Some(Hold::NoContact { .. } | Hold::Baseline)) => true,
+                (NoticeState::Held, Some(Hold::NoContact { .. } | Hold::Baseline | Hold::Away)) => true,
+                (NoticeState::Held, Some(Hold::BadAddress)) => is_bad_somewhere(notice, ledger),
+                (NoticeState::Held | NoticeState::Dropped, Some(Hold::Silence { .. })) => {
+                    !self.stands(notice) || notice.rehearsal != self.rehearsal
+                }
+                (NoticeState::Dropped, Some(Hold::Acknowledged)) => self.was_taken(notice),
                 (NoticeState::Dropped | NoticeState::Held, _) => false,
                 _ => true,
             };
             ledger.demand(is_so, || format!("2: there is no ground for {}", of_notice(notice)));
         }
+    }
+
+    /// What a silence held was said afterwards, if it was still so.
+    async fn silences_are_lifted(&self, disk: &MemoryStore, ledger: &Ledger, now: Instant) {
+        for silence in disk.silences(true).await.expect("silences") {
+            let is_over = silence.lifted_at.is_some() && silence.ends_at <= now;
+            ledger.demand(is_over, || format!("10: {silence:?} was never lifted"));
+        }
+    }
+
+    /// Every card that stands was told in this mode, or is held back by a baseline; and it climbed its ladder to the end.
+    fn open_cards_are_told(&self, playbook: &Playbook, ledger: &Ledger) {
+        for (item, watch) in &self.open {
+            let Some(level) = watch.level else { continue };
+            let said = self.notices.iter().filter(|n| n.card == Some(watch.card) && n.episode == watch.episode);
+            let said: Vec<&Notice> = said.filter(|n| n.rehearsal == playbook.office.rehearsal).collect();
+            let law = || format!("11: {item}: {} stands, and nobody is to hear of it", watch.name);
+            ledger.demand(!said.is_empty(), law);
+            let here = said.iter().filter(|n| n.number == watch.number && n.state != NoticeState::Dropped);
+            let Some(step) = here.clone().map(|n| n.step).max() else { continue };
+            let is_held = here.clone().any(|n| n.step == step && n.hold == Some(Hold::Baseline));
+            let transition = self.transitions.get(&watch.card).and_then(|all| all.last());
+            let named = transition.and_then(|transition| transition.ladder.as_deref());
+            let office = &playbook.office;
+            let Some(ladder) = office.ladders.get(named.unwrap_or(&office.ladder)) else { continue };
+            let last = (0..).zip(&ladder.steps).filter(|(_, s)| !s.channels(level).is_empty()).map(|(n, _)| n).max();
+            let is_at_the_end = is_held || last.is_none_or(|last| last <= step);
+            ledger.demand(is_at_the_end, || {
+                let here: Vec<String> = here.clone().map(|n| of_notice(n)).collect();
+                format!("9: {item}: {} stands at step {step} and not at {last:?}: {here:?}", watch.name)
+            });
+            let here = here.filter(|n| n.step == step);
+            let reminders = ladder.steps.get(step as usize).and_then(|step| step.reminders).map_or(0, |r| r.most);
+            let was_told = here.clone().any(|n| n.state.is_told());
+            let reminded = here.clone().map(|n| n.ordinal).max().unwrap_or_default();
+            let is_reminded = is_held || !was_told || reminded >= reminders;
+            ledger.demand(is_reminded, || {
+                let here: Vec<String> = here.map(|n| of_notice(n)).collect();
+                format!("9: {item}: {} was reminded {reminded} times: {here:?}", watch.name)
+            });
+        }
+    }
+
+    /// Whether a notice still says what stands.
+    fn stands(&self, notice: &Notice) -> bool {
+        self.open.iter().any(|(_, watch)| {
+            let same = (watch.number, watch.episode, watch.level) == (notice.number, notice.episode, notice.level);
+            Some(watch.card) == notice.card && same
+        })
+    }
+
+    /// Whether somebody took the card, and it went no further.
+    fn was_taken(&self, notice: &Notice) -> bool {
+        let taken = |a: &&Acknowledgement| (Some(a.card), a.episode) == (notice.card, notice.episode);
+        self.taken.iter().any(|a| taken(&a))
     }
 
     fn went_on(&self, notice: &Notice) -> bool {
@@ -204,8 +281,19 @@ fn is_earlier(earlier: &Notice, notice: &Notice) -> bool {
         && earlier.rehearsal == notice.rehearsal
 }
 
+/// Whether there is a playbook under which the contact has an address for the channel that was refused.
+fn is_bad_somewhere(notice: &Notice, ledger: &Ledger) -> bool {
+    let bad = &ledger.book().bad;
+    office().playbooks.iter().any(|playbook| {
+        let contact = playbook.office.directory.get(&notice.contact);
+        let terms = playbook.office.channels.get(&notice.channel);
+        let address = contact.zip(terms).and_then(|(contact, terms)| contact.address(terms.medium));
+        address.is_some_and(|address| bad.iter().any(|(name, bad)| **name == *notice.channel && bad == address))
+    })
+}
+
 /// Whether there is a playbook under which the contact has no address for the channel.
-fn has_no_address_somewhere(notice: &Notice) -> bool {
+pub fn has_no_address_somewhere(notice: &Notice) -> bool {
     office().playbooks.iter().any(|playbook| {
         let contact = playbook.office.directory.get(&notice.contact);
         let medium = playbook.office.channels.get(&notice.channel);

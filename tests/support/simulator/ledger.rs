@@ -22,6 +22,10 @@ pub struct Book {
     pub leases: HashMap<DeliveryId, (i64, Option<Instant>)>,
     /// Sends that were counted against a limit: when, by which channel, to whom.
     pub allowed: Vec<(Instant, Arc<str>, Arc<str>)>,
+    /// Sends by a channel that has a limit: by which, to whom, how many.
+    pub limited: HashMap<(Arc<str>, Arc<str>), usize>,
+    /// Addresses that were refused for good, with their channel.
+    pub bad: HashSet<(&'static str, String)>,
     /// What was sealed, as text.
     pub sealed: HashMap<DeliveryId, String>,
     /// What receivers saw, in order.

@@ -12,14 +12,18 @@
 //! The same seed lives the same life: nothing here asks for the time, and no order comes from a hash map.
 
 mod city;
+mod climb;
 mod daemon;
 mod dice;
 mod disk;
 mod gate;
 mod laws;
 mod ledger;
+mod letters;
 mod office;
 mod oracle;
+mod person;
+mod quiet;
 mod story;
 mod wire;
 mod witness;

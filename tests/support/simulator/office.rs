@@ -1,13 +1,14 @@
 //! The office in which all lives are lived: a handful of playbooks, which are slow to make and so made once, and the
 //! mapping of the sources.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use duban::config::Config;
 use duban::core::contact::Medium;
+use duban::core::digest::Digest;
+use duban::core::rate::Rates;
 use duban::playbook::{Playbook, gather};
 use duban::schedule::Schedule;
 use duban::source::csv::CsvSource;
@@ -20,6 +21,9 @@ pub const SOURCES: [&str; 2] = ["tickets", "tasks"];
 
 /// The channels with their media. Whoever is told by a short message must not be told twice.
 pub const CHANNELS: [(&str, Medium); 3] = [("hook", Medium::Im), ("mail", Medium::Mail), ("sms", Medium::Sms)];
+
+/// A channel, and the one that takes its place when it fails.
+pub const FALLBACK: (&str, &str) = ("hook", "mail");
 
 /// What was made once.
 pub struct Office {
@@ -39,12 +43,23 @@ pub fn office() -> &'static Office {
     &OFFICE
 }
 
+impl Office {
+    /// The playbook of a version.
+    pub fn playbook(&self, version: Digest) -> Option<&Arc<Playbook>> {
+        self.playbooks.iter().find(|known| known.version == version)
+    }
+}
+
 /// What makes one playbook differ from another.
 struct Edition {
     calendar: &'static str,
     mode: &'static str,
     rules: &'static [(&'static str, &'static str)],
     contacts: &'static str,
+    ladders: &'static str,
+    absences: &'static str,
+    /// How many messages the channel of instant messages may send: all together, and to one contact.
+    rates: [&'static [&'static str]; 2],
 }
 
 const CALENDARS: [(&str, &str); 2] = [
@@ -150,17 +165,94 @@ const TEMPLATES: [(&str, &str); 5] = [
     ("im.txt", "{% if code == \"T5\" %}{{ 1 // 0 }}{% endif %}{{ sentence }}"),
 ];
 
-const EDITIONS: [Edition; 4] = [
-    Edition { calendar: "office", mode: "live", rules: &[("reply", REPLY), ("score", SCORE)], contacts: CONTACTS },
+/// Three steps, of which the second one is silent about yellow, and reminders.
+const CLIMBING: &str = r#"
+[handlers]
+ack_grace = "4wh"
+[[handlers.steps]]
+roles = ["handler", "unit_contact"]
+yellow = ["hook"]
+red = ["hook", "sms"]
+reminders = { every = "3wh", most = 2 }
+[[handlers.steps]]
+after = "8wh"
+roles = ["unit_contact"]
+red = ["sms"]
+[[handlers.steps]]
+after = "4wh"
+roles = ["leader"]
+yellow = ["mail"]
+red = ["mail", "sms"]
+reminders = { every = "1wd", most = 1 }
+[unit]
+ack_grace = "4wh"
+[[unit.steps]]
+roles = ["unit_contact"]
+yellow = ["sms"]
+red = ["sms", "mail"]
+[[unit.steps]]
+after = "2wh"
+roles = ["leader"]
+yellow = ["hook"]
+red = ["hook"]
+[operators]
+ack_grace = "4wh"
+[[operators.steps]]
+roles = ["operator"]
+yellow = ["hook"]
+red = ["hook"]
+"#;
+
+/// With leaders, and with deputies.
+const LED_CONTACTS: &str = "id,name,unit,roles,mobile,email,im,deputy\n\
+    h1,甲,,handler,11,h1@example.test,h1,h2\n\
+    h2,乙,,handler,12,h2@example.test,h2,\n\
+    h3,丙,,handler,,,,\n\
+    u1,丁,streets,unit_contact,21,u1@example.test,u1,\n\
+    u2,戊,parks,unit_contact,,u2@example.test,u2,u1\n\
+    l1,壬,,leader,31,l1@example.test,l1,\n\
+    o1,己,,operator,91,o1@example.test,o1,\n";
+
+/// One with a deputy, one whose deputy is away too, one without.
+const ABSENCES: &str = "contact,from,until,deputy,reason\n\
+    h1,2026-03-02,2026-03-04,,\n\
+    u2,2026-03-03,2026-03-05,,\n\
+    u1,2026-03-05,2026-03-08,h2,\n\
+    l1,2026-03-06,2026-03-06,,\n";
+
+const BOTH: &[(&str, &str)] = &[("reply", REPLY), ("score", SCORE)];
+
+const PLAIN: Edition = Edition {
+    calendar: "office",
+    mode: "live",
+    rules: BOTH,
+    contacts: CONTACTS,
+    ladders: LADDERS,
+    absences: "",
+    rates: [&[], &[]],
+};
+
+const CLIMBS: Edition = Edition { contacts: LED_CONTACTS, ladders: CLIMBING, absences: ABSENCES, ..PLAIN };
+
+/// The playbooks; those from [`REHEARSALS`] on are rehearsals.
+const EDITIONS: [Edition; 8] = [
+    PLAIN,
     Edition {
         calendar: "always",
-        mode: "live",
         rules: &[("reply", QUICK), ("score", SCORE)],
         contacts: OTHER_CONTACTS,
+        ..PLAIN
     },
-    Edition { calendar: "always", mode: "live", rules: &[("reply", REPLY)], contacts: CONTACTS },
-    Edition { calendar: "office", mode: "rehearsal", rules: &[("reply", REPLY), ("score", SCORE)], contacts: CONTACTS },
+    Edition { calendar: "always", rules: &[("reply", REPLY)], ..PLAIN },
+    CLIMBS,
+    Edition { calendar: "always", rates: [&["6/10m"], &["2/10m", "5/1h"]], ..CLIMBS },
+    Edition { rates: [&["3/5m"], &["1/2m"]], ..PLAIN },
+    Edition { mode: "rehearsal", ..PLAIN },
+    Edition { mode: "rehearsal", calendar: "always", ..CLIMBS },
 ];
+
+/// The first of the playbooks that are rehearsals.
+pub const REHEARSALS: usize = 6;
 
 const SOURCE: &str = r#"
 every = "5m"
@@ -191,7 +283,6 @@ pub const COLUMNS: &str = "id,title,unit,owner,type,score,started,replied,solved
 fn make() -> Office {
     let folder = tempfile::tempdir().expect("a folder");
     let base = folder.path();
-    write(base, "ladders.toml", LADDERS);
     for (name, text) in TEMPLATES {
         write(base, &format!("templates/zh-CN/{name}"), text);
     }
@@ -220,10 +311,24 @@ fn playbook(base: &Path, edition: &Edition) -> Playbook {
         write(base, &format!("rules/{name}.rhai"), text);
     }
     write(base, "contacts.csv", edition.contacts);
-    let channels: BTreeMap<String, ChannelTerms> =
-        CHANNELS.map(|(name, medium)| (name.to_owned(), ChannelTerms::of(medium))).into();
+    write(base, "ladders.toml", edition.ladders);
+    write(base, "absences.csv", edition.absences);
+    let channels = CHANNELS.map(|(name, medium)| (name.to_owned(), terms(edition, name, medium))).into();
     let files = gather(&config(edition), base, channels, None).expect("files");
     Playbook::build(files, &[]).expect("a playbook")
+}
+
+/// What cannot be said by instant message is said by mail.
+fn terms(edition: &Edition, name: &str, medium: Medium) -> ChannelTerms {
+    let mut terms = ChannelTerms::of(medium);
+    if name == FALLBACK.0 {
+        let rates = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a rate")).collect();
+        let [all, each] = edition.rates.map(rates);
+        terms.rates = Rates { all, each };
+        terms.fallback = Some(FALLBACK.1.into());
+        terms.patience = 1_200;
+    }
+    terms
 }
 
 fn config(edition: &Edition) -> Config {

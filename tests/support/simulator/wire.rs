@@ -14,6 +14,7 @@ use duban::time::{Clock as _, TestClock};
 use duban::wire::{Channel, Message};
 use tokio::sync::oneshot;
 
+use super::daemon::REHEARSAL;
 use super::dice::Dice;
 use super::ledger::{Heard, Ledger};
 use super::story::short;
@@ -180,7 +181,11 @@ impl Wire {
         let mut book = self.ledger.book();
         match fate {
             Fate::Accepted => book.accepted.insert(id),
-            Fate::Refused | Fate::BadAddress => book.refused.insert(id),
+            Fate::Refused => book.refused.insert(id),
+            Fate::BadAddress => {
+                book.bad.insert((channel, message.to_address.clone()));
+                book.refused.insert(id)
+            }
             Fate::LostAnswer | Fate::BrokenOff => book.unknowable.insert(id),
             _ => false,
         };
@@ -231,6 +236,8 @@ pub struct Scripted {
     pub medium: Medium,
     /// The process.
     pub life: usize,
+    /// The channels that have a limit.
+    pub limited: Vec<Arc<str>>,
     /// The store as that process sees it.
     pub store: Arc<MemoryStore>,
     /// The world.
@@ -254,6 +261,22 @@ impl Scripted {
         let found = self.store.delivery(&id.to_string()).await.expect("a delivery");
         let is_sealed = found.first().is_some_and(|(record, _)| record.sealed_at.is_some());
         ledger.demand(is_sealed, || format!("4: {} is sent and was not sealed", short(id)));
+        let Some((record, _)) = found.first() else { return };
+        let is_rehearsal = self.name == REHEARSAL;
+        let law = || format!("11: {} goes out by {} and is of {}", short(id), self.name, record.channel);
+        ledger.demand(record.rehearsal == is_rehearsal && (is_rehearsal || *record.channel == *self.name), law);
+        if self.limited.contains(&record.channel) {
+            let mut book = ledger.book();
+            let way = (record.channel.clone(), record.contact.clone());
+            let counted = book.allowed.iter().filter(|(_, channel, contact)| (channel, contact) == (&way.0, &way.1));
+            let counted = counted.count();
+            let sent = book.limited.entry(way).or_default();
+            *sent += 1;
+            if *sent > counted {
+                let law = format!("5: send {sent} to {} with {counted} that were counted", record.contact);
+                book.broken.push(law);
+            }
+        }
     }
 }
 

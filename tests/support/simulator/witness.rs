@@ -2,7 +2,7 @@
 //! hold. [`disk`](super::disk) calls it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use duban::core::Instant;
 use duban::core::card::{Change, Transition, Watch};
@@ -10,12 +10,14 @@ use duban::core::delivery::{DeliveryId, DeliveryState};
 use duban::core::digest::Digest;
 use duban::core::item::ItemKey;
 use duban::core::notice::{Hold, Notice, NoticeKind, NoticeState};
+use duban::playbook::Playbook;
 use duban::store::memory::MemoryStore;
 use duban::store::{
     AttemptOutcome, Claimed, Committed, DeliveryRecord, GivenBack, ItemRecord, ItemWrite, Result, Seal, Settle, Store,
     Turn, Want,
 };
 
+use super::climb::climbs;
 use super::gate::Gate;
 use super::ledger::Ledger;
 use super::office::office;
@@ -27,7 +29,9 @@ pub struct Witness {
     pub gate: Gate,
     /// What outlives the process.
     pub disk: Arc<MemoryStore>,
-    ledger: Arc<Ledger>,
+    /// What is written down beside it.
+    pub ledger: Arc<Ledger>,
+    playbook: Mutex<Arc<Playbook>>,
 }
 
 /// What stood in the store before a turn, of what the turn names.
@@ -38,8 +42,18 @@ pub struct Before {
 
 impl Witness {
     /// A process's view of a disk.
-    pub fn new(disk: Arc<MemoryStore>, ledger: Arc<Ledger>) -> Self {
-        Self { gate: Gate::default(), disk, ledger }
+    pub fn new(disk: Arc<MemoryStore>, ledger: Arc<Ledger>, playbook: Arc<Playbook>) -> Self {
+        Self { gate: Gate::default(), disk, ledger, playbook: Mutex::new(playbook) }
+    }
+
+    /// The process's playbook.
+    pub fn playbook(&self) -> Arc<Playbook> {
+        self.playbook.lock().expect("nobody broke over it").clone()
+    }
+
+    /// The process takes another playbook.
+    pub fn take(&self, playbook: Arc<Playbook>) {
+        *self.playbook.lock().expect("nobody broke over it") = playbook;
     }
 
     pub async fn before(&self, turn: &Turn) -> Result<Before> {
@@ -77,7 +91,8 @@ impl Witness {
             let is_next = new.as_ref().is_some_and(|record| record.version == version);
             self.ledger.demand(is_next, || format!("3: {key} was written, and is not in version {version}"));
             self.watch_cards(write, old);
-            self.watch_notices(turn, write, &before.said);
+            self.watch_notices(turn, write, &before.said, old);
+            self.watch_climb(write, &before.said).await?;
             let stored: HashSet<Digest> = self
                 .disk
                 .notices_about(std::slice::from_ref(key))
@@ -157,14 +172,23 @@ impl Witness {
     }
 
     /// A transition comes with its notices, and a notice with its transition.
-    fn watch_notices(&self, turn: &Turn, write: &ItemWrite, said: &[Notice]) {
+    fn watch_notices(&self, turn: &Turn, write: &ItemWrite, said: &[Notice], old: Option<&ItemRecord>) {
         let key = &write.record.item.key;
         let tells = |notice: &Notice, transition: &Transition| {
             notice.card == Some(transition.card) && notice.number == transition.number
         };
         for planned in &write.notices {
-            let is_of_one = write.transitions.iter().any(|transition| tells(&planned.notice, transition));
-            self.ledger.demand(is_of_one, || {
+            let notice = &planned.notice;
+            let is_of_one = write.transitions.iter().any(|transition| tells(notice, transition));
+            let is_other = old.is_some_and(|old| Some(old.judged_under) != turn.playbook);
+            // What stands and was never told in this mode, or climbs on.
+            let is_late = climbs(notice) || is_other && notice.hold == Some(Hold::Baseline);
+            let stands = write.record.watches.iter().any(|watch| {
+                let same = (watch.number, watch.episode, watch.level) == (notice.number, notice.episode, notice.level);
+                Some(watch.card) == notice.card && same
+            });
+            let is_again = said.iter().any(|n| n.key == notice.key && n.hold.as_ref().is_some_and(may_be_lifted));
+            self.ledger.demand(is_of_one || is_again || is_late && stands, || {
                 format!("3: {key}: a notice without its transition: {}", of_notice(&planned.notice))
             });
         }
@@ -181,6 +205,8 @@ impl Witness {
                 Some(NoticeKind::Raise) => {
                     let law = || format!("3: {key}: nobody is told of {}", of_transition(transition));
                     self.ledger.demand(!drafts.is_empty(), law);
+                    let is_first = drafts.iter().all(|notice| notice.step == 0);
+                    self.ledger.demand(is_first, || format!("9: {key}: two steps at once: {drafts:?}"));
                 }
                 Some(_) => {
                     for earlier in said.iter().filter(|earlier| was_told(earlier, transition, rehearsal)) {
@@ -226,7 +252,9 @@ impl Witness {
             let sources = self.disk.sources().await?;
             let good = sources.into_iter().any(|known| known.source == *source && known.good_rows.is_some());
             let held = write.notices.iter().any(|planned| planned.notice.hold == Some(Hold::Baseline));
-            let is_known = good && !self.gate.has_slept();
+            let was = self.disk.load(std::slice::from_ref(&write.record.item.key)).await?.pop();
+            let is_other = was.is_some_and(|was| Some(was.judged_under) != turn.playbook);
+            let is_known = good && !self.gate.has_slept() && !is_other;
             self.ledger
                 .demand(!held || !is_known, || format!("2: {source} had its first good poll, and a baseline holds"));
         }
@@ -370,7 +398,10 @@ impl Witness {
         let (counted, is_so) = match settle.state {
             DeliveryState::Sent => ("deliveries sent", book.accepted.contains(&id)),
             DeliveryState::Unknown => ("deliveries unknown", book.unknowable.contains(&id) || was_cut),
-            DeliveryState::Discarded => ("dead letters", book.refused.contains(&id) || attempts.len() >= 20),
+            DeliveryState::Discarded => (
+                "dead letters",
+                book.refused.contains(&id) || attempts.len() >= 20 || settle.reason.contains("at its limit"),
+            ),
             _ => ("tries again later", true),
         };
         book.tally.count(counted);
@@ -379,6 +410,11 @@ impl Witness {
         }
         Ok(())
     }
+}
+
+/// Whether what is held so may be said later.
+const fn may_be_lifted(hold: &Hold) -> bool {
+    matches!(hold, Hold::Baseline | Hold::Silence { .. })
 }
 
 /// Whether a notice told somebody of the episode that a transition ends or lowers.
@@ -392,7 +428,7 @@ fn was_told(notice: &Notice, transition: &Transition, rehearsal: Option<bool>) -
 }
 
 fn is_rehearsal(playbook: Digest) -> Option<bool> {
-    office().playbooks.iter().find(|known| known.version == playbook).map(|known| known.office.rehearsal)
+    office().playbook(playbook).map(|known| known.office.rehearsal)
 }
 
 /// The latest instant in what the rules say that can bring a level down by itself.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use duban::core::Instant;
-use duban::core::delivery::DeliveryState;
 use duban::daemon::wiring::Polled;
 use duban::store::memory::MemoryStore;
-use duban::store::{DeliveryFilter, Result, Store, StoreError};
+use duban::store::{Result, Store, StoreError};
 use duban::time::{Clock as _, TestClock};
 use tokio::task::JoinHandle;
 
@@ -17,8 +16,8 @@ use super::dice::Dice;
 use super::gate::{Mishap, Place, Plan};
 use super::laws;
 use super::ledger::{Ledger, Tally};
-use super::office::{SOURCES, office};
-use super::story::{Story, short};
+use super::office::{REHEARSALS, SOURCES, office};
+use super::story::Story;
 use super::wire::{ROOM, Weather, Wire};
 
 /// A life that broke a law.
@@ -57,19 +56,22 @@ pub async fn live(seed: u64) -> std::result::Result<(Tally, Story), Box<Failure>
     if book.broken.is_empty() { Ok((tally, story)) } else { Err(Box::new(Failure { broken: book.broken, story })) }
 }
 
-struct World {
-    dice: Dice,
+/// What there is in one life.
+pub struct World {
+    pub(super) dice: Dice,
     clock: Arc<TestClock>,
     /// The latest that any clock ever showed.
     latest: Instant,
-    disk: Arc<MemoryStore>,
-    ledger: Arc<Ledger>,
+    pub(super) disk: Arc<MemoryStore>,
+    pub(super) ledger: Arc<Ledger>,
     wire: Arc<Wire>,
     weather: [Weather; 4],
     cities: [City; 2],
     /// The processes that live; the second place is mostly empty.
     places: [Option<Process>; 2],
     lives: usize,
+    /// The playbook that is in force first.
+    first: usize,
     story: Story,
 }
 
@@ -104,9 +106,12 @@ enum Step {
     Person,
     Release,
     Race,
+    Silence,
+    Sign,
+    Forgive,
 }
 
-const STEPS: [(usize, Step); 15] = [
+const STEPS: [(usize, Step); 18] = [
     (20, Step::City),
     (14, Step::Poll),
     (12, Step::Look),
@@ -122,6 +127,9 @@ const STEPS: [(usize, Step); 15] = [
     (2, Step::Person),
     (2, Step::Release),
     (2, Step::Race),
+    (4, Step::Silence),
+    (5, Step::Sign),
+    (1, Step::Forgive),
 ];
 
 const ANSWERS: [(usize, Answer); 8] = [
@@ -135,6 +143,13 @@ const ANSWERS: [(usize, Answer); 8] = [
     (2, Answer::Renamed),
 ];
 
+/// With which playbook a life begins.
+const BEGINNINGS: [(usize, usize); 6] = [(6, 0), (6, 3), (3, 4), (3, 5), (2, REHEARSALS), (2, REHEARSALS + 1)];
+
+/// Which playbook comes after it.
+const RELOADS: [(usize, usize); 8] =
+    [(4, 0), (3, 1), (3, 2), (5, 3), (3, 4), (2, 5), (1, REHEARSALS), (1, REHEARSALS + 1)];
+
 /// The channels by name, with the rehearsal's.
 const WAYS: [&str; 4] = ["hook", "mail", "sms", super::daemon::REHEARSAL];
 
@@ -146,7 +161,8 @@ impl World {
         let begin = begin + TimeDelta::minutes(dice.between(0, 4 * 24 * 60));
         let clock = Arc::new(TestClock::at(begin));
         let ledger = Arc::new(Ledger::default());
-        let bad_address = dice.chance(20).then_some("12");
+        let bad_address = dice.chance(30).then(|| dice.one(&["12", "21", "u1", "l1@example.test"]));
+        let first = dice.weighted(&BEGINNINGS);
         let wire = Arc::new(Wire::new(ledger.clone(), clock.clone(), bad_address));
         Self {
             dice,
@@ -159,6 +175,7 @@ impl World {
             cities: [City::default(), City::default()],
             places: [None, None],
             lives: 0,
+            first,
             story: Story::new(seed),
         }
     }
@@ -167,16 +184,16 @@ impl World {
         !self.ledger.book().broken.is_empty()
     }
 
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         self.clock.now()
     }
 
-    fn tell(&mut self, line: &str) {
+    pub(super) fn tell(&mut self, line: &str) {
         let now = self.now();
         self.story.tell(now, line);
     }
 
-    fn count(&self, what: &'static str) {
+    pub(super) fn count(&self, what: &'static str) {
         self.ledger.count(what);
     }
 
@@ -198,6 +215,9 @@ impl World {
             Step::Person => self.person().await,
             Step::Release => self.errand("release", Errand::Release).await,
             Step::Race => self.race().await,
+            Step::Silence => self.silence().await,
+            Step::Sign => self.sign().await,
+            Step::Forgive => self.forgive().await,
         }
     }
 
@@ -342,7 +362,7 @@ impl World {
         let is_alone = self.places.iter().all(Option::is_none);
         let in_force = self.disk.playbook().await.expect("a playbook").map(|record| record.version);
         let known = office().playbooks.iter().find(|known| Some(known.version) == in_force);
-        let playbook = known.unwrap_or(&office().playbooks[0]).clone();
+        let playbook = known.unwrap_or(&office().playbooks[self.first]).clone();
         let life = self.lives;
         self.lives += 1;
         let world = (self.wire.clone(), self.clock.clone(), self.ledger.clone());
@@ -439,7 +459,9 @@ impl World {
     async fn next_instant(&self) -> Option<Instant> {
         let look = self.disk.next_look_at().await.expect("an instant");
         let claim = self.disk.next_claim_at(&[]).await.expect("an instant");
-        [look, claim].into_iter().flatten().min()
+        let silences = self.disk.silences(false).await.expect("silences");
+        let lift = silences.iter().map(|silence| silence.ends_at).min();
+        [look, claim, lift].into_iter().flatten().min()
     }
 
     fn step_clock(&mut self) {
@@ -453,7 +475,7 @@ impl World {
 
     async fn reload(&mut self) {
         let Some(place) = self.place() else { return };
-        let index = self.dice.weighted(&[(4, 0), (3, 1), (3, 2), (1, 3)]);
+        let index = self.dice.weighted(&RELOADS);
         let playbook = office().playbooks[index].clone();
         if self.go(place, "drain", Errand::Drain, None).await.is_none() {
             return;
@@ -531,35 +553,6 @@ impl World {
         self.weather[way] =
             self.dice.weighted(&[(3, Weather::Fine), (4, Weather::Rough), (1, Weather::Down), (1, Weather::Hung)]);
         self.tell(&format!("{} is {:?}", WAYS[way], self.weather[way]));
-    }
-
-    /// A person retries a dead letter, or cancels what waits.
-    async fn person(&mut self) {
-        let cancels = self.dice.chance(40);
-        let states = if cancels {
-            [DeliveryState::Scheduled, DeliveryState::Available]
-        } else {
-            [DeliveryState::Discarded, DeliveryState::Unknown]
-        };
-        let mut found = Vec::new();
-        for state in states {
-            let filter = DeliveryFilter { state: Some(state), contact: None, limit: 100 };
-            found.extend(self.disk.deliveries(&filter).await.expect("deliveries").into_iter().map(|record| record.id));
-        }
-        if found.is_empty() {
-            return;
-        }
-        found.sort_unstable();
-        let (id, now) = (self.dice.one(&found), self.now());
-        if cancels {
-            if self.disk.cancel_delivery(id, now).await.expect("an answer") {
-                self.ledger.book().cancelled.insert(id);
-                self.tell(&format!("a person cancels {}", short(id)));
-            }
-        } else if self.disk.retry_delivery(id, now).await.expect("an answer") {
-            *self.ledger.book().retried.entry(id).or_default() += 1;
-            self.tell(&format!("a person retries {}", short(id)));
-        }
     }
 
     /// Everything is well for long enough: then everything is over, and every law must hold.
