@@ -23,7 +23,8 @@ impl Witness {
             .map(|notice| (notice.card, notice.number, notice.step, notice.ordinal))
             .collect();
         let cards: BTreeSet<_> = rounds.iter().map(|(card, number, ..)| (card, number)).collect();
-        self.ledger.demand(cards.len() == rounds.len(), || format!("9: {key}: two steps of a card at once: {drafts:?}"));
+        self.ledger
+            .demand(cards.len() == rounds.len(), || format!("9: {key}: two steps of a card at once: {drafts:?}"));
         for draft in drafts.into_iter().filter(|notice| climbs(notice)) {
             self.ledger.count(if draft.step > 0 { "later steps planned" } else { "reminders planned" });
             let below = below(draft, said);

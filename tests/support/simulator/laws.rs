@@ -8,12 +8,13 @@ use duban::core::card::{CardId, Transition, Watch};
 use duban::core::delivery::{DeliveryId, DeliveryState};
 use duban::core::item::ItemKey;
 use duban::core::notice::{Hold, Notice, NoticeKind, NoticeState};
+use duban::core::window::Ruling;
 use duban::playbook::Playbook;
 use duban::store::memory::MemoryStore;
 use duban::store::{AttemptOutcome, DeliveryFilter, DeliveryRecord, Store};
 
-use super::letters;
 use super::ledger::{Book, Ledger};
+use super::letters;
 use super::office::{SOURCES, office};
 use super::oracle;
 use super::story::{of_notice, of_transition, short};
@@ -24,7 +25,7 @@ struct End {
     notices: Vec<Notice>,
     transitions: HashMap<CardId, Vec<Transition>>,
     lost_leases: HashMap<DeliveryId, usize>,
-    open: Vec<(ItemKey, Watch)>,
+    open: Vec<(ItemKey, Watch, Vec<Ruling>)>,
     taken: Vec<Acknowledgement>,
     rehearsal: bool,
 }
@@ -38,7 +39,7 @@ pub async fn hold(disk: &MemoryStore, playbook: &Playbook, ledger: &Ledger, now:
     end.repeats_are_known(ledger);
     end.silences_are_lifted(disk, ledger, now).await;
     end.open_cards_are_told(playbook, ledger);
-    letters::hold(disk, &end.deliveries, ledger).await;
+    letters::hold(disk, &end.deliveries, &end.notices, ledger).await;
     if !playbook.office.rehearsal {
         let begun = disk.last_fired("go-live:begun").await.expect("an instant");
         let told = disk.last_fired("go-live:told").await.expect("an instant");
@@ -61,7 +62,8 @@ impl End {
                     format!("1: {} at {now}: {open:?} stand, and {due:?} are due", record.item.key)
                 });
                 let item = &record.item.key;
-                stands.extend(record.watches.iter().filter(|w| w.level.is_some()).map(|w| (item.clone(), w.clone())));
+                let open = record.watches.iter().filter(|w| w.level.is_some());
+                stands.extend(open.map(|w| (item.clone(), w.clone(), record.rulings.clone())));
                 for transition in disk.transitions(&record.item.key).await.expect("transitions") {
                     transitions.entry(transition.card).or_insert_with(Vec::new).push(transition);
                 }
@@ -77,7 +79,15 @@ impl End {
         }
         let cards: Vec<CardId> = transitions.keys().copied().collect();
         let taken = disk.acknowledgements(&cards).await.expect("acknowledgements");
-        Self { deliveries, notices, transitions, lost_leases, open: stands, taken, rehearsal: playbook.office.rehearsal }
+        Self {
+            deliveries,
+            notices,
+            transitions,
+            lost_leases,
+            open: stands,
+            taken,
+            rehearsal: playbook.office.rehearsal,
+        }
     }
 
     /// Nothing waits any more, and what counts as said was heard.
@@ -106,7 +116,8 @@ impl End {
                 (n.card, n.number, n.kind) == (Some(transition.card), transition.number, NoticeKind::Raise)
             };
             let told: Vec<&Notice> = self.notices.iter().filter(tells).collect();
-            let is_reachable = |n: &&Notice| !matches!(n.hold, Some(Hold::NoAddress | Hold::NoContact { .. } | Hold::Away));
+            let is_reachable =
+                |n: &&Notice| !matches!(n.hold, Some(Hold::NoAddress | Hold::NoContact { .. } | Hold::Away));
             let law = || {
                 let told: Vec<String> = told.iter().map(|notice| of_notice(notice)).collect();
                 format!("1: nobody who can be reached is told of {}: {told:?}", of_transition(transition))
@@ -150,7 +161,7 @@ impl End {
 
     /// Every card that stands was told in this mode, or is held back by a baseline; and it climbed its ladder to the end.
     fn open_cards_are_told(&self, playbook: &Playbook, ledger: &Ledger) {
-        for (item, watch) in &self.open {
+        for (item, watch, rulings) in &self.open {
             let Some(level) = watch.level else { continue };
             let said = self.notices.iter().filter(|n| n.card == Some(watch.card) && n.episode == watch.episode);
             let said: Vec<&Notice> = said.filter(|n| n.rehearsal == playbook.office.rehearsal).collect();
@@ -159,8 +170,9 @@ impl End {
             let here = said.iter().filter(|n| n.number == watch.number && n.state != NoticeState::Dropped);
             let Some(step) = here.clone().map(|n| n.step).max() else { continue };
             let is_held = here.clone().any(|n| n.step == step && n.hold == Some(Hold::Baseline));
-            let transition = self.transitions.get(&watch.card).and_then(|all| all.last());
-            let named = transition.and_then(|transition| transition.ladder.as_deref());
+            let window =
+                rulings.iter().flat_map(|r| r.windows.iter().filter(|w| r.rule == watch.rule && w.name == watch.name));
+            let named = window.filter_map(|window| window.ladder.as_deref()).next();
             let office = &playbook.office;
             let Some(ladder) = office.ladders.get(named.unwrap_or(&office.ladder)) else { continue };
             let last = (0..).zip(&ladder.steps).filter(|(_, s)| !s.channels(level).is_empty()).map(|(n, _)| n).max();
@@ -183,7 +195,7 @@ impl End {
 
     /// Whether a notice still says what stands.
     fn stands(&self, notice: &Notice) -> bool {
-        self.open.iter().any(|(_, watch)| {
+        self.open.iter().any(|(_, watch, _)| {
             let same = (watch.number, watch.episode, watch.level) == (notice.number, notice.episode, notice.level);
             Some(watch.card) == notice.card && same
         })

@@ -14,11 +14,16 @@ use super::office::{CHANNELS, FALLBACK, office};
 use super::story::{of_notice, short};
 
 /// Asks for what must hold of dead letters in the end.
-pub async fn hold(disk: &MemoryStore, deliveries: &[(DeliveryRecord, Vec<Notice>)], ledger: &Ledger) {
+pub async fn hold(
+    disk: &MemoryStore,
+    deliveries: &[(DeliveryRecord, Vec<Notice>)],
+    notices: &[Notice],
+    ledger: &Ledger,
+) {
     let left = disk.unreported(100).await.expect("deliveries").len();
     ledger.demand(left == 0, || format!("12: {left} dead letters were never reported"));
     let all = deliveries.iter().flat_map(|(_, members)| members);
-    let keys: HashSet<Digest> = all.clone().map(|notice| notice.key).collect();
+    let keys: HashSet<Digest> = all.clone().chain(notices).map(|notice| notice.key).collect();
     let mut fallbacks: HashMap<Digest, usize> = HashMap::new();
     for notice in all.filter(|notice| notice.because.why == Some(Gap::Fallback)) {
         *fallbacks.entry(notice.key).or_default() += 1;

@@ -237,12 +237,7 @@ const CLIMBS: Edition = Edition { contacts: LED_CONTACTS, ladders: CLIMBING, abs
 /// The playbooks; those from [`REHEARSALS`] on are rehearsals.
 const EDITIONS: [Edition; 8] = [
     PLAIN,
-    Edition {
-        calendar: "always",
-        rules: &[("reply", QUICK), ("score", SCORE)],
-        contacts: OTHER_CONTACTS,
-        ..PLAIN
-    },
+    Edition { calendar: "always", rules: &[("reply", QUICK), ("score", SCORE)], contacts: OTHER_CONTACTS, ..PLAIN },
     Edition { calendar: "always", rules: &[("reply", REPLY)], ..PLAIN },
     CLIMBS,
     Edition { calendar: "always", rates: [&["6/10m"], &["2/10m", "5/1h"]], ..CLIMBS },

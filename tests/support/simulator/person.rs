@@ -14,8 +14,14 @@ use super::story::short;
 use super::world::World;
 
 /// What people want quiet about.
-const MATTERS: [&[&str]; 6] =
-    [&["unit=streets"], &["level=yellow"], &["rule=reply"], &["id=T1"], &["source=tickets", "level=red"], &["window=!solve"]];
+const MATTERS: [&[&str]; 6] = [
+    &["unit=streets"],
+    &["level=yellow"],
+    &["rule=reply"],
+    &["id=T1"],
+    &["source=tickets", "level=red"],
+    &["window=!solve"],
+];
 
 impl World {
     /// A person retries a dead letter, or cancels what waits.

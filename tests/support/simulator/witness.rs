@@ -187,7 +187,9 @@ impl Witness {
                 let same = (watch.number, watch.episode, watch.level) == (notice.number, notice.episode, notice.level);
                 Some(watch.card) == notice.card && same
             });
-            let is_again = said.iter().any(|n| n.key == notice.key && n.hold.as_ref().is_some_and(may_be_lifted));
+            // What was held is said now, to whoever is there now.
+            let was_held = |n: &Notice| n.hold.as_ref().is_some_and(may_be_lifted) && is_same(n, notice);
+            let is_again = said.iter().any(was_held);
             self.ledger.demand(is_of_one || is_again || is_late && stands, || {
                 format!("3: {key}: a notice without its transition: {}", of_notice(&planned.notice))
             });
@@ -410,6 +412,15 @@ impl Witness {
         }
         Ok(())
     }
+}
+
+/// Whether two notices say the same, maybe to two people.
+fn is_same(one: &Notice, other: &Notice) -> bool {
+    let is_deputy = other.because.instead_of.as_ref() == Some(&one.contact);
+    (one.card, one.kind, one.number, one.step, one.ordinal)
+        == (other.card, other.kind, other.number, other.step, other.ordinal)
+        && one.channel == other.channel
+        && (one.contact == other.contact || is_deputy)
 }
 
 /// Whether what is held so may be said later.
