@@ -170,9 +170,9 @@ impl End {
             let here = said.iter().filter(|n| n.number == watch.number && n.state != NoticeState::Dropped);
             let Some(step) = here.clone().map(|n| n.step).max() else { continue };
             let is_held = here.clone().any(|n| n.step == step && n.hold == Some(Hold::Baseline));
-            let window =
+            let mut window =
                 rulings.iter().flat_map(|r| r.windows.iter().filter(|w| r.rule == watch.rule && w.name == watch.name));
-            let named = window.filter_map(|window| window.ladder.as_deref()).next();
+            let named = window.find_map(|window| window.ladder.as_deref());
             let office = &playbook.office;
             let Some(ladder) = office.ladders.get(named.unwrap_or(&office.ladder)) else { continue };
             let last = (0..).zip(&ladder.steps).filter(|(_, s)| !s.channels(level).is_empty()).map(|(n, _)| n).max();

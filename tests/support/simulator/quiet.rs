@@ -85,7 +85,7 @@ impl Witness {
                 if !climbs(&member) {
                     continue;
                 }
-                let said = self.disk.notices_about(&[item.key.clone()]).await?;
+                let said = self.disk.notices_about(std::slice::from_ref(&item.key)).await?;
                 let Some(below) = below(&member, &said) else { continue };
                 let taken = self.disk.acknowledgements(&[member.card.expect("it climbs")]).await?;
                 let is_after = |a: &&duban::core::acknowledgement::Acknowledgement| {
