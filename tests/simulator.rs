@@ -11,7 +11,7 @@ use std::ops::Range;
 use simulator::{Simulator, Tally};
 
 /// How many lives are lived if nobody asks for others.
-const SEEDS: Range<u64> = 0..2_000;
+const SEEDS: Range<u64> = 0..1_000;
 
 #[expect(clippy::disallowed_methods, reason = "what a test run is asked for, it is asked for by the environment")]
 fn asked_for(name: &str) -> Option<String> {

@@ -6,11 +6,16 @@
 //!
 //! **Laws**, by the number that a broken one is reported with: (1) what is due stands and is said; (2) a bad poll changes
 //! no card, and nothing is held or dropped without a ground; (3) cards, transitions and notices are written together;
-//! (4) nothing is sent without a claim, and a lost lease settles nothing; (6) repeats are accounted for, and say the
-//! same; (7) numbers and episodes grow by one, and time only raises; (8) nothing but a store that is away stops an errand.
+//! (4) nothing is sent without a claim, and a lost lease settles nothing; (5) in no stretch of time a channel, or a contact
+//! by it, gets more than its rate; (6) repeats are accounted for, and say the same; (7) numbers and episodes grow by one,
+//! and time only raises; (8) nothing but a store that is away stops an errand; (9) a card climbs its ladder one step at a
+//! time to the end, and not while a signature holds it; (10) a silence tells nobody until it ends, and then what is still
+//! so; nobody is told who is away or whose address was refused; (11) a rehearsal is no telling; (12) a dead letter is
+//! reported, and said by the fallback channel once.
 //!
 //! The same seed lives the same life: nothing here asks for the time, and no order comes from a hash map.
 
+mod calm;
 mod city;
 mod climb;
 mod daemon;
@@ -23,6 +28,7 @@ mod letters;
 mod office;
 mod oracle;
 mod person;
+mod process;
 mod quiet;
 mod story;
 mod wire;

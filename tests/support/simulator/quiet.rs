@@ -22,7 +22,9 @@ impl Witness {
         for write in turn.items.iter().filter(|write| !committed.lost.contains(&write.record.item.key)) {
             for planned in write.notices.iter().filter(|planned| planned.placement.is_some()) {
                 self.watch_silence(&planned.notice, &write.record.item, &silences, planned.notice.planned_at);
-                self.watch_receiver(&planned.notice).await?;
+                // What was held goes to who is away, if nobody stands in.
+                let is_again = write.transitions.is_empty() && !climbs(&planned.notice);
+                self.watch_receiver(&planned.notice, is_again).await?;
             }
         }
         // What a dead letter said goes out by its fallback, and is looked at again when that is sealed.
@@ -48,7 +50,7 @@ impl Witness {
         self.ledger.demand(silence.is_none(), law);
     }
 
-    async fn watch_receiver(&self, notice: &Notice) -> Result<()> {
+    async fn watch_receiver(&self, notice: &Notice, is_again: bool) -> Result<()> {
         if !matches!(notice.kind, NoticeKind::Raise | NoticeKind::Reminder) {
             return Ok(());
         }
@@ -65,7 +67,8 @@ impl Witness {
             let law = || format!("10: {} goes to an address that was refused: {bad:?}", of_notice(notice));
             self.ledger.demand(bad.is_none(), law);
             let present = office.directory.present(contact, office.today(notice.planned_at));
-            let is_there = present.is_some_and(|present| present.id == contact.id);
+            let is_there = present.is_none_or(|present| present.id == contact.id) && is_again
+                || present.is_some_and(|present| present.id == contact.id);
             self.ledger.demand(is_there, || format!("10: {} goes to who is away", of_notice(notice)));
         }
         Ok(())
