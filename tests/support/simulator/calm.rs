@@ -63,6 +63,10 @@ impl World {
                     return;
                 }
             }
+            if self.places[0].as_ref().is_some_and(|process| !process.daemon.rejudged) {
+                // It has just heard of another playbook.
+                continue;
+            }
             let Some(at) = self.next_instant().await else { return };
             // What waits for another message is looked at every few seconds; that may go on over a weekend.
             let least = if round < 40 { TimeDelta::seconds(1) } else { TimeDelta::hours(1) };
