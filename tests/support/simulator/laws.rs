@@ -123,8 +123,9 @@ impl End {
                 let told: Vec<String> = told.iter().map(|notice| of_notice(notice)).collect();
                 format!("1: nobody who can be reached is told of {}: {told:?}", of_transition(transition))
             };
-            // What was held is said again to the same people, and to nobody above them if they have no address by now.
-            let was_held = told.iter().any(|n| n.planned_at > transition.noticed_at && n.hold == Some(Hold::NoAddress));
+            // What was held under another playbook is said again to the same people, and to nobody above them if they
+            // have no address by now.
+            let was_held = told.iter().any(|n| n.hold == Some(Hold::NoAddress) && has_an_address_somewhere(n));
             ledger.demand(was_held || told.iter().any(is_reachable), law);
         }
     }
@@ -320,6 +321,15 @@ fn stands_in_somewhere(deputy: &str, contact: &str) -> bool {
         let Some(contact) = directory.get(contact) else { return false };
         let present = |day| directory.present(contact, day).is_some_and(|present| *present.id == *deputy);
         deputy != &*contact.id && first.iter_days().take(7).any(present)
+    })
+}
+
+/// Whether there is a playbook under which the contact has an address for the channel.
+fn has_an_address_somewhere(notice: &Notice) -> bool {
+    office().playbooks.iter().any(|playbook| {
+        let contact = playbook.office.directory.get(&notice.contact);
+        let terms = playbook.office.channels.get(&notice.channel);
+        contact.zip(terms).is_some_and(|(contact, terms)| contact.address(terms.medium).is_some())
     })
 }
 
