@@ -162,14 +162,18 @@ impl Courier {
     /// Settles what is over, claims what is due and starts to send it. Returns how much it did.
     pub async fn run_once(&mut self, playbook: &Arc<Playbook>, pipeline: &Pipeline, now: Instant) -> Result<usize> {
         let settled = self.settle(playbook, pipeline, now).await?;
+        let mut renewed = 0;
         if self.claimed.is_empty() {
             let busy: Vec<Arc<str>> = self.busy();
             let lease = self.longest() + GRACE;
             let of = Claimable { except: &busy, only: self.only.as_deref() };
             let claimed = self.store.claim(now, now + lease, self.room_left(), of).await?;
+            // What is claimed again because its lease ran out counts as work: there may be more to claim.
+            renewed = claimed.len();
             self.claimed = claimed.into_iter().filter_map(|claimed| self.unless_under_way(claimed)).collect();
+            renewed -= self.claimed.len();
         }
-        let count = self.claimed.len();
+        let count = self.claimed.len() + renewed;
         self.carry(playbook, now).await?;
         Ok(settled + count)
     }

@@ -238,6 +238,13 @@ pub struct Notice {
     pub settled_at: Option<Instant>,
 }
 
+impl Notice {
+    /// Whether it says that a card stands, and does not take back what was said.
+    pub const fn raises(&self) -> bool {
+        matches!(self.kind, NoticeKind::Raise | NoticeKind::Reminder)
+    }
+}
+
 /// Notices by the card that they are about, in their order; those about none are left out.
 pub fn by_card(notices: Vec<Notice>) -> HashMap<CardId, Vec<Notice>> {
     let mut by_card: HashMap<CardId, Vec<Notice>> = HashMap::new();

@@ -23,6 +23,7 @@ use crate::core::acknowledgement::Acknowledgement;
 use crate::core::calendar::Calendar;
 use crate::core::card::{Transition, Watch};
 use crate::core::contact::{Contact, Medium};
+use crate::core::digest::Digest;
 use crate::core::item::Item;
 use crate::core::ladder::Ladder;
 use crate::core::limit::Family;
@@ -198,30 +199,29 @@ impl Office {
 
     /// Whether a contact does not want to hear of such a level. What takes back what was said is wanted.
     fn is_unwanted(&self, notice: &Notice) -> bool {
-        let raises = matches!(notice.kind, NoticeKind::Raise | NoticeKind::Reminder);
         let wishes = self.directory.get(&notice.contact).map(|contact| Wishes::of(&self.preferences, contact));
-        raises && wishes.and_then(|wishes| wishes.least).is_some_and(|least| notice.level < Some(least))
+        notice.raises() && wishes.and_then(|wishes| wishes.least).is_some_and(|least| notice.level < Some(least))
     }
 
-    /// The same to who stands in, if the contact is away by now.
-    fn in_place(&self, notice: &Notice, now: Instant) -> Notice {
-        let contact = self.directory.get(&notice.contact);
-        let present = contact.and_then(|contact| self.directory.present(contact, self.today(now)));
-        let Some(deputy) = present.filter(|present| present.id != notice.contact) else { return notice.clone() };
-        let subject = notice.card.map(|card| card.to_string()).unwrap_or_default();
-        let identity = NoticeIdentity {
-            kind: notice.kind,
-            subject: &subject,
-            number: notice.number,
-            step: notice.step,
-            ordinal: notice.ordinal,
-            contact: &deputy.id,
-            channel: &notice.channel,
-            rehearsal: notice.rehearsal,
-        };
-        let because =
-            Because { instead_of: Some(notice.contact.clone()), why: Some(Gap::Absent), ..notice.because.clone() };
-        Notice { key: identity.key(), contact: deputy.id.clone(), because, ..notice.clone() }
+    /// A held notice as it is said now: to the contact; or, who is away by now, to who stands in. What takes something
+    /// back goes to who was told.
+    fn in_place(&self, notice: &Notice, now: Instant) -> Vec<Notice> {
+        let fresh = Notice { planned_at: now, hold: None, delivery: None, settled_at: None, ..notice.clone() };
+        let contact = self.directory.get(&notice.contact).filter(|_| notice.raises());
+        let Some(contact) = contact else { return vec![fresh] };
+        match self.directory.present(contact, self.today(now)) {
+            Some(present) if present.id == notice.contact => vec![fresh],
+            present => {
+                let away = Notice { hold: Some(Hold::Away), ..fresh };
+                let because = Because {
+                    instead_of: Some(notice.contact.clone()),
+                    why: Some(Gap::Absent),
+                    ..notice.because.clone()
+                };
+                let deputy = present.map(|deputy| readdressed(notice, &deputy.id, &notice.channel, because, now));
+                [away].into_iter().chain(deputy).collect()
+            }
+        }
     }
 
     fn is_operator(&self, contact: &str) -> bool {
@@ -439,30 +439,74 @@ pub fn plan_again(
     joinable: &mut Joinable,
     now: Instant,
 ) -> Vec<Planned> {
-    let plan_one = |Again { notice, item, rulings }: &Again<'_>| {
-        let change = notice.change.as_ref()?;
+    let mut planned = Vec::new();
+    let mut unreached = Vec::new();
+    for Again { notice, item, rulings } in held {
+        let Some(change) = &notice.change else { continue };
         let suspect = Suspect { item, rule: &change.rule, window: &change.name, level: notice.level };
         let routing = Routing::of(&office.routes, &suspect);
         if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
-            return None;
+            continue;
         }
-        let mut notice = Notice { planned_at: now, delivery: None, settled_at: None, ..office.in_place(notice, now) };
         let silence = silence::holding(circumstances.silences, &suspect, now);
-        let obstacle = || office.obstacle(&notice.contact, &notice.channel, circumstances);
-        let unwanted = || office.is_unwanted(&notice).then_some(Hold::BelowLeast);
         let silenced = silence.map(|silence| Hold::Silence { silence: silence.id });
-        notice.hold = silenced.or_else(obstacle).or_else(unwanted);
-        if notice.hold.is_some() {
-            notice.state = NoticeState::Held;
-            return Some(Planned { notice, placement: None });
+        for mut notice in office.in_place(notice, now) {
+            let obstacle = || office.obstacle(&notice.contact, &notice.channel, circumstances);
+            let unwanted = || office.is_unwanted(&notice).then_some(Hold::BelowLeast);
+            notice.hold = silenced.clone().or(notice.hold.clone()).or_else(obstacle).or_else(unwanted);
+            if notice.hold.is_some() {
+                notice.state = NoticeState::Held;
+                unreached.push(notice.clone());
+                planned.push(Planned { notice, placement: None });
+                continue;
+            }
+            notice.state = NoticeState::Planned;
+            let wait = waiting::wait(&notice, is_urgent(&notice, rulings), &routing, office, now);
+            let placement = joinable.place(&notice, wait, now);
+            notice.delivery = Some(placement.delivery);
+            planned.push(Planned { notice, placement: Some(placement) });
         }
-        notice.state = NoticeState::Planned;
-        let wait = waiting::wait(&notice, is_urgent(&notice, rulings), &routing, office, now);
-        let placement = joinable.place(&notice, wait, now);
-        notice.delivery = Some(placement.delivery);
-        Some(Planned { notice, placement: Some(placement) })
+    }
+    planned.extend(for_operators(&unreached, &planned, office, circumstances, joinable, now));
+    planned
+}
+
+/// Where nobody can be reached any more of those to whom something was held, the operators are told in their place, so
+/// that no card is silent.
+fn for_operators(
+    unreached: &[Notice],
+    planned: &[Planned],
+    office: &Office,
+    circumstances: &Circumstances<'_>,
+    joinable: &mut Joinable,
+    now: Instant,
+) -> Vec<Planned> {
+    let telling = |n: &Notice| (n.card, n.number, n.step, n.ordinal);
+    let will_be_said = |n: &Notice| {
+        let waits = |hold: &Option<Hold>| matches!(hold, Some(Hold::Silence { .. } | Hold::BelowLeast));
+        planned.iter().any(|p| telling(&p.notice) == telling(n) && (p.placement.is_some() || waits(&p.notice.hold)))
     };
-    held.iter().filter_map(plan_one).collect()
+    let mut instead: BTreeMap<Digest, Planned> = BTreeMap::new();
+    for notice in unreached.iter().filter(|n| n.raises() && !will_be_said(n)) {
+        let Some(level) = notice.level else { continue };
+        for operator in office.directory.operators(office.today(now)) {
+            for channel in office.operators_channels(level) {
+                let because = Because {
+                    instead_of: Some(notice.contact.clone()),
+                    why: Some(Gap::Unreachable),
+                    ..Because::default()
+                };
+                let mut said = readdressed(notice, &operator.id, channel, because, now);
+                if instead.contains_key(&said.key) || office.obstacle(&operator.id, channel, circumstances).is_some() {
+                    continue;
+                }
+                let placement = joinable.place(&said, None, now);
+                said.delivery = Some(placement.delivery);
+                instead.insert(said.key, Planned { notice: said, placement: Some(placement) });
+            }
+        }
+    }
+    instead.into_values().collect()
 }
 
 /// Plans on its fallback channel what a channel could not deliver: the same things to the same contact.
@@ -481,29 +525,9 @@ pub fn plan_fallback(
         if office.obstacle(&member.contact, &channel, circumstances).is_some() {
             continue;
         }
-        let subject = member.card.map(|card| card.to_string()).unwrap_or_default();
-        let identity = NoticeIdentity {
-            kind: member.kind,
-            subject: &subject,
-            number: member.number,
-            step: member.step,
-            ordinal: member.ordinal,
-            contact: &member.contact,
-            channel: &channel,
-            rehearsal: member.rehearsal,
-        };
         let because =
             Because { instead_of: Some(member.channel.clone()), why: Some(Gap::Fallback), ..member.because.clone() };
-        let mut notice = Notice {
-            key: identity.key(),
-            channel: channel.clone(),
-            planned_at: now,
-            state: NoticeState::Planned,
-            hold: None,
-            because,
-            settled_at: None,
-            ..member.clone()
-        };
+        let mut notice = readdressed(member, &member.contact, &channel, because, now);
         let placement = joinable.place(&notice, None, now);
         notice.delivery = Some(placement.delivery);
         planned.push(Planned { notice, placement: Some(placement) });
@@ -518,6 +542,30 @@ pub fn contacts(office: &Office) -> Vec<Arc<str>> {
 
 fn has_address(office: &Office, contact: &Contact, channel: &str) -> bool {
     office.channels.get(channel).is_some_and(|terms| contact.address(terms.medium).is_some())
+}
+
+/// What a notice about a card says, to somebody else or by another channel.
+fn readdressed(notice: &Notice, contact: &str, channel: &str, because: Because, now: Instant) -> Notice {
+    let subject = notice.card.map(|card| card.to_string()).unwrap_or_default();
+    let identity = NoticeIdentity {
+        kind: notice.kind,
+        subject: &subject,
+        number: notice.number,
+        step: notice.step,
+        ordinal: notice.ordinal,
+        contact,
+        channel,
+        rehearsal: notice.rehearsal,
+    };
+    Notice {
+        card: notice.card,
+        item: notice.item.clone(),
+        episode: notice.episode,
+        level: notice.level,
+        change: notice.change.clone(),
+        because,
+        ..blank(&identity, now)
+    }
 }
 
 fn blank(identity: &NoticeIdentity<'_>, now: Instant) -> Notice {
@@ -548,10 +596,9 @@ fn blank(identity: &NoticeIdentity<'_>, now: Instant) -> Notice {
 /// Whether a notice is a red on a window of natural hours: that cannot wait for the opening.
 fn is_urgent(notice: &Notice, rulings: &[Ruling]) -> bool {
     let Some(change) = &notice.change else { return false };
-    let raises = matches!(notice.kind, NoticeKind::Raise | NoticeKind::Reminder);
     let ruling = rulings.iter().find(|r| r.rule == change.rule);
     let window = ruling.and_then(|r| r.windows.iter().find(|w| w.name == change.name));
-    raises && notice.level == Some(Level::Red) && window.is_some_and(|w| w.limit.family() == Family::Time)
+    notice.raises() && notice.level == Some(Level::Red) && window.is_some_and(|w| w.limit.family() == Family::Time)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use duban::core::card::{Change, Transition, Watch};
 use duban::core::delivery::{DeliveryId, DeliveryState};
 use duban::core::digest::Digest;
 use duban::core::item::ItemKey;
-use duban::core::notice::{Hold, Notice, NoticeKind, NoticeState};
+use duban::core::notice::{Gap, Hold, Notice, NoticeKind, NoticeState};
 use duban::playbook::Playbook;
 use duban::store::memory::MemoryStore;
 use duban::store::{
@@ -418,10 +418,11 @@ impl Witness {
 /// Whether two notices say the same, maybe to two people.
 fn is_same(one: &Notice, other: &Notice) -> bool {
     let is_deputy = other.because.instead_of.as_ref() == Some(&one.contact);
+    // Operators in the place of people who cannot be reached any more.
+    let is_operator = other.because.why == Some(Gap::Unreachable);
     (one.card, one.kind, one.number, one.step, one.ordinal)
         == (other.card, other.kind, other.number, other.step, other.ordinal)
-        && one.channel == other.channel
-        && (one.contact == other.contact || is_deputy)
+        && (is_operator || one.channel == other.channel && (one.contact == other.contact || is_deputy))
 }
 
 /// Whether what is held so may be said later.
