@@ -48,7 +48,7 @@ fn a_reply_signs_for_what_was_told_last_and_nobody_elses_does() {
          [channels.mail.folder]\npath = \"mail\"\n\
          [channels.sms]\nhooks = {{ key = {{ file = \"hook\" }} }}\n\
          replies = {{ from = \"$.mobile\", text = \"$.content\" }}\n\
-         [channels.sms.webhook]\nurl = \"http://127.0.0.1:{gateway}/send\"\nmedium = \"sms\"\nremote_id = \"$.id\"\n\
+         [channels.sms.webhook]\nurl = \"http://127.0.0.1:{gateway}/send\"\nmedium = \"sms\"\nremote_id = {{ json = \"$.id\" }}\n\
          allow_networks = [\"127.0.0.1\"]\n"
     ));
     site.tickets(&[Ticket::due_at("T0", ahead(90_000)), Ticket::due_at("T1", ahead(4))]);
