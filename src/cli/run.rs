@@ -43,8 +43,9 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>) -> Result<Exit, Failure> 
     caller.start_log(arguments.log_format, "info,sqlx=error");
     let site = caller.site()?;
     runtime()?.block_on(async {
-        let store = caller.open_store(&site).await?;
+        // Who is told to stop while the store is opened stops too, and in good order.
         let signals = listen_to_signals()?;
+        let store = caller.open_store(&site).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         caller.serve(site, store, clock, signals, None, None).await
     })
