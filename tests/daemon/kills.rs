@@ -64,7 +64,7 @@ fn kill_again_and_again(site: &Site, kills: usize, reveal: impl Fn(usize)) -> BT
         add_what_was_under_way(&mut in_flight, site);
     }
     reveal(kills);
-    let (began, last) = (now(), Daemon::start(site));
+    let (began, last) = (now(), Daemon::polled(site));
     let waits = "SELECT state || ' ' || coalesce(waits_for, '-') || ' ' || count(*) FROM deliveries
         WHERE claim_at IS NOT NULL GROUP BY state, waits_for";
     let patience = if is_long() { 300 } else { 120 };
