@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::core::Instant;
 use crate::core::delivery::DeliveryId;
-use crate::core::notice::{Notice, OpenDelivery, Placement, Wait};
+use crate::core::notice::{Notice, OpenDelivery, Placement, Planned, Wait};
 
 /// The deliveries that can still be joined; grows as a turn plans.
 #[derive(Debug, Clone, Default)]
@@ -24,9 +24,16 @@ impl Joinable {
         self.0.entry(address).or_default().push(delivery);
     }
 
+    /// A notice with the delivery that it joins or opens.
+    pub(super) fn planned(&mut self, mut notice: Notice, wait: Option<(Instant, Wait)>, now: Instant) -> Planned {
+        let placement = self.place(&notice, wait, now);
+        notice.delivery = Some(placement.delivery);
+        Planned { notice, placement: Some(placement) }
+    }
+
     /// Finds a delivery to the same contact by the same channel at the same time, or opens one. What waits because the
     /// channel is at its limit takes everything that may leave by then: another message would only wait longer.
-    pub(super) fn place(&mut self, notice: &Notice, wait: Option<(Instant, Wait)>, now: Instant) -> Placement {
+    fn place(&mut self, notice: &Notice, wait: Option<(Instant, Wait)>, now: Instant) -> Placement {
         let not_before = wait.map_or(now, |(until, _)| until);
         let waits_for = wait.map(|(_, wait)| wait);
         let rehearsal = notice.rehearsal;

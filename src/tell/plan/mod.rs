@@ -114,6 +114,13 @@ pub struct Circumstances<'a> {
     pub bad_addresses: HashSet<(Arc<str>, Arc<str>, String)>,
 }
 
+impl Circumstances<'_> {
+    /// What holds everything that is to be said about a card, if a silence does.
+    fn silence(&self, suspect: &Suspect<'_>, now: Instant) -> Option<Hold> {
+        silence::holding(self.silences, suspect, now).map(|silence| Hold::Silence { silence: silence.id })
+    }
+}
+
 /// What happened to one item, and what was said about it before.
 #[derive(Debug, Clone, Copy)]
 pub struct Happening<'a> {
@@ -301,7 +308,8 @@ impl<'a> Planner<'a, '_> {
                 told.entry((&notice.contact, &notice.channel)).or_insert(&notice.because);
             }
         }
-        let hold = self.silence(&transition.rule, &transition.name, transition.to.or(transition.from));
+        let suspect = self.suspect(&transition.rule, &transition.name, transition.to.or(transition.from));
+        let hold = self.circumstances.silence(&suspect, self.now);
         let draft = |((contact, channel), because): ((&Arc<str>, &Arc<str>), &Because)| {
             let mut notice = self.about(transition, kind, (contact, channel), rehearsal);
             notice.because = because.clone();
@@ -317,9 +325,9 @@ impl<'a> Planner<'a, '_> {
 
     /// What open cards say beyond their transitions.
     fn climb(&mut self) {
+        let fresh: Vec<Notice> = self.plan.notices.iter().map(|planned| planned.notice.clone()).collect();
         for watch in self.happening.watches {
             let Some(level) = watch.level else { continue };
-            let fresh: Vec<Notice> = self.plan.notices.iter().map(|planned| planned.notice.clone()).collect();
             let climber = Climber {
                 happening: &self.happening,
                 watch,
@@ -341,15 +349,15 @@ impl<'a> Planner<'a, '_> {
 
     /// Finds a place for what no filter holds.
     fn place(&mut self, drafts: Vec<Notice>, routing: &Routing<'_>) {
-        for mut notice in drafts {
-            let is_planned = notice.state == NoticeState::Planned;
-            let placement = is_planned.then(|| {
+        for notice in drafts {
+            let planned = if notice.state == NoticeState::Planned {
                 let is_urgent = is_urgent(&notice, self.happening.rulings);
                 let wait = waiting::wait(&notice, is_urgent, routing, self.office, self.now);
-                self.joinable.place(&notice, wait, self.now)
-            });
-            notice.delivery = placement.as_ref().map(|p| p.delivery);
-            self.plan.notices.push(Planned { notice, placement });
+                self.joinable.planned(notice, wait, self.now)
+            } else {
+                Planned { notice, placement: None }
+            };
+            self.plan.notices.push(planned);
         }
     }
 
@@ -374,14 +382,12 @@ impl<'a> Planner<'a, '_> {
         }
     }
 
-    fn silence(&self, rule: &str, window: &str, level: Option<Level>) -> Option<Hold> {
-        let suspect = Suspect { item: self.happening.item, rule, window, level };
-        let holding = silence::holding(self.circumstances.silences, &suspect, self.now);
-        holding.map(|silence| Hold::Silence { silence: silence.id })
+    fn routing(&self, rule: &str, window: &str, level: Option<Level>) -> Routing<'a> {
+        Routing::of(&self.office.routes, &self.suspect(rule, window, level))
     }
 
-    fn routing(&self, rule: &str, window: &str, level: Option<Level>) -> Routing<'a> {
-        Routing::of(&self.office.routes, &Suspect { item: self.happening.item, rule, window, level })
+    fn suspect<'s>(&'s self, rule: &'s str, window: &'s str, level: Option<Level>) -> Suspect<'s> {
+        Suspect { item: self.happening.item, rule, window, level }
     }
 }
 
@@ -409,11 +415,8 @@ pub fn plan_system(
                 channel,
                 rehearsal: office.rehearsal,
             };
-            let mut notice = blank(&identity, now);
-            notice.body = Some(body.clone());
-            let placement = joinable.place(&notice, None, now);
-            notice.delivery = Some(placement.delivery);
-            planned.push(Planned { notice, placement: Some(placement) });
+            let notice = Notice { body: Some(body.clone()), ..blank(&identity, now) };
+            planned.push(joinable.planned(notice, None, now));
         }
     }
     planned
@@ -448,8 +451,7 @@ pub fn plan_again(
         if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
             continue;
         }
-        let silence = silence::holding(circumstances.silences, &suspect, now);
-        let silenced = silence.map(|silence| Hold::Silence { silence: silence.id });
+        let silenced = circumstances.silence(&suspect, now);
         for mut notice in office.in_place(notice, now) {
             let obstacle = || office.obstacle(&notice.contact, &notice.channel, circumstances);
             let unwanted = || office.is_unwanted(&notice).then_some(Hold::BelowLeast);
@@ -462,9 +464,7 @@ pub fn plan_again(
             }
             notice.state = NoticeState::Planned;
             let wait = waiting::wait(&notice, is_urgent(&notice, rulings), &routing, office, now);
-            let placement = joinable.place(&notice, wait, now);
-            notice.delivery = Some(placement.delivery);
-            planned.push(Planned { notice, placement: Some(placement) });
+            planned.push(joinable.planned(notice, wait, now));
         }
     }
     planned.extend(for_operators(&unreached, &planned, office, circumstances, joinable, now));
@@ -496,13 +496,11 @@ fn for_operators(
                     why: Some(Gap::Unreachable),
                     ..Because::default()
                 };
-                let mut said = readdressed(notice, &operator.id, channel, because, now);
+                let said = readdressed(notice, &operator.id, channel, because, now);
                 if instead.contains_key(&said.key) || office.obstacle(&operator.id, channel, circumstances).is_some() {
                     continue;
                 }
-                let placement = joinable.place(&said, None, now);
-                said.delivery = Some(placement.delivery);
-                instead.insert(said.key, Planned { notice: said, placement: Some(placement) });
+                instead.insert(said.key, joinable.planned(said, None, now));
             }
         }
     }
@@ -527,10 +525,8 @@ pub fn plan_fallback(
         }
         let because =
             Because { instead_of: Some(member.channel.clone()), why: Some(Gap::Fallback), ..member.because.clone() };
-        let mut notice = readdressed(member, &member.contact, &channel, because, now);
-        let placement = joinable.place(&notice, None, now);
-        notice.delivery = Some(placement.delivery);
-        planned.push(Planned { notice, placement: Some(placement) });
+        let notice = readdressed(member, &member.contact, &channel, because, now);
+        planned.push(joinable.planned(notice, None, now));
     }
     planned
 }

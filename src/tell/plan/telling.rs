@@ -12,7 +12,6 @@ use crate::core::ladder::{Ladder, Step};
 use crate::core::matcher::Suspect;
 use crate::core::notice::{Because, CardChange, Gap, Hold, Notice, NoticeIdentity, NoticeKind, NoticeState};
 use crate::core::route::{Receiver, Routing};
-use crate::core::silence;
 use crate::core::window::Level;
 use crate::tell::directory::{Directory, OPERATOR};
 
@@ -178,11 +177,9 @@ impl<'a> Telling<'a> {
         if self.baseline {
             return Some(Hold::Baseline);
         }
-        if let Some(silence) = silence::holding(self.circumstances.silences, &self.suspect(), self.now) {
-            return Some(Hold::Silence { silence: silence.id });
-        }
+        let silenced = self.circumstances.silence(&self.suspect(), self.now);
         let obstacle = || self.office.obstacle(&notice.contact, &notice.channel, self.circumstances);
-        gap.or_else(obstacle).or_else(|| self.office.is_unwanted(notice).then_some(Hold::BelowLeast))
+        silenced.or(gap).or_else(obstacle).or_else(|| self.office.is_unwanted(notice).then_some(Hold::BelowLeast))
     }
 
     fn suspect(&self) -> Suspect<'_> {
