@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::NaiveDate;
 use duban::core::Instant;
 use duban::core::acknowledgement::Acknowledgement;
 use duban::core::card::{CardId, Transition, Watch};
@@ -123,10 +122,7 @@ impl End {
                 let told: Vec<String> = told.iter().map(|notice| of_notice(notice)).collect();
                 format!("1: nobody who can be reached is told of {}: {told:?}", of_transition(transition))
             };
-            // What was held under another playbook is said again to the same people, and to nobody above them if they
-            // have no address by now.
-            let was_held = told.iter().any(|n| n.hold == Some(Hold::NoAddress) && has_an_address_somewhere(n));
-            ledger.demand(was_held || told.iter().any(is_reachable), law);
+            ledger.demand(told.iter().any(is_reachable), law);
         }
     }
 
@@ -145,7 +141,7 @@ impl End {
                 (NoticeState::Held, Some(Hold::NoContact { .. } | Hold::Baseline | Hold::Away)) => true,
                 (NoticeState::Held, Some(Hold::BadAddress)) => is_bad_somewhere(notice, ledger),
                 (NoticeState::Held | NoticeState::Dropped, Some(Hold::Silence { .. })) => {
-                    !self.stands(notice) || notice.rehearsal != self.rehearsal || self.is_said_by_a_deputy(notice)
+                    !self.stands(notice) || notice.rehearsal != self.rehearsal
                 }
                 (NoticeState::Dropped, Some(Hold::Acknowledged)) => self.was_taken(notice),
                 (NoticeState::Dropped | NoticeState::Held, _) => false,
@@ -173,8 +169,7 @@ impl End {
             ledger.demand(!said.is_empty(), law);
             let here = said.iter().filter(|n| n.number == watch.number && n.state != NoticeState::Dropped);
             let Some(step) = here.clone().map(|n| n.step).max() else { continue };
-            let is_held =
-                here.clone().any(|n| n.step == step && (n.hold == Some(Hold::Baseline) || self.is_said_by_a_deputy(n)));
+            let is_held = here.clone().any(|n| n.step == step && n.hold == Some(Hold::Baseline));
             let is_its = |ruling: &&Ruling| ruling.rule == watch.rule;
             let mut windows = rulings.iter().filter(is_its).flat_map(|ruling| &ruling.windows);
             let window = windows.find(|window| window.name == watch.name);
@@ -199,18 +194,6 @@ impl End {
                 format!("9: {item}: {} was reminded {reminded} times: {here:?}", watch.name)
             });
         }
-    }
-
-    /// Whether what was held went to a deputy when it was lifted: then the notice that was held stays as it is, and the
-    /// ladder of its card with it.
-    fn is_said_by_a_deputy(&self, notice: &Notice) -> bool {
-        let is_lifted = matches!(notice.hold, Some(Hold::Silence { .. } | Hold::Baseline));
-        is_lifted
-            && self.notices.iter().any(|other| {
-                let same = (other.card, other.kind, other.number, other.step)
-                    == (notice.card, notice.kind, notice.number, notice.step);
-                same && stands_in_somewhere(&other.contact, &notice.contact)
-            })
     }
 
     /// Whether a notice still says what stands.
@@ -311,26 +294,6 @@ fn is_earlier(earlier: &Notice, notice: &Notice) -> bool {
         && earlier.number < notice.number
         && (&earlier.contact, &earlier.channel) == (&notice.contact, &notice.channel)
         && earlier.rehearsal == notice.rehearsal
-}
-
-/// Whether there is a playbook and a day on which a contact stands in for another.
-fn stands_in_somewhere(deputy: &str, contact: &str) -> bool {
-    let first = NaiveDate::from_ymd_opt(2026, 3, 2).expect("a date");
-    office().playbooks.iter().any(|playbook| {
-        let directory = &playbook.office.directory;
-        let Some(contact) = directory.get(contact) else { return false };
-        let present = |day| directory.present(contact, day).is_some_and(|present| *present.id == *deputy);
-        deputy != &*contact.id && first.iter_days().take(7).any(present)
-    })
-}
-
-/// Whether there is a playbook under which the contact has an address for the channel.
-fn has_an_address_somewhere(notice: &Notice) -> bool {
-    office().playbooks.iter().any(|playbook| {
-        let contact = playbook.office.directory.get(&notice.contact);
-        let terms = playbook.office.channels.get(&notice.channel);
-        contact.zip(terms).is_some_and(|(contact, terms)| contact.address(terms.medium).is_some())
-    })
 }
 
 /// Whether there is a playbook under which the contact has an address for the channel that was refused.

@@ -20,8 +20,6 @@ pub struct Book {
     pub tally: Tally,
     /// The newest lease of each delivery: its fence, and until when.
     pub leases: HashMap<DeliveryId, (i64, Option<Instant>)>,
-    /// Whether the last claims renewed a lease that ran out.
-    pub renewed: bool,
     /// Sends that were counted against a limit: when, by which channel, to whom.
     pub allowed: Vec<(Instant, Arc<str>, Arc<str>)>,
     /// Sends by a channel that has a limit: by which, to whom, how many.

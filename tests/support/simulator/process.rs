@@ -130,10 +130,6 @@ impl World {
 
     /// A courier that has nothing to do leaves nothing that is due, but for channels that hang.
     pub(super) async fn demand_nothing_waits(&self, life: usize) {
-        if std::mem::take(&mut self.ledger.book().renewed) {
-            // Renewing the leases of what is under way is all that such a round does.
-            return;
-        }
         let open = self.wire.open_of(life);
         if open.contains_key(REHEARSAL) {
             return;

@@ -237,7 +237,6 @@ impl Witness {
         for Claimed { delivery, fence, members } in claimed {
             let id = delivery.id;
             let before = self.ledger.book().leases.insert(id, (*fence, Some(lease_until)));
-            self.ledger.book().renewed |= before.is_some_and(|(_, until)| until.is_some());
             let is_free = before.is_none_or(|(_, until)| until.is_none_or(|until| until <= now));
             self.ledger.demand(is_free, || format!("4: {} was claimed at {now} under a lease {before:?}", short(id)));
             let is_newer = before.is_none_or(|(old, _)| old < *fence);
