@@ -79,6 +79,7 @@ fn observe_an_item(bencher: Bencher) {
         rulings: &rulings,
         watches: &[],
         cause: Cause::ItemChanged,
+        has_left: false,
     };
     bencher.bench(|| observe(black_box(subject), &clockwork, now));
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,9 @@ use crate::source::attach::AttachConfig;
 use crate::source::csv::CsvConfig;
 use crate::source::guard::GuardLimits;
 use crate::source::mapping::config::MappingConfig;
+use crate::source::mapping::{FieldKind, MappedField, Mapping};
 use crate::source::sqlite::SqliteConfig;
+use crate::source::terms::{Absent, PollTerms, Since, a_quarter, span};
 use crate::store::postgres::PostgresConfig;
 use crate::tell::language::Language;
 use crate::wire::email::SmtpConfig;
@@ -301,6 +304,17 @@ pub struct SourceConfig {
     /// When a poll is believed.
     #[serde(default)]
     pub guard: GuardLimits,
+    /// Only what changed since the poll before is asked for.
+    pub since: Option<Since>,
+    /// What an item that is missing from good polls means.
+    #[serde(default)]
+    pub absent: Absent,
+    /// How long a card waits for a good poll begun at or after its instant, such as `2m`.
+    #[serde(default, deserialize_with = "span")]
+    pub confirm: Duration,
+    /// How long the source may be in trouble before operators get a card.
+    #[serde(default = "a_quarter", deserialize_with = "span")]
+    pub blind_after: Duration,
     /// Items of other sources that belong to items of this one.
     #[serde(default)]
     pub attach: BTreeMap<String, AttachConfig>,
@@ -398,7 +412,26 @@ impl Config {
 }
 
 impl SourceConfig {
-    const KEYS: [&str; 6] = ["every", "cron", "csv", "sqlite", "guard", "attach"];
+    const KEYS: [&str; 10] =
+        ["every", "cron", "csv", "sqlite", "guard", "since", "absent", "confirm", "blind_after", "attach"];
+
+    /// What holds for its polls; the error says which of its keys contradict each other.
+    pub fn terms(&self, mapping: &Mapping) -> Result<PollTerms, String> {
+        if let Some(since) = &self.since {
+            let is_instant = |field: &MappedField| *field.name == *since.field && field.kind == FieldKind::Time;
+            if !mapping.fields().iter().any(is_instant) {
+                return Err(format!("since.field: expected a mapped field that is an instant, got {:?}", since.field));
+            }
+            if self.absent != Absent::Keep {
+                return Err("absent: expected \"keep\" beside since, for nobody can see what is missing".into());
+            }
+            if !self.attach.is_empty() {
+                return Err("since: expected none beside attached rows, which can change alone".into());
+            }
+        }
+        let (since, absent) = (self.since.clone(), self.absent);
+        Ok(PollTerms { since, absent, confirm: self.confirm, blind_after: self.blind_after })
+    }
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::TimeDelta;
+
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::{CardId, Transition, Watch};
@@ -17,6 +19,7 @@ use crate::core::item::{Item, ItemKey};
 use crate::core::matcher::Suspect;
 use crate::core::notice::{Body, Hold, Notice, NoticeKind, Planned, by_card};
 use crate::core::observe::{Problem, Subject, earliest, observe};
+use crate::core::own;
 use crate::core::reason::Cause;
 use crate::core::silence::Silence;
 use crate::core::window::Ruling;
@@ -30,6 +33,9 @@ use crate::tell::plan::{
 
 /// Items in one turn.
 pub const BATCH: usize = 500;
+
+/// Items that wait for one poll.
+const WAITING: usize = 100_000;
 
 /// Held notices that are looked at for one release.
 const HELD: usize = 100_000;
@@ -48,8 +54,44 @@ const TRIES: usize = 5;
 pub struct Entry {
     /// What is remembered.
     pub record: Option<ItemRecord>,
-    /// The snapshot of now, if a poll brought one.
-    pub item: Option<Arc<Item>>,
+    /// What a poll says about it.
+    pub news: News,
+}
+
+/// What a poll says about an item.
+#[derive(Debug, Clone, Default)]
+pub enum News {
+    /// Nothing: time has passed.
+    #[default]
+    None,
+    /// A snapshot that is not the one that is remembered, and the digest of what the source said.
+    Fresh(Arc<Item>, Digest),
+    /// It is missing from a good poll.
+    Missing {
+        /// In how many running.
+        polls: u32,
+        /// Whether that is enough to say that it left its source.
+        has_left: bool,
+    },
+}
+
+impl Entry {
+    /// An item with the snapshot of now, if there is one.
+    pub fn new(record: Option<ItemRecord>, item: Option<Arc<Item>>) -> Self {
+        let news = item.map_or(News::None, |item| {
+            let digest = item.digest();
+            News::Fresh(item, digest)
+        });
+        Self { record, news }
+    }
+}
+
+/// How far behind a source's clock its cards may be looked at, so that a poll can confirm them first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lag {
+    confirm: TimeDelta,
+    /// When the last good poll began.
+    good_at: Option<Instant>,
 }
 
 /// What a turn did.
@@ -79,6 +121,8 @@ pub struct Pipeline {
     store: Arc<dyn Store>,
     /// Errors that operators were told of: rule, version and kind, with a count.
     told: Mutex<HashMap<Complaint, u64>>,
+    /// The sources whose cards wait for a poll.
+    lags: Mutex<HashMap<Arc<str>, Lag>>,
 }
 
 /// An item as thinking leaves it, before it is known whom to tell.
@@ -112,7 +156,31 @@ impl Thought {
 impl Pipeline {
     /// A pipeline into a store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, told: Mutex::default() }
+        Self { store, told: Mutex::default(), lags: Mutex::default() }
+    }
+
+    /// From now on a card of this source waits so long for a good poll that began at or after its instant.
+    pub fn confirm(&self, source: &Arc<str>, confirm: TimeDelta, good_at: Option<Instant>) {
+        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        lags.insert(source.clone(), Lag { confirm, good_at });
+    }
+
+    /// A good poll of a source began at `begun_at`, and is in: looks at the cards that waited for it.
+    pub async fn confirmed(&self, playbook: &Arc<Playbook>, source: &str, begun_at: Instant) -> Result<Done> {
+        let Some(confirm) = self.good_poll(source, begun_at) else { return Ok(Done::default()) };
+        let mut all = Done::default();
+        let waiting = self.store.due_items(Some(source), begun_at + confirm, WAITING).await?;
+        for items in waiting.chunks(BATCH) {
+            all.add(self.look(playbook, items, begun_at).await?);
+        }
+        Ok(all)
+    }
+
+    fn good_poll(&self, source: &str, begun_at: Instant) -> Option<TimeDelta> {
+        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        let lag = lags.get_mut(source)?;
+        lag.good_at = lag.good_at.max(Some(begun_at));
+        Some(lag.confirm)
     }
 
     /// Takes items through a turn. `baseline` marks what a source's first complete poll finds.
@@ -189,7 +257,8 @@ impl Pipeline {
         now: Instant,
         done: &mut Done,
     ) -> Result<Vec<ItemKey>> {
-        let mut thoughts = think_all(playbook.clone(), entries.clone(), now).await;
+        let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut thoughts = think_all(playbook.clone(), entries.clone(), lags, now).await;
         let mut system = self.complaints(playbook, &thoughts, now);
         self.plan_all(playbook, &mut thoughts, &mut system, baseline, now).await?;
         let items: Vec<Arc<Item>> = thoughts.iter().map(|t| t.item.clone()).collect();
@@ -487,7 +556,7 @@ impl Pipeline {
     pub async fn recheck(&self, playbook: &Arc<Playbook>, now: Instant) -> Result<Done> {
         let mut all = Done::default();
         loop {
-            let due = self.store.due_items(now, BATCH).await?;
+            let due = self.store.due_items(None, now, BATCH).await?;
             let is_last = due.len() < BATCH;
             let done = self.look(playbook, &due, now).await?;
             let stuck = done.lost > 0;
@@ -517,7 +586,7 @@ impl Pipeline {
 
     async fn look(&self, playbook: &Arc<Playbook>, items: &[ItemKey], now: Instant) -> Result<Done> {
         let records = self.store.load(items).await?;
-        let entries = records.into_iter().map(|record| Entry { record: Some(record), item: None }).collect();
+        let entries = records.into_iter().map(|record| Entry { record: Some(record), news: News::None }).collect();
         self.turn(playbook, entries, false, now).await
     }
 }
@@ -590,13 +659,25 @@ fn obituary(playbook: &Playbook, delivery: &DeliveryRecord, members: &[Notice], 
 }
 
 fn key(entry: &Entry) -> Option<&ItemKey> {
-    entry.item.as_ref().map(|i| &i.key).or_else(|| entry.record.as_ref().map(|r| &r.item.key))
+    match &entry.news {
+        News::Fresh(item, _) => Some(&item.key),
+        _ => entry.record.as_ref().map(|record| &record.item.key),
+    }
 }
 
 /// Thinks about all entries away from the threads that wait for the network.
-async fn think_all(playbook: Arc<Playbook>, entries: Arc<Vec<Entry>>, now: Instant) -> Vec<Thought> {
+async fn think_all(
+    playbook: Arc<Playbook>,
+    entries: Arc<Vec<Entry>>,
+    lags: HashMap<Arc<str>, Lag>,
+    now: Instant,
+) -> Vec<Thought> {
     let think_one = move |entry: &Entry| {
-        let thought = catch_unwind(AssertUnwindSafe(|| think(&playbook, entry.clone(), now)));
+        let lag = key(entry).and_then(|key| lags.get(&key.source));
+        let thought = catch_unwind(AssertUnwindSafe(|| match lag {
+            Some(lag) => lag.think(&playbook, entry.clone(), now),
+            None => think(&playbook, entry.clone(), now),
+        }));
         thought.unwrap_or_else(|_| put_off(&playbook, entry, now))
     };
     let think_each = move || entries.iter().filter_map(think_one).collect();
@@ -615,15 +696,47 @@ fn put_off(playbook: &Playbook, entry: &Entry, now: Instant) -> Option<Thought> 
     Some(Thought { item, write, errors: Vec::new(), problems: Vec::new(), other_playbook: false })
 }
 
+impl Lag {
+    /// Thinks about an item as far as the last good poll confirms it, or as long ago as its source's cards may wait.
+    fn think(self, playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought> {
+        let confirmed = match entry.news {
+            News::Fresh(..) => now,
+            _ => (now - self.confirm).max(self.good_at.unwrap_or(Instant::MIN_UTC)).min(now),
+        };
+        let mut thought = think(playbook, entry, confirmed)?;
+        for transition in &mut thought.write.transitions {
+            transition.noticed_at = transition.noticed_at.max(now);
+        }
+        let record = &mut thought.write.record;
+        if !thought.write.transitions.is_empty() {
+            record.noticed_at = record.noticed_at.max(Some(now));
+        }
+        record.next_look_at = record.next_look_at.map(|at| at + self.confirm);
+        Some(thought)
+    }
+}
+
 /// Judge and observe one item; `None` if there is neither a snapshot nor anything remembered.
 pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought> {
-    let changed = entry.item.is_some();
-    let item = entry.item.or_else(|| entry.record.as_ref().map(|r| Arc::new(r.item.clone())))?;
-    let known = entry.record.is_some();
-    let record = entry.record.unwrap_or_else(|| blank(&item, now));
+    let Entry { record, news } = entry;
+    let known = record.is_some();
+    let (item, fresh) = match &news {
+        News::Fresh(item, digest) => (item.clone(), Some(*digest)),
+        _ => (Arc::new(record.as_ref()?.item.clone()), None),
+    };
+    let changed = fresh.is_some();
+    let record = record.unwrap_or_else(|| blank(&item, now));
+    let (missing_polls, left_at) = match news {
+        News::Fresh(..) => (0, None),
+        News::None => (record.missing_polls, record.left_at),
+        News::Missing { polls, has_left } => (polls, record.left_at.or(has_left.then_some(now))),
+    };
+    let has_left = left_at.is_some();
     let other_playbook = known && record.judged_under != playbook.version;
     let rechecks = record.rulings.iter().any(|r| recheck_of(playbook, &r.rule).is_some());
-    let (rulings, errors) = if changed || other_playbook || rechecks {
+    let (rulings, errors) = if has_left {
+        (Vec::new(), Vec::new())
+    } else if changed || other_playbook || rechecks {
         judge(playbook, &item, &record.rulings, now)
     } else {
         (record.rulings.clone(), Vec::new())
@@ -637,25 +750,26 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
             rulings: &rulings,
             watches: &record.watches,
             cause: if changed { Cause::ItemChanged } else { Cause::RuleChanged },
+            has_left,
         },
         &playbook.clockwork,
         now,
     );
     let noticed_at = if found.transitions.is_empty() { record.noticed_at } else { record.noticed_at.max(Some(now)) };
     let next_look_at = earliest(found.next_look_at, next_recheck(playbook, &rulings, now));
-    let digest = if changed { item.digest() } else { record.digest };
     let write = ItemWrite {
         keep_snapshot: changed,
         record: ItemRecord {
             item: (*item).clone(),
-            digest,
+            digest: fresh.unwrap_or(record.digest),
             seen_at: if changed { now } else { record.seen_at },
             rulings,
             watches: found.watches,
             noticed_at,
             next_look_at,
             judged_under: playbook.version,
-            missing_polls: if changed { 0 } else { record.missing_polls },
+            missing_polls,
+            left_at,
             ..record
         },
         transitions: found.transitions,
@@ -676,12 +790,16 @@ fn blank(item: &Item, now: Instant) -> ItemRecord {
         next_look_at: None,
         judged_under: Digest::of([]),
         missing_polls: 0,
+        left_at: None,
         version: 0,
     }
 }
 
 /// What the rules say now; where one fails, what it said last.
 pub fn judge(playbook: &Playbook, item: &Arc<Item>, before: &[Ruling], now: Instant) -> (Vec<Ruling>, Vec<RuleError>) {
+    if item.key.is_own() {
+        return (vec![own::judge(item)], Vec::new());
+    }
     let today = playbook.calendar().local(now).date_naive();
     let (mut rulings, mut errors) = (Vec::new(), Vec::new());
     for judgement in playbook.rulebook.judge(item, today) {

@@ -20,7 +20,7 @@ use crate::calendars;
 use crate::config::{Config, ConfigProblem, Mode, WindowsConfig};
 use crate::core::calendar::{Calendar, Calendars, read_calendar};
 use crate::core::digest::Digest;
-use crate::core::ladder::Ladder;
+use crate::core::ladder::{Ladder, OPERATORS};
 use crate::core::matcher::Matcher;
 use crate::core::observe::Clockwork;
 use crate::core::rate::Rate;
@@ -31,7 +31,7 @@ use crate::tell::absences;
 use crate::tell::compose::RuleWords;
 use crate::tell::directory::Directory;
 use crate::tell::language::Language;
-use crate::tell::plan::{ChannelTerms, OPERATORS, Office};
+use crate::tell::plan::{ChannelTerms, Office};
 use crate::tell::words::Templates;
 
 mod routes;

@@ -119,7 +119,7 @@ async fn live_through(folder: &Path) -> Arc<SqliteStore> {
     };
     store.put_playbook(&record, &playbook.rule_records(at("02 08:00"), "start")).await.expect("put");
     let pipeline = Pipeline::new(store.clone());
-    let first = Entry { record: None, item: Some(Arc::new(ticket())) };
+    let first = Entry::new(None, Some(Arc::new(ticket())));
     pipeline.turn(&playbook, vec![first], false, at("02 10:30")).await.expect("a turn");
     for instant in ["02 11:30", "02 12:00"] {
         pipeline.recheck(&playbook, at(instant)).await.expect("a turn");
@@ -128,7 +128,7 @@ async fn live_through(folder: &Path) -> Arc<SqliteStore> {
     item.fields.set("on_site_at", Value::Instant(at("02 12:10")));
     let record = store.load(&[item.key.clone()]).await.expect("loaded").pop();
     pipeline
-        .turn(&playbook, vec![Entry { record, item: Some(Arc::new(item)) }], false, at("02 12:20"))
+        .turn(&playbook, vec![Entry::new(record, Some(Arc::new(item)))], false, at("02 12:20"))
         .await
         .expect("a turn");
     store

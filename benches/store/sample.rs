@@ -65,6 +65,7 @@ fn new_item(n: usize) -> ItemWrite {
         next_look_at: Some(now() + TimeDelta::minutes(1) + minutes(n)),
         judged_under: version(),
         missing_polls: 0,
+        left_at: None,
         version: 0,
     };
     ItemWrite { record, keep_snapshot: true, transitions: vec![], notices: vec![] }

@@ -20,14 +20,14 @@ pub async fn measure(place: &Place, items: usize) {
     let mut spent = Vec::new();
     for _ in 0..LOOKS {
         let began = Clock::now();
-        assert!(store.due_items(now(), 1_000).await.expect("due").is_empty());
+        assert!(store.due_items(None, now(), 1_000).await.expect("due").is_empty());
         spent.push(began.elapsed());
     }
     spent.sort();
     let (half, nearly_all) = (ms(spent[LOOKS / 2]), ms(spent[LOOKS / 100 * 99]));
     println!("{:<34}{half:>10.3} ms p50, {nearly_all:.3} ms p99", format!("nothing due of {items}"));
     let began = Clock::now();
-    let due = store.due_items(now() + TimeDelta::days(400), 1_000).await.expect("due");
+    let due = store.due_items(None, now() + TimeDelta::days(400), 1_000).await.expect("due");
     say(&format!("{} due", due.len()), began);
     let began = Clock::now();
     assert_eq!(store.load(&due).await.expect("a load").len(), due.len());

@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
     let sources = config.sources_alone(zone).map_err(|problems| site::wrong(&problems))?;
     let sources = chosen(sources, arguments.source.as_deref(), caller)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let fetch = |polled: &Polled| runtime.block_on(polled.source.fetch()).map_err(|error| error.to_string());
+    let fetch = |polled: &Polled| runtime.block_on(polled.source.fetch(None)).map_err(|error| error.to_string());
     let mut evaluation = Evaluation {
         caller,
         playbook: &playbook,
@@ -134,7 +134,7 @@ impl Evaluation<'_, '_> {
                 Ok(())
             },
         );
-        match judge_poll(None, fetched.rows(), rejected, &polled.guard) {
+        match judge_poll(None, fetched.rows(), rejected, None, &polled.guard) {
             Verdict::Believed => None,
             Verdict::Doubted(doubt) => Some(doubt.to_string()),
         }

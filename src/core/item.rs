@@ -33,6 +33,21 @@ impl ItemKey {
     }
 }
 
+/// The source of the items that stand for duban's own means: a source, a rule, a channel. Their kind is `system`.
+pub const OWN: &str = "duban";
+
+impl ItemKey {
+    /// The key of one of duban's own means.
+    pub fn own(id: impl Into<Arc<str>>) -> Self {
+        Self::new(OWN, id)
+    }
+
+    /// Whether this stands for one of duban's own means.
+    pub fn is_own(&self) -> bool {
+        *self.source == *OWN
+    }
+}
+
 impl fmt::Display for ItemKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.source, self.id)

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::limit::Limit;
 use super::window::Level;
 
+/// The ladder for what concerns duban itself.
+pub const OPERATORS: &str = "operators";
+
 /// The steps that a card climbs while nobody answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

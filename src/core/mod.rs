@@ -32,6 +32,8 @@ pub mod card;
 
 pub mod observe;
 
+pub mod own;
+
 pub mod contact;
 
 pub mod ladder;

@@ -17,6 +17,7 @@ use super::card::{CardId, Change, Stop, Transition, Watch};
 use super::course::Course;
 use super::digest::Digest;
 use super::item::{ItemKey, Pause};
+use super::ladder::OPERATORS;
 use super::limit::{Limit, YellowDefault};
 use super::reading::{Reading, State, instant, read};
 use super::reason::{Cause, Reason};
@@ -52,6 +53,8 @@ pub struct Subject<'a> {
     pub watches: &'a [Watch],
     /// Why a rule in force may no longer name what is remembered.
     pub cause: Cause,
+    /// Whether the item has left its source: then nothing is judged, and what is remembered closes.
+    pub has_left: bool,
 }
 
 /// What a look found.
@@ -204,7 +207,7 @@ impl<'a> Look<'a> {
         }
         if let (false, Some(limit)) = (window.pauses.is_empty(), self.clockwork.pause_limit) {
             let mut claim = base(PAUSE, Origin::Pause { done: reading.stopped_at });
-            claim.ladder = Some("operators".into());
+            claim.ladder = Some(OPERATORS.into());
             let lasts = |p: &&Pause| p.from <= self.now && p.to.is_none_or(|to| self.now < to);
             let since = window.pauses.iter().filter(lasts).map(|p| p.from).min();
             if let (Some(since), State::Paused) = (since, reading.state) {
@@ -233,7 +236,8 @@ impl<'a> Look<'a> {
             version: ruling.version,
             name: finding.name.clone(),
             was: None,
-            ladder: None,
+            // What is wrong with duban's own means is for those who answer for it.
+            ladder: self.subject.item.is_own().then(|| OPERATORS.into()),
             calendar_version: self.clockwork.calendars.office().version(),
             level: Some((finding.level, self.now, reason)),
             stop: None,
@@ -439,18 +443,26 @@ impl<'a> Look<'a> {
             let ruling = self.subject.rulings.iter().find(|r| r.rule == watch.rule);
             let is_in_force = self.clockwork.rules.contains(&watch.rule);
             let office = self.clockwork.calendars.office().version();
+            let (change, reason) = if self.subject.has_left {
+                (Change::LeftSource, Reason::LeftSource)
+            } else if self.subject.item.is_own() {
+                (Change::Clear, Reason::Recovered)
+            } else {
+                let cause = if is_in_force { self.subject.cause } else { Cause::RuleRemoved };
+                (Change::Withdraw, Reason::Unnamed { cause })
+            };
             self.found.transitions.push(Transition {
                 card: watch.card,
                 rule: watch.rule.clone(),
                 name: watch.name.clone(),
                 episode: watch.episode,
                 number: watch.number,
-                change: Change::Withdraw,
+                change,
                 from: watch.level,
                 to: None,
                 at: self.now,
                 noticed_at: self.now,
-                reason: Reason::Unnamed { cause: if is_in_force { self.subject.cause } else { Cause::RuleRemoved } },
+                reason,
                 verdict: None,
                 rule_version: ruling.map_or(office, |r| r.version),
                 calendar_version: office,

@@ -73,6 +73,8 @@ pub enum Reason {
     },
     /// The item is missing from good polls for as long as the source's configuration says.
     LeftSource,
+    /// One of duban's own means is well again.
+    Recovered,
 }
 
 /// What changed when a judging no longer names a window or finding.

@@ -9,7 +9,7 @@ pub mod storage;
 
 pub mod go_live;
 
-pub mod poller;
+pub mod poll;
 
 pub mod emergency;
 

@@ -14,7 +14,7 @@ use super::clock::ClockWatch;
 use super::emergency::Emergency;
 use super::go_live;
 use super::key::{self, own_key};
-use super::poller::{Poll, Report};
+use super::poll::{Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
 use super::wiring::{Lookup, Polled, Site, Wiring};
 use crate::answer::receipts::Asker;
@@ -32,6 +32,9 @@ use crate::tell::link::LinkKey;
 use crate::time::{Clock, jittered};
 use crate::wire::SharedChannel;
 use crate::wire::heartbeat::Heartbeat;
+
+/// How long a source is left alone between two polls that confirm cards.
+const NUDGE_GAP: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 
 /// The longest that a loop sleeps: a wrong guess about the next instant is a short delay and no more.
 const NAP: Duration = Duration::from_secs(30);
@@ -340,12 +343,16 @@ fn forward(events: mpsc::UnboundedSender<Happened>) -> mpsc::UnboundedSender<cou
 async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> {
     let name = format!("poll:{}", polled.name);
     let mut last = Shift::heard(shift.store.last_fired(&name).await);
+    let mut again = Again::default();
+    shift.confirm(&polled).await;
     while !shift.stop.is_cancelled() {
         let now = shift.clock.now();
         shift.progress.stamp(Loop::Poll, shift.clock.monotonic());
-        let is_due = last.is_none_or(|last| polled.schedule.due(last, now));
+        let nudged_at = shift.unconfirmed_at(&polled, last).await;
+        let early = earliest(again.at(), nudged_at);
+        let is_due = last.is_none_or(|last| polled.schedule.due(last, now)) || early.is_some_and(|at| at <= now);
         if !is_due {
-            shift.nap(Some(polled.schedule.next_after(last, now)), None).await;
+            shift.nap(earliest(Some(polled.schedule.next_after(last, now)), early), None).await;
             continue;
         }
         let poll = Poll {
@@ -357,10 +364,12 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> 
                 shift.progress.stamp(Loop::Poll, shift.clock.monotonic());
                 shift.tell(done);
             },
+            clock: &*shift.clock,
             now,
         };
         match poll.run().await {
             Ok(report) => {
+                again.after(&report, now);
                 if report.trouble.is_none() {
                     tracing::info!(source = %polled.name, rows = report.rows, changed = report.changed, "polled");
                 }
@@ -378,6 +387,32 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// When a source in trouble is polled again before its time: after a minute, two, four … at most a quarter of an hour;
+/// and at the instant at which operators are to be told.
+#[derive(Debug, Default)]
+struct Again {
+    failures: u32,
+    retry_at: Option<Instant>,
+    blind_at: Option<Instant>,
+}
+
+impl Again {
+    fn at(&self) -> Option<Instant> {
+        earliest(self.retry_at, self.blind_at)
+    }
+
+    fn after(&mut self, report: &Report, now: Instant) {
+        if report.trouble.is_none() {
+            *self = Self::default();
+            return;
+        }
+        let minutes = 1_i64 << self.failures.min(4);
+        self.failures += 1;
+        self.retry_at = Some(now + chrono::TimeDelta::minutes(minutes.min(15)));
+        self.blind_at = report.blind_at;
+    }
+}
+
 async fn recheck_loop(shift: Arc<Shift>) -> Result<(), StoreError> {
     let mut rejudged = false;
     while !shift.stop.is_cancelled() {
@@ -388,7 +423,7 @@ async fn recheck_loop(shift: Arc<Shift>) -> Result<(), StoreError> {
                 shift.progress.stamp(Loop::Recheck, shift.clock.monotonic());
                 shift.emergency.is_over("recheck");
                 if rejudged {
-                    let next = Shift::heard(shift.store.next_look_at().await);
+                    let next = Shift::heard(shift.store.next_look_at(None).await);
                     let lift = Shift::heard(shift.pipeline.next_lift_at().await);
                     shift.nap(earliest(next, lift), Some(&shift.to_look)).await;
                 }
@@ -522,6 +557,25 @@ impl Shift {
             self.to_send.notify_one();
         }
         Ok(done)
+    }
+
+    /// Lets cards of a source wait for its polls, if it is configured so.
+    async fn confirm(&self, polled: &Polled) {
+        let Ok(confirm) = chrono::TimeDelta::from_std(polled.terms.confirm) else { return };
+        if confirm > chrono::TimeDelta::zero() {
+            let sources = self.store.sources().await.unwrap_or_default();
+            let good_at = sources.into_iter().find(|known| known.source == polled.name).and_then(|known| known.good_at);
+            self.pipeline.confirm(&polled.name, confirm, good_at);
+        }
+    }
+
+    /// When something of a source fell or falls due that waits for a poll; not so soon after the last poll that the
+    /// source would be polled without end.
+    async fn unconfirmed_at(&self, polled: &Polled, last: Option<Instant>) -> Option<Instant> {
+        let confirm = chrono::TimeDelta::from_std(polled.terms.confirm).ok().filter(|span| !span.is_zero())?;
+        let due_at = Self::heard(self.store.next_look_at(Some(&polled.name)).await)? - confirm;
+        let last = last?;
+        (due_at > last).then(|| due_at.max(last + NUDGE_GAP))
     }
 
     /// The ids of those who answer for duban itself.

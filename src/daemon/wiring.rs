@@ -28,6 +28,8 @@ use crate::source::guard::GuardLimits;
 use crate::source::joined::{Attached, Joined};
 use crate::source::mapping::Mapping;
 use crate::source::sqlite::SqliteSource;
+use crate::source::terms::PollTerms;
+use crate::source::waiting::Waiting;
 use crate::store::{PlaybookRecord, RuleRecord};
 use crate::tell::link::SHORTEST_KEY;
 use crate::tell::plan::ChannelTerms;
@@ -67,6 +69,10 @@ pub struct Polled {
     pub schedule: Schedule,
     /// When a poll is believed.
     pub guard: GuardLimits,
+    /// What is asked for, and what follows from it.
+    pub terms: PollTerms,
+    /// How pauses are inferred from the states in which items were seen, if they are.
+    pub waiting: Option<Waiting>,
 }
 
 /// Everything that a configuration makes.
@@ -406,6 +412,8 @@ impl Site {
         let mapping = mapping.map_err(|wrong| {
             wrong.into_iter().map(|w| ConfigProblem::at(at(&format!(".{}", w.key)), w.problem)).collect::<Vec<_>>()
         })?;
+        let terms = config.terms(&mapping).map_err(|problem| vec![ConfigProblem::at(at(""), problem)])?;
+        let waiting = mapping.waiting().cloned();
         let mapping = Arc::new(mapping);
         let columns = mapping.columns().to_vec();
         let line = config.every.as_deref().or(config.cron.as_deref()).unwrap_or_default();
@@ -423,7 +431,11 @@ impl Site {
             }
             _ => return Err(vec![ConfigProblem::at(at(""), "expected exactly one of csv and sqlite")]),
         };
-        Ok(Polled { name: name.into(), source, columns, schedule, guard: config.guard })
+        if source.asks_since() != terms.since.is_some() {
+            let problem = "since: expected both this key and :since in what the source is asked, or neither";
+            return Err(vec![ConfigProblem::at(at(""), problem)]);
+        }
+        Ok(Polled { name: name.into(), source, columns, schedule, guard: config.guard, terms, waiting })
     }
 }
 

@@ -1,6 +1,6 @@
 //! **Guard**: is this poll believable? A source that is cut short or changed looks like a source whose items are gone.
 //!
-//! **Invariant:** an empty poll is never believed. What is not believed changes nothing but the source's own health.
+//! **Invariant:** an empty poll is never believed unless a person has accepted one. What is not believed changes nothing but the source's own health.
 
 use std::fmt;
 
@@ -23,6 +23,13 @@ pub struct GuardLimits {
 impl Default for GuardLimits {
     fn default() -> Self {
         Self { min_share: 0.5, max_rejected_share: 0.2, max_rejected_rows: 10 }
+    }
+}
+
+impl GuardLimits {
+    /// The most rejected rows of so many that are believed.
+    fn most_rejected(&self, rows: u64) -> u64 {
+        share_of(rows, self.max_rejected_share, f64::floor).max(self.max_rejected_rows)
     }
 }
 
@@ -69,12 +76,44 @@ pub enum Doubt {
     },
 }
 
+/// A poll that was not believed and that a person has looked at and accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its rows.
+    pub rows: u64,
+    /// Those that were rejected.
+    pub rejected: u64,
+}
+
+/// Judges a poll that asked for changes only: it may well have none.
+pub fn judge_changes(rows: u64, rejected: u64, accepted: Option<Accepted>, limits: &GuardLimits) -> Verdict {
+    let at_most = limits.most_rejected(rows).max(accepted.map_or(0, |accepted| accepted.rejected));
+    if rejected > at_most { Verdict::Doubted(Doubt::Rejected { rejected, rows, at_most }) } else { Verdict::Believed }
+}
+
+/// Judges a poll like one that was accepted: it may have shrunk no further, and have no more rejected rows.
+fn is_like(rows: u64, rejected: u64, accepted: Accepted, limits: &GuardLimits) -> bool {
+    let good = rows.saturating_sub(rejected);
+    let was_good = accepted.rows.saturating_sub(accepted.rejected);
+    good >= share_of(was_good, limits.min_share, f64::ceil)
+        && rejected <= limits.most_rejected(rows).max(accepted.rejected)
+}
+
 /// Judges a poll by its counts: `rows` were read, `rejected` of them rejected, and the last poll that was believed
 /// had `before` good ones.
-pub fn judge_poll(before: Option<u64>, rows: u64, rejected: u64, limits: &GuardLimits) -> Verdict {
+pub fn judge_poll(
+    before: Option<u64>,
+    rows: u64,
+    rejected: u64,
+    accepted: Option<Accepted>,
+    limits: &GuardLimits,
+) -> Verdict {
+    if accepted.is_some_and(|accepted| is_like(rows, rejected, accepted, limits)) {
+        return Verdict::Believed;
+    }
     let good = rows.saturating_sub(rejected);
     let at_least = before.map_or(0, |before| share_of(before, limits.min_share, f64::ceil));
-    let at_most = share_of(rows, limits.max_rejected_share, f64::floor).max(limits.max_rejected_rows);
+    let at_most = limits.most_rejected(rows);
     let doubt = if rows == 0 {
         Doubt::Empty { before }
     } else if good == 0 {
@@ -118,7 +157,7 @@ mod tests {
 
     #[test]
     fn only_a_poll_of_likely_size_is_believed() {
-        let judge = |before, rows, rejected| match judge_poll(before, rows, rejected, &GuardLimits::default()) {
+        let judge = |before, rows, rejected| match judge_poll(before, rows, rejected, None, &GuardLimits::default()) {
             Verdict::Believed => "believed".to_owned(),
             Verdict::Doubted(doubt) => doubt.to_string(),
         };
@@ -144,9 +183,39 @@ mod tests {
     }
 
     #[test]
+    fn what_a_person_accepted_is_believed_as_long_as_it_gets_no_worse() {
+        let limits = GuardLimits::default();
+        let judge = |rows, rejected, shown: (u64, u64)| {
+            let accepted = Accepted { rows: shown.0, rejected: shown.1 };
+            judge_poll(Some(5000), rows, rejected, Some(accepted), &limits) == Verdict::Believed
+        };
+        for (rows, rejected, shown, is_believed) in [
+            (1000, 0, (1000, 0), true),
+            (900, 0, (1000, 0), true),
+            (499, 0, (1000, 0), false),
+            (0, 0, (1000, 0), false),
+            (0, 0, (0, 0), true),
+            (4000, 2000, (4000, 2000), true),
+            (4000, 2001, (4000, 2000), false),
+            (5000, 0, (0, 0), true),
+        ] {
+            assert_eq!(judge(rows, rejected, shown), is_believed, "{rows} {rejected} {shown:?}");
+        }
+    }
+
+    #[test]
+    fn changes_may_be_none_but_not_mostly_unreadable() {
+        let judge = |rows, rejected, accepted| judge_changes(rows, rejected, accepted, &GuardLimits::default());
+        assert_eq!(judge(0, 0, None), Verdict::Believed);
+        assert_eq!(judge(1, 1, None), Verdict::Believed, "a single bad row holds nothing up");
+        assert_eq!(judge(20, 11, None), Verdict::Doubted(Doubt::Rejected { rejected: 11, rows: 20, at_most: 10 }));
+        assert_eq!(judge(20, 11, Some(Accepted { rows: 20, rejected: 11 })), Verdict::Believed);
+    }
+
+    #[test]
     fn limits_are_configured_by_name() {
         let limits: GuardLimits = toml::from_str("min_share = 0.9").expect("limits");
-        assert!(matches!(judge_poll(Some(100), 89, 0, &limits), Verdict::Doubted(Doubt::Shrunk { .. })));
+        assert!(matches!(judge_poll(Some(100), 89, 0, None, &limits), Verdict::Doubted(Doubt::Shrunk { .. })));
         assert!(toml::from_str::<GuardLimits>("min_shar = 0.9").is_err());
     }
 }

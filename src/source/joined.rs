@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::attach::{AttachConfig, Attachment};
 use super::guard::{GuardLimits, Verdict, judge_poll};
 use super::{Fetched, PollError, Source};
+use crate::core::Instant;
 
 /// A source with attached rows.
 pub struct Joined {
@@ -65,7 +66,7 @@ impl Attached {
     }
 
     async fn fetch(&self, before: Option<u64>) -> Result<LastGood, String> {
-        let fetched = self.child.fetch().await.map_err(|e| e.to_string())?;
+        let fetched = self.child.fetch(None).await.map_err(|e| e.to_string())?;
         let (field, config) = (self.field.clone(), self.config.clone());
         let work = move || {
             let (mut children, mut rejected) = (Vec::new(), Vec::new());
@@ -83,7 +84,7 @@ impl Attached {
         if let Some(first) = rejected.first() {
             tracing::warn!(attached = %self.field, rejected = count, "rows are left out, the first: {first}");
         }
-        match judge_poll(before, rows, count, &self.guard) {
+        match judge_poll(before, rows, count, None, &self.guard) {
             Verdict::Believed => Ok(LastGood { rows: rows - count.min(rows), attachment: Arc::new(attachment) }),
             Verdict::Doubted(doubt) => Err(doubt.to_string()),
         }
@@ -92,12 +93,12 @@ impl Attached {
 
 #[async_trait]
 impl Source for Joined {
-    async fn fetch(&self) -> Result<Fetched, PollError> {
+    async fn fetch(&self, since: Option<Instant>) -> Result<Fetched, PollError> {
         let mut attachments = Vec::with_capacity(self.attached.len());
         for attached in &self.attached {
             attachments.push(attached.rows().await?);
         }
-        Ok(self.source.fetch().await?.with(attachments))
+        Ok(self.source.fetch(since).await?.with(attachments))
     }
 }
 
@@ -130,7 +131,7 @@ mod tests {
             Value::Map(fields) => fields.get("name").and_then(Value::as_text).unwrap_or_default().to_owned(),
             other => panic!("{other:?}"),
         };
-        let fetched = source.fetch().await?;
+        let fetched = source.fetch(None).await?;
         let lines = |item: &crate::core::item::Item| match item.fields.get("lines") {
             Some(Value::List(lines)) => lines.iter().map(name).collect(),
             other => panic!("{other:?}"),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::core::Instant;
 use crate::core::item::Item;
 
 pub mod attach;
@@ -20,10 +21,13 @@ pub mod guard;
 pub mod joined;
 pub mod mapping;
 pub mod moment;
+mod packed;
 pub mod sqlite;
 mod statement;
 mod table;
+pub mod terms;
 mod twins;
+pub mod waiting;
 
 use attach::Attachment;
 use mapping::Mapping;
@@ -35,8 +39,14 @@ use twins::{Twin, Twins};
 /// A foreign system that can be asked for all its items.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// Reads everything that the source has now.
-    async fn fetch(&self) -> Result<Fetched, PollError>;
+    /// Reads everything that the source has now; with an instant, what changed since then, of a source whose query or
+    /// address asks for that.
+    async fn fetch(&self, since: Option<Instant>) -> Result<Fetched, PollError>;
+
+    /// Whether its query or address asks for what changed since an instant.
+    fn asks_since(&self) -> bool {
+        false
+    }
 }
 
 /// Everything that one poll read, complete, and not yet mapped.

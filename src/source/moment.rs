@@ -59,6 +59,11 @@ impl Moments {
         Ok(moments)
     }
 
+    /// The zone of texts without an offset.
+    pub fn zone(&self) -> Option<Tz> {
+        self.zone
+    }
+
     /// Whether a text without an offset could be read if there were a zone.
     pub fn need_zone(&self) -> bool {
         !self.fixed.is_empty() || self.others.iter().any(|other| !other.zoned)

@@ -3,25 +3,69 @@
 //! **Invariant:** what is let through holds one statement, and it begins like one that reads. It errs on the side of
 //! refusal; the read-only connection is the other lock on this door.
 
-/// Why `query` is not one reading statement.
-pub(super) fn refusal(query: &str) -> Option<String> {
-    let pieces = Scan { text: query.as_bytes(), at: 0 };
-    let mut first = None;
+use std::ops::Range;
+
+/// Whose SQL it is: what quotes, comments and parameters look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+}
+
+/// A query that reads, with the places where the cursor of a poll goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Query {
+    text: String,
+    since: Vec<Range<usize>>,
+}
+
+impl Query {
+    /// Checks a text; the error says why it is not one reading statement.
+    pub fn new(text: &str, dialect: Dialect) -> Result<Self, String> {
+        let since = checked(text, dialect)?;
+        Ok(Self { text: text.to_owned(), since })
+    }
+
+    /// Whether it asks for what changed since the poll before, by `:since`.
+    pub fn wants_since(&self) -> bool {
+        !self.since.is_empty()
+    }
+
+    /// The query with each `:since` replaced by an instant such as `2026-01-02 03:04:05`.
+    pub fn since(&self, naive: chrono::NaiveDateTime) -> String {
+        let literal = naive.format("'%Y-%m-%d %H:%M:%S'").to_string();
+        let mut text = self.text.clone();
+        for range in self.since.iter().rev() {
+            text.replace_range(range.clone(), &literal);
+        }
+        text
+    }
+}
+
+/// The name of the only parameter.
+const SINCE: &str = ":since";
+
+/// Where `:since` stands in one reading statement; the error says why it is none.
+fn checked(query: &str, dialect: Dialect) -> Result<Vec<Range<usize>>, String> {
+    let pieces = Scan { text: query.as_bytes(), at: 0, dialect };
+    let (mut first, mut since) = (None, Vec::new());
     let mut ended = false;
     for piece in pieces {
         match piece {
             Piece::End => ended = true,
-            _ if ended => return Some("expected one statement, got another one after its end (;)".to_owned()),
-            Piece::Unclosed(quote) => return Some(format!("expected the closing {quote}, got the end of the query")),
-            Piece::Parameter(sign) => return Some(format!("expected no parameters, got {sign:?} outside quotes")),
+            _ if ended => return Err("expected one statement, got another one after its end (;)".to_owned()),
+            Piece::Unclosed(quote) => return Err(format!("expected the closing {quote}, got the end of the query")),
+            Piece::Parameter(sign) => {
+                return Err(format!("expected no parameters but :since, got {sign:?} outside quotes"));
+            }
+            Piece::Since(range) => since.push(range),
             Piece::Word(word) if first.is_none() => first = Some(word.to_ascii_uppercase()),
             Piece::Word(_) | Piece::Other => first = first.or(Some(String::new())),
         }
     }
     match first.as_deref() {
-        Some("SELECT" | "WITH" | "VALUES") => None,
-        None => Some("expected a query, got nothing".to_owned()),
-        Some(word) => Some(format!("expected a query that begins with SELECT or WITH, got {word:?}")),
+        Some("SELECT" | "WITH" | "VALUES") => Ok(since),
+        None => Err("expected a query, got nothing".to_owned()),
+        Some(word) => Err(format!("expected a query that begins with SELECT or WITH, got {word:?}")),
     }
 }
 
@@ -29,6 +73,8 @@ enum Piece<'q> {
     Word(&'q str),
     End,
     Unclosed(char),
+    /// Where the cursor of a poll goes.
+    Since(Range<usize>),
     /// A parameter, or a byte with which none of the words that are wanted begins. What SQLite takes for the
     /// rest of a parameter's name would mislead this scan.
     Parameter(char),
@@ -38,6 +84,7 @@ enum Piece<'q> {
 struct Scan<'q> {
     text: &'q [u8],
     at: usize,
+    dialect: Dialect,
 }
 
 impl<'q> Iterator for Scan<'q> {
@@ -51,8 +98,12 @@ impl<'q> Iterator for Scan<'q> {
         Some(match byte {
             b';' => Piece::End,
             b'\'' | b'"' | b'`' => self.quoted(byte),
-            b'[' => self.quoted(b']'),
-            b'?' | b'$' | b'@' | b':' | b'#' | 0 => Piece::Parameter(char::from(byte)),
+            b'[' if self.dialect == Dialect::Sqlite => self.quoted(b']'),
+            b':' if self.is_since(begin) => {
+                self.at = begin + SINCE.len();
+                Piece::Since(begin..self.at)
+            }
+            b'?' | b'$' | b'@' | b':' | b'#' | 0 => self.sign(byte),
             _ if is_word(byte) => {
                 self.at += self.text[self.at..].iter().take_while(|&&byte| is_word(byte)).count();
                 Piece::Word(std::str::from_utf8(&self.text[begin..self.at]).unwrap_or_default())
@@ -63,6 +114,19 @@ impl<'q> Iterator for Scan<'q> {
 }
 
 impl<'q> Scan<'q> {
+    /// Whether `:since` stands here, and no longer name, and no cast.
+    fn is_since(&self, at: usize) -> bool {
+        let rest = &self.text[at..];
+        let is_cast = at > 0 && self.text[at - 1] == b':';
+        !is_cast && rest.starts_with(SINCE.as_bytes()) && !rest.get(SINCE.len()).is_some_and(|&byte| is_word(byte))
+    }
+
+    fn sign(&self, byte: u8) -> Piece<'q> {
+        match self.dialect {
+            Dialect::Sqlite => Piece::Parameter(char::from(byte)),
+        }
+    }
+
     /// Up to the closing quote; a doubled one, except in brackets, does not close.
     fn quoted(&mut self, close: u8) -> Piece<'q> {
         loop {
@@ -105,6 +169,23 @@ const fn is_word(byte: u8) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn refusal(query: &str) -> Option<String> {
+        Query::new(query, Dialect::Sqlite).err()
+    }
+
+    #[test]
+    fn the_cursor_of_a_poll_stands_where_the_query_says_since() {
+        let at = chrono::NaiveDate::from_ymd_opt(2026, 1, 2).and_then(|day| day.and_hms_opt(3, 4, 5)).expect("a time");
+        let query = "SELECT ':since' AS a FROM t WHERE b > :since OR c >= (:since) -- :since";
+        let query = Query::new(query, Dialect::Sqlite).expect("a query");
+        assert!(query.wants_since());
+        let asked =
+            "SELECT ':since' AS a FROM t WHERE b > '2026-01-02 03:04:05' OR c >= ('2026-01-02 03:04:05') -- :since";
+        assert_eq!(query.since(at), asked);
+        assert!(!Query::new("SELECT ':since'", Dialect::Sqlite).expect("a query").wants_since());
+        assert!(refusal("SELECT :since_at").is_some(), "another parameter");
+    }
 
     #[test]
     fn one_reading_statement_is_let_through() {

@@ -62,7 +62,12 @@ pub(super) enum Cell<'t> {
     Bytes,
 }
 
-impl Cell<'_> {
+impl<'t> Cell<'t> {
+    /// What bytes say: text if they are UTF-8.
+    pub fn of_bytes(bytes: &'t [u8]) -> Self {
+        std::str::from_utf8(bytes).map_or(Self::Bytes, |text| Self::Text(text.into()))
+    }
+
     /// The cell as a text, as people would write it; `None` for NULL and bytes.
     pub fn text(&self) -> Option<Cow<'_, str>> {
         match self {

@@ -123,8 +123,10 @@ pub struct ItemRecord {
     pub next_look_at: Option<Instant>,
     /// The playbook under which it was judged.
     pub judged_under: Digest,
-    /// In how many good polls running it has been missing.
+    /// In how many good polls running it has been missing; no more are counted than its source wants.
     pub missing_polls: u32,
+    /// When it left its source: it has been missing for as long as its source wants, and nothing is judged.
+    pub left_at: Option<Instant>,
     /// Counts the commits; a commit names the one it read. 0 for an item that is not stored yet.
     pub version: i64,
 }
@@ -374,7 +376,7 @@ pub struct RuleRecord {
 }
 
 /// How a source is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SourceRecord {
     /// The source's name.
     pub source: Arc<str>,
@@ -382,12 +384,24 @@ pub struct SourceRecord {
     pub good_at: Option<Instant>,
     /// Rows of the last good poll.
     pub good_rows: Option<u64>,
+    /// The newest instant that its cursor's field has shown in a good poll.
+    pub cursor_at: Option<Instant>,
     /// When it was last polled.
     pub polled_at: Option<Instant>,
+    /// How long the last poll took, in milliseconds.
+    pub took_ms: u64,
+    /// Rows of the last poll.
+    pub rows: u64,
     /// Rows rejected in the last poll.
     pub rejected: u64,
+    /// Items that the last poll found new or changed.
+    pub changed: u64,
+    /// Items that are remembered and were missing from the last good poll.
+    pub missing: u64,
     /// Why the last poll was not believed; `None` if it was.
     pub trouble: Option<String>,
+    /// When the first of the polls began that have not been believed since the last good one.
+    pub doubted_at: Option<Instant>,
 }
 
 /// An open card, for lists.
@@ -463,17 +477,16 @@ pub trait Store: Send + Sync {
 
     /// Id, digest and playbook of judging of every item of a source, in the order of ids, from after an id on, at most
     /// `limit`: what a poll compares with.
-    async fn digests(&self, source: &str, after: Option<&str>, limit: usize)
-    -> Result<Vec<(Arc<str>, Digest, Digest)>>;
+    async fn digests(&self, source: &str, after: Option<&str>, limit: usize) -> Result<Vec<(Arc<str>, Digest, u32)>>;
 
     /// Items that were judged under another playbook, at most `limit`.
     async fn stale_items(&self, playbook: Digest, limit: usize) -> Result<Vec<ItemKey>>;
 
-    /// Items worth looking at by `now`, the earliest first, at most `limit`.
-    async fn due_items(&self, now: Instant, limit: usize) -> Result<Vec<ItemKey>>;
+    /// Items worth looking at by `now`, of one source or of all, the earliest first, at most `limit`.
+    async fn due_items(&self, source: Option<&str>, now: Instant, limit: usize) -> Result<Vec<ItemKey>>;
 
-    /// The earliest instant at which an item is worth looking at.
-    async fn next_look_at(&self) -> Result<Option<Instant>>;
+    /// The earliest instant at which an item, of one source or of all, is worth looking at.
+    async fn next_look_at(&self, source: Option<&str>) -> Result<Option<Instant>>;
 
     /// What is remembered about items, in the order asked for; those that are not stored are left out.
     async fn load(&self, items: &[ItemKey]) -> Result<Vec<ItemRecord>>;

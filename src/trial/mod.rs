@@ -104,7 +104,7 @@ impl<'a> TimeLine<'a> {
     fn look(&mut self, now: Instant) {
         let item = self.polled(now);
         let has_news = item.is_some();
-        let entry = Entry { record: self.record.take(), item };
+        let entry = Entry::new(self.record.take(), item);
         let Some(mut thought) = think(self.playbook, entry, now) else { return };
         if has_news || self.playbook.rules.values().any(|info| info.meta.recheck.is_some()) {
             self.error = thought.errors.first().map(ToString::to_string);

@@ -41,9 +41,9 @@ async fn instants_at_the_edges_are_kept_and_compared(store: Arc<dyn Store>) {
         (item.record.first_seen_at, item.record.seen_at, item.record.next_look_at) = (*edge, *edge, Some(*edge));
         commit(&store, [item.clone()]).await;
         assert_eq!(loaded(&store, &index.to_string()).await, ItemRecord { version: 1, ..item.record });
-        let due = store.due_items(*edge, 10).await.expect("due");
+        let due = store.due_items(None, *edge, 10).await.expect("due");
         assert_eq!(due.last(), Some(&key(&index.to_string())));
-        let just_before = store.due_items(*edge - TimeDelta::microseconds(1), 10).await.expect("due");
+        let just_before = store.due_items(None, *edge - TimeDelta::microseconds(1), 10).await.expect("due");
         assert_eq!(just_before.len(), index);
     }
     for far in [Instant::MIN_UTC, Instant::MAX_UTC] {
@@ -105,14 +105,7 @@ async fn a_nul_is_kept_in_values_and_marked_in_columns(store: Arc<dyn Store>) {
     commit(&store, [item.clone()]).await;
     assert_eq!(loaded(&store, "A").await, ItemRecord { version: 1, ..item.record });
     assert_eq!(store.open_cards(1).await.expect("cards")[0].title, "a\u{fffd}b");
-    let source = SourceRecord {
-        source: "tickets".into(),
-        good_at: None,
-        good_rows: None,
-        polled_at: None,
-        rejected: 0,
-        trouble: Some("got \0\0".into()),
-    };
+    let source = SourceRecord { source: "tickets".into(), trouble: Some("got \0\0".into()), ..SourceRecord::default() };
     store.put_source(&source).await.expect("put");
     let found = store.sources().await.expect("sources");
     assert_eq!(found[0].trouble.as_deref(), Some("got \u{fffd}\u{fffd}"));

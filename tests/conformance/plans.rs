@@ -49,8 +49,10 @@ fn whole_tables(log: &str) -> Vec<&str> {
 
 /// Every hot verb once.
 async fn work(store: &Arc<dyn Store>) {
-    store.due_items(now(), 100).await.expect("due");
-    store.next_look_at().await.expect("next");
+    store.due_items(None, now(), 100).await.expect("due");
+    store.next_look_at(None).await.expect("next");
+    store.due_items(Some("tickets"), now(), 100).await.expect("due");
+    store.next_look_at(Some("tickets")).await.expect("next");
     store.stale_items(digest("playbook"), 100).await.expect("stale");
     store.digests("tickets", Some("T500"), 100).await.expect("digests");
     store.find_items("T7").await.expect("found");

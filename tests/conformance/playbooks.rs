@@ -67,16 +67,18 @@ async fn a_turn_commits_only_under_the_playbook_in_force(store: Arc<dyn Store>) 
 async fn a_source_is_as_it_was_last_recorded(store: Arc<dyn Store>) {
     let mut source = SourceRecord {
         source: "tickets".into(),
-        good_at: None,
-        good_rows: None,
         polled_at: Some(at("01:00:00")),
-        rejected: 0,
+        took_ms: 12,
         trouble: Some("expected 200, got 503".into()),
+        doubted_at: Some(at("00:30:00")),
+        ..SourceRecord::default()
     };
     let other = SourceRecord { source: "projects".into(), ..source.clone() };
     store.put_source(&source).await.expect("put");
     store.put_source(&other).await.expect("put");
     source = SourceRecord { good_at: Some(now()), good_rows: Some(1 << 40), rejected: 3, trouble: None, ..source };
+    source =
+        SourceRecord { cursor_at: Some(at("00:59:00")), rows: 9, changed: 2, missing: 1, doubted_at: None, ..source };
     store.put_source(&source).await.expect("put");
     assert_eq!(store.sources().await.expect("sources"), [other, source]);
 }

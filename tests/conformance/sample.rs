@@ -65,6 +65,7 @@ pub fn record(id: &str) -> ItemRecord {
         next_look_at: Some(at("06:00:00")),
         judged_under: digest("playbook"),
         missing_polls: 0,
+        left_at: None,
         version: 0,
     }
 }

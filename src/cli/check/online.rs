@@ -18,7 +18,7 @@ pub fn poll(wiring: &Wiring, caller: &Caller<'_>) -> Result<Vec<Remark>, Failure
     let mut remarks = Vec::new();
     for polled in &wiring.sources {
         let place = format!("source.{}", polled.name);
-        match runtime.block_on(polled.source.fetch()) {
+        match runtime.block_on(polled.source.fetch(None)) {
             Ok(fetched) => remarks.extend(look(polled, &place, &fetched, caller.language)),
             Err(error) => remarks.push(Remark::problem(place, error.to_string())),
         }
@@ -35,7 +35,7 @@ fn look(polled: &Polled, place: &str, fetched: &Fetched, language: Language) -> 
         named.extend(rejected.into_iter().take(NAMED - named.len()));
     }
     let rows = say::rows(language, fetched.rows(), count);
-    let first = match judge_poll(None, fetched.rows(), count, &polled.guard) {
+    let first = match judge_poll(None, fetched.rows(), count, None, &polled.guard) {
         Verdict::Doubted(doubt) => Remark::problem(place, doubt.to_string()),
         Verdict::Believed if count > 0 => Remark::warning(place, rows),
         Verdict::Believed => Remark::note(place, rows),

@@ -6,13 +6,13 @@ use super::Remark;
 use crate::cli::Caller;
 use crate::cli::words::check as say;
 use crate::core::contact::{Contact, Medium};
+use crate::core::ladder::OPERATORS;
 use crate::core::ladder::{Ladder, Step};
 use crate::core::window::Level;
 use crate::daemon::wiring::Wiring;
 use crate::playbook::LADDERS;
 use crate::tell::directory::HANDLER;
 use crate::tell::language::Language;
-use crate::tell::plan::OPERATORS;
 
 /// All that concerns ladders, contacts and their addresses.
 pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {

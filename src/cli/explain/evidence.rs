@@ -124,7 +124,7 @@ impl Evidence {
         let sources = caller.site()?.sources_alone(playbook.calendar().zone()).map_err(|problems| wrong(&problems))?;
         let mut found: Vec<Item> = Vec::new();
         for polled in sources {
-            match polled.source.fetch().await {
+            match polled.source.fetch(None).await {
                 Ok(fetched) => {
                     for chunk in 0..fetched.chunks() {
                         let mapped = fetched.map(chunk);

@@ -96,6 +96,7 @@ impl Story {
             rulings: &self.rulings,
             watches: &self.watches,
             cause: self.cause,
+            has_left: false,
         };
         let found = observe(subject, &self.clockwork, now);
         self.watches = found.watches;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::mapping::Mapping;
 use super::{Fetched, PollError, Source};
+use crate::core::Instant;
 
 mod lines;
 mod sheet;
@@ -110,7 +111,7 @@ impl CsvSource {
 
 #[async_trait]
 impl Source for CsvSource {
-    async fn fetch(&self) -> Result<Fetched, PollError> {
+    async fn fetch(&self, _since: Option<Instant>) -> Result<Fetched, PollError> {
         let (source, path) = (self.clone(), &self.config.path);
         let read = tokio::task::spawn_blocking(move || source.read()).await;
         read.unwrap_or_else(|e| Err(unreadable(path, &format!("the reading broke off: {e}"))))

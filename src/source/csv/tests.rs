@@ -235,12 +235,12 @@ async fn a_file_is_fetched_from_disk_or_the_error_names_it() {
     let mut here = source("tickets.csv");
     here.config.path = folder.path().join("tickets.csv");
     std::fs::write(&here.config.path, "id,title,received\n1,x,\n").expect("file");
-    assert_eq!(here.fetch().await.expect("poll").rows(), 1);
+    assert_eq!(here.fetch(None).await.expect("poll").rows(), 1);
     here.config.path = folder.path().join("gone.csv");
-    let error = here.fetch().await.expect_err("gone").to_string();
+    let error = here.fetch(None).await.expect_err("gone").to_string();
     assert!(error.contains("gone.csv: expected a file that can be read, got: No such file"), "{error}");
     here.config.path = folder.path().to_owned();
-    assert!(here.fetch().await.expect_err("folder").to_string().ends_with("expected a regular file"));
+    assert!(here.fetch(None).await.expect_err("folder").to_string().ends_with("expected a regular file"));
 }
 
 #[test]

@@ -170,7 +170,8 @@ impl Constant {
     }
 }
 
-/// One pause from columns (`from`, `to`, and words `kind`, `basis`), or a JSON list of pauses in one `column`.
+/// One pause from columns (`from`, `to`, and words `kind`, `basis`), a JSON list of pauses in one `column`, or pauses
+/// inferred from the states in which duban saw the item (`while_status`, and constants `kind`, `basis`).
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PausesConfig {
@@ -179,6 +180,10 @@ pub struct PausesConfig {
     /// `json`, if anything.
     #[serde(rename = "type")]
     pub kind_of_column: Option<FieldKind>,
+    /// The states (the field `status`) in which the clocks stand still.
+    pub while_status: Vec<String>,
+    /// The field that says when the state of now began; without it, the poll that saw it first.
+    pub since: Option<String>,
     /// The column of the first instant that does not count.
     pub from: Option<String>,
     /// The column of the first instant that counts again.

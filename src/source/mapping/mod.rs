@@ -7,11 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 
+use crate::core::Instant;
 use crate::core::value::{Name, Value};
 use crate::source::moment::{Moments, USUAL_FORMATS};
 use crate::source::table::proposal;
+use crate::source::waiting::Waiting;
 
 pub(super) mod cells;
 pub mod config;
@@ -33,6 +36,7 @@ pub struct Mapping {
     calendar: Option<Word>,
     fields: Vec<Field>,
     pauses: Option<PauseColumns>,
+    waiting: Option<Waiting>,
     extensions: Option<ExtensionColumns>,
     moments: Moments,
     missing: Vec<String>,
@@ -100,6 +104,7 @@ impl Mapping {
             kind: draft.word(&config.kind, "kind"),
             calendar: config.calendar.as_ref().map(|word| draft.word(word, "calendar")),
             fields: config.fields.iter().map(|(name, field)| draft.field(name, field)).collect(),
+            waiting: config.pauses.as_ref().and_then(|pauses| draft.waiting(pauses, config)),
             pauses: config.pauses.as_ref().and_then(|pauses| draft.pauses(pauses)),
             extensions: config.extensions.as_ref().and_then(|extensions| draft.extensions(extensions)),
             moments,
@@ -127,11 +132,22 @@ impl Mapping {
         &self.columns
     }
 
+    /// An instant as the source's own clock on the wall shows it; none is the beginning of time.
+    pub(super) fn naive(&self, at: Option<Instant>) -> NaiveDateTime {
+        let at = at.unwrap_or_default();
+        self.moments.zone().map_or_else(|| at.naive_utc(), |zone| at.with_timezone(&zone).naive_local())
+    }
+
     /// The fields that every item has, beside those that exist on every item anyway.
     pub fn fields(&self) -> Vec<MappedField> {
         let fields = self.fields.iter().map(|field| MappedField { name: field.name.clone(), kind: field.kind });
         let calendar = self.calendar.as_ref().map(|_| MappedField { name: "calendar".into(), kind: FieldKind::Text });
         fields.chain(calendar).collect()
+    }
+
+    /// How pauses are inferred from the states in which items were seen, if they are.
+    pub const fn waiting(&self) -> Option<&Waiting> {
+        self.waiting.as_ref()
     }
 
     /// Whether items keep the source's own columns.
@@ -255,13 +271,53 @@ impl Draft {
         table.values.iter().map(|(text, constant)| (text.trim().to_owned(), constant.value())).collect()
     }
 
+    /// How pauses are inferred, if they are.
+    fn waiting(&mut self, pauses: &PausesConfig, config: &MappingConfig) -> Option<Waiting> {
+        if pauses.while_status.is_empty() {
+            if pauses.since.is_some() {
+                self.wrong("pauses.since", "expected it beside while_status only");
+            }
+            return None;
+        }
+        if pauses.column.is_some() || pauses.from.is_some() || pauses.to.is_some() {
+            self.wrong("pauses", "expected either while_status, or columns");
+        }
+        if !config.fields.contains_key("status") {
+            self.wrong("pauses.while_status", "expected that the field status is mapped");
+        }
+        if let Some(since) =
+            pauses.since.as_ref().filter(|since| !since.ends_with("_at") || !config.fields.contains_key(*since))
+        {
+            self.wrong("pauses.since", format!("expected a mapped field that is an instant, got {since:?}"));
+        }
+        Some(Waiting {
+            statuses: pauses.while_status.iter().map(|status| status.trim().into()).collect(),
+            since: pauses.since.as_deref().map(Into::into),
+            kind: self.constant(pauses.kind.as_ref(), "pauses.kind"),
+            basis: self.constant(pauses.basis.as_ref(), "pauses.basis"),
+        })
+    }
+
+    fn constant(&mut self, word: Option<&WordConfig>, key: &str) -> Option<Arc<str>> {
+        match word? {
+            WordConfig::Constant(text) => Some(text.trim().into()),
+            WordConfig::Column(_) => {
+                self.wrong(key, "expected a word beside while_status, got a column");
+                None
+            }
+        }
+    }
+
     fn pauses(&mut self, config: &PausesConfig) -> Option<PauseColumns> {
+        if !config.while_status.is_empty() {
+            return None;
+        }
         let alone = config.from.is_none() && config.to.is_none() && config.kind.is_none() && config.basis.is_none();
         if let Some(json) = self.json_column("pauses", config.column.as_deref(), config.kind_of_column, alone) {
             return Some(PauseColumns::Json(json));
         }
         let Some(from) = &config.from else {
-            self.wrong("pauses", "expected the columns from and to, or { column = …, type = \"json\" }");
+            self.wrong("pauses", "expected the columns from and to, { column = …, type = \"json\" }, or while_status");
             return None;
         };
         Some(PauseColumns::One {

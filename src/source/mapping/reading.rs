@@ -134,7 +134,8 @@ impl<'p> Reading<'p> {
         let mut raw = Fields::with_capacity(self.raw_names.len());
         let plan = self.plan;
         for (at, (column, _)) in plan.raw.iter().enumerate() {
-            let value = row.get(*column).and_then(Cell::text);
+            // What a file writes as an empty cell, a database writes as NULL: both are nothing.
+            let value = row.get(*column).and_then(Cell::text).filter(|text| !text.is_empty());
             let value = value.map_or(Value::Missing, |text| Value::Text(self.shared(*column, &text)));
             raw.push(self.raw_names[at].clone(), value);
         }

@@ -38,7 +38,7 @@ impl Base {
 
     async fn ask(&self, query: &str) -> Result<Mapped, String> {
         let source = self.source(query, 10_000).map_err(|e| e.to_string())?;
-        let fetched = source.fetch().await.map_err(|e| e.to_string())?;
+        let fetched = source.fetch(None).await.map_err(|e| e.to_string())?;
         assert!(fetched.chunks() <= 1, "small tests only");
         Ok(fetched.map(0))
     }
@@ -103,13 +103,14 @@ async fn a_query_that_takes_too_long_is_stopped() {
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS id, '' AS title, NULL AS received, 1 AS amount FROM n";
     let source = base.source(endless, 300).expect("source");
     let stop = Stop::default();
-    let mut answer = std::pin::pin!(source.answer(stop.0.clone()));
+    let mut answer =
+        std::pin::pin!(source.answer(source.query.since(chrono::NaiveDateTime::default()).leak(), stop.0.clone()));
     let waited = tokio::time::timeout(Duration::from_millis(300), &mut answer).await;
     assert!(waited.is_err(), "it does not end by itself");
     stop.pull();
     let stopped = tokio::time::timeout(Duration::from_secs(5), answer).await.expect("it ends when it is told to");
     assert!(matches!(stopped, Err(PollError::Query { problem, .. }) if problem.contains("interrupted")));
-    let error = source.fetch().await.expect_err("timeout");
+    let error = source.fetch(None).await.expect_err("timeout");
     assert!(matches!(error, PollError::Timeout { .. }), "{error}");
 }
 

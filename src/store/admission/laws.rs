@@ -62,6 +62,7 @@ fn item(n: u8, version: i64, notices: Vec<Planned>) -> ItemWrite {
         next_look_at: None,
         judged_under: digest,
         missing_polls: 0,
+        left_at: None,
         version,
     };
     ItemWrite { record, keep_snapshot: false, transitions: vec![], notices }

@@ -82,12 +82,12 @@ impl Items {
         self.by_source.values().map(|ids| ids.len() as u64).sum()
     }
 
-    pub fn digests(&self, source: &str, after: Option<&str>, limit: usize) -> Vec<(Arc<str>, Digest, Digest)> {
+    pub fn digests(&self, source: &str, after: Option<&str>, limit: usize) -> Vec<(Arc<str>, Digest, u32)> {
         let after = after.map(plain);
         let begin = after.as_deref().map_or(Unbounded, Excluded);
         let ids = self.by_source.get(&*plain(source)).into_iter();
         let found = ids.flat_map(|ids| ids.range::<str, _>((begin, Unbounded))).take(limit);
-        found.map(|(id, stored)| (id.clone(), stored.record.digest, stored.record.judged_under)).collect()
+        found.map(|(id, stored)| (id.clone(), stored.record.digest, stored.record.missing_polls)).collect()
     }
 
     pub fn stale(&self, playbook: Digest, limit: usize) -> Vec<ItemKey> {
@@ -95,13 +95,13 @@ impl Items {
         self.judged.range(..playbook).chain(after).flat_map(|(_, keys)| keys).take(limit).cloned().collect()
     }
 
-    pub fn due(&self, now: Instant, limit: usize) -> Vec<ItemKey> {
-        let due = self.looks.iter().take_while(|(at, _)| *at <= now);
+    pub fn due(&self, source: Option<&str>, now: Instant, limit: usize) -> Vec<ItemKey> {
+        let due = self.looks.iter().take_while(|(at, _)| *at <= now).filter(|(_, key)| is_of(key, source));
         due.take(limit).map(|(_, key)| key.clone()).collect()
     }
 
-    pub fn next_look_at(&self) -> Option<Instant> {
-        self.looks.first().map(|(at, _)| *at)
+    pub fn next_look_at(&self, source: Option<&str>) -> Option<Instant> {
+        self.looks.iter().find(|(_, key)| is_of(key, source)).map(|(at, _)| *at)
     }
 
     pub fn load(&self, keys: &[ItemKey]) -> Vec<ItemRecord> {
@@ -143,4 +143,8 @@ fn kept_transition(transition: &Transition) -> Transition {
     (kept.rule, kept.name, kept.ladder) = (name(&kept.rule), name(&kept.name), kept.ladder.as_ref().map(name));
     (kept.at, kept.noticed_at) = (cut(kept.at), cut(kept.noticed_at));
     kept
+}
+/// Whether an item is of the source that is asked for, if one is.
+fn is_of(key: &ItemKey, source: Option<&str>) -> bool {
+    source.is_none_or(|source| *key.source == *plain(source))
 }

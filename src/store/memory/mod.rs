@@ -112,12 +112,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn digests(
-        &self,
-        source: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(Arc<str>, Digest, Digest)>> {
+    async fn digests(&self, source: &str, after: Option<&str>, limit: usize) -> Result<Vec<(Arc<str>, Digest, u32)>> {
         Ok(self.memory().items.digests(source, after, limit))
     }
 
@@ -125,12 +120,12 @@ impl Store for MemoryStore {
         Ok(self.memory().items.stale(playbook, limit))
     }
 
-    async fn due_items(&self, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
-        Ok(self.memory().items.due(now, limit))
+    async fn due_items(&self, source: Option<&str>, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
+        Ok(self.memory().items.due(source, now, limit))
     }
 
-    async fn next_look_at(&self) -> Result<Option<Instant>> {
-        Ok(self.memory().items.next_look_at())
+    async fn next_look_at(&self, source: Option<&str>) -> Result<Option<Instant>> {
+        Ok(self.memory().items.next_look_at(source))
     }
 
     async fn load(&self, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {

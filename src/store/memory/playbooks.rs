@@ -88,8 +88,14 @@ fn kept_source(source: &SourceRecord) -> SourceRecord {
         source: name(&source.source),
         good_at: source.good_at.map(cut),
         good_rows: source.good_rows.map(count),
+        cursor_at: source.cursor_at.map(cut),
         polled_at: source.polled_at.map(cut),
+        took_ms: count(source.took_ms),
+        rows: count(source.rows),
         rejected: count(source.rejected),
+        changed: count(source.changed),
+        missing: count(source.missing),
         trouble: source.trouble.as_deref().map(plain),
+        doubted_at: source.doubted_at.map(cut),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::rows::{ItemRow, KeyRow, SnapshotRow, TransitionRow};
 use super::session::{Given, Session};
-use super::{id, limit as rows, maybe_instant, micros, plain, values};
+use super::{id, limit as rows, maybe_instant, micros, number, plain, values};
 use crate::core::Instant;
 use crate::core::card::{CardId, Transition};
 use crate::core::digest::Digest;
@@ -17,16 +17,16 @@ pub async fn digests(
     source: &str,
     after: Option<&str>,
     limit: usize,
-) -> Result<Vec<(Arc<str>, Digest, Digest)>> {
+) -> Result<Vec<(Arc<str>, Digest, u32)>> {
     let given = [Given::Text(plain(source)), after.map(plain).into(), rows(limit)];
-    let found: Vec<(String, String, String)> = session.select(DIGESTS, &given).await?;
-    let value = |(item, digest, under): (String, String, String)| Ok((item.into(), id(&digest)?, id(&under)?));
+    let found: Vec<(String, String, i64)> = session.select(DIGESTS, &given).await?;
+    let value = |(item, digest, missing): (String, String, i64)| Ok((item.into(), id(&digest)?, number(missing)?));
     found.into_iter().map(value).collect()
 }
 
 // No text sorts before the empty one.
 pub const DIGESTS: &str = "
-    SELECT id, digest, judged_under FROM items
+    SELECT id, digest, missing_polls FROM items
     WHERE source = $1 AND id >= coalesce($2, '') AND id IS DISTINCT FROM $2 ORDER BY id LIMIT $3";
 
 pub async fn stale_items(session: &mut impl Session, playbook: Digest, limit: usize) -> Result<Vec<ItemKey>> {
@@ -41,21 +41,38 @@ pub const STALE_ITEMS: &str = "
     SELECT source, id FROM items WHERE judged_under > $1
     LIMIT $2";
 
-pub async fn due_items(session: &mut impl Session, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
-    let found: Vec<KeyRow> = session.select(DUE_ITEMS, &[micros(now).into(), rows(limit)]).await?;
+pub async fn due_items(
+    session: &mut impl Session,
+    source: Option<&str>,
+    now: Instant,
+    limit: usize,
+) -> Result<Vec<ItemKey>> {
+    let found: Vec<KeyRow> = match source {
+        None => session.select(DUE_ITEMS, &[micros(now).into(), rows(limit)]).await?,
+        Some(source) => session.select(DUE_ITEMS_OF, &[micros(now).into(), rows(limit), plain(source).into()]).await?,
+    };
     Ok(found.into_iter().map(ItemKey::from).collect())
 }
 
 pub const DUE_ITEMS: &str = "
     SELECT source, id FROM items WHERE next_look_at <= $1 ORDER BY next_look_at, source, id LIMIT $2";
 
-pub async fn next_look_at(session: &mut impl Session) -> Result<Option<Instant>> {
-    let found: Vec<(Option<i64>,)> = session.select(NEXT_LOOK_AT, &[]).await?;
+pub const DUE_ITEMS_OF: &str = "
+    SELECT source, id FROM items WHERE next_look_at <= $1 AND source = $3 ORDER BY next_look_at, source, id LIMIT $2";
+
+pub async fn next_look_at(session: &mut impl Session, source: Option<&str>) -> Result<Option<Instant>> {
+    let found: Vec<(Option<i64>,)> = match source {
+        None => session.select(NEXT_LOOK_AT, &[]).await?,
+        Some(source) => session.select(NEXT_LOOK_AT_OF, &[plain(source).into()]).await?,
+    };
     maybe_instant(found.first().and_then(|(at,)| *at))
 }
 
 pub const NEXT_LOOK_AT: &str = "
     SELECT min(next_look_at) FROM items WHERE next_look_at IS NOT NULL";
+
+pub const NEXT_LOOK_AT_OF: &str = "
+    SELECT min(next_look_at) FROM items WHERE next_look_at IS NOT NULL AND source = $1";
 
 pub async fn load(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {
     let mut found: Vec<ItemRecord> =
@@ -67,7 +84,7 @@ pub async fn load(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<I
 
 pub const LOAD: &str = "
     SELECT i.source, i.id, i.digest, i.judged_under, i.version, i.first_seen_at, i.seen_at, i.noticed_at,
-           i.next_look_at, i.missing_polls, i.title, i.unit, i.item, i.rulings, i.watches
+           i.next_look_at, i.missing_polls, i.left_at, i.title, i.unit, i.item, i.rulings, i.watches
     FROM r CROSS JOIN items AS i WHERE i.source = r.source AND i.id = r.id";
 
 pub async fn find_items(session: &mut impl Session, id: &str) -> Result<Vec<ItemKey>> {

@@ -48,17 +48,21 @@ pub async fn sources(session: &mut impl Session) -> Result<Vec<SourceRecord>> {
     values(session.select::<SourceRow>(SOURCES, &[]).await?)
 }
 
-const SOURCES: &str = "
-    SELECT source, good_at, good_rows, polled_at, rejected, trouble FROM sources ORDER BY source";
+const SOURCES: &str = r#"
+    SELECT source, good_at, good_rows, cursor_at, polled_at, took_ms, "rows", rejected, changed, missing, trouble,
+        doubted_at
+    FROM sources ORDER BY source"#;
 
 pub async fn put_source(session: &mut impl Session, source: &SourceRecord) -> Result<()> {
     session.write(PUT_SOURCE, &[], [SourceRow::from(source)]).await
 }
 
-const PUT_SOURCE: &str = "
+const PUT_SOURCE: &str = r#"
     INSERT INTO sources ({columns}) SELECT {columns} FROM r WHERE true
     ON CONFLICT (source) DO UPDATE SET good_at = excluded.good_at, good_rows = excluded.good_rows,
-        polled_at = excluded.polled_at, rejected = excluded.rejected, trouble = excluded.trouble";
+        cursor_at = excluded.cursor_at, polled_at = excluded.polled_at, took_ms = excluded.took_ms,
+        "rows" = excluded."rows", rejected = excluded.rejected, changed = excluded.changed,
+        missing = excluded.missing, trouble = excluded.trouble, doubted_at = excluded.doubted_at"#;
 
 pub async fn last_fired(session: &mut impl Session, schedule: &str) -> Result<Option<Instant>> {
     let at: Vec<(i64,)> = session.select(LAST_FIRED, &[plain(schedule).into()]).await?;

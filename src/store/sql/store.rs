@@ -61,12 +61,7 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.writing, playbooks::put_source, source)
     }
 
-    async fn digests(
-        &self,
-        source: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(Arc<str>, Digest, Digest)>> {
+    async fn digests(&self, source: &str, after: Option<&str>, limit: usize) -> Result<Vec<(Arc<str>, Digest, u32)>> {
         verb!(self.reading, items::digests, source, after, limit)
     }
 
@@ -74,12 +69,12 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.reading, items::stale_items, playbook, limit)
     }
 
-    async fn due_items(&self, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
-        verb!(self.reading, items::due_items, now, limit)
+    async fn due_items(&self, source: Option<&str>, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
+        verb!(self.reading, items::due_items, source, now, limit)
     }
 
-    async fn next_look_at(&self) -> Result<Option<Instant>> {
-        verb!(self.reading, items::next_look_at)
+    async fn next_look_at(&self, source: Option<&str>) -> Result<Option<Instant>> {
+        verb!(self.reading, items::next_look_at, source)
     }
 
     async fn load(&self, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {

@@ -124,13 +124,14 @@ const PUT_ITEMS: &str = "
     ON CONFLICT (source, id) DO UPDATE SET
         digest = excluded.digest, judged_under = excluded.judged_under, version = excluded.version,
         first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at, noticed_at = excluded.noticed_at,
-        next_look_at = excluded.next_look_at, missing_polls = excluded.missing_polls, title = excluded.title,
-        unit = excluded.unit, item = excluded.item, rulings = excluded.rulings, watches = excluded.watches";
+        next_look_at = excluded.next_look_at, missing_polls = excluded.missing_polls, left_at = excluded.left_at,
+        title = excluded.title, unit = excluded.unit, item = excluded.item, rulings = excluded.rulings, watches = excluded.watches";
 
 // An item's content is long, and most turns do not change it.
 pub const TOUCH_ITEMS: &str = "
     UPDATE items SET version = r.version, seen_at = r.seen_at, noticed_at = r.noticed_at,
-        next_look_at = r.next_look_at, missing_polls = r.missing_polls, rulings = r.rulings, watches = r.watches
+        next_look_at = r.next_look_at, missing_polls = r.missing_polls, left_at = r.left_at, rulings = r.rulings,
+        watches = r.watches
     FROM r WHERE items.source = r.source AND items.id = r.id";
 
 const PUT_SNAPSHOTS: &str = "

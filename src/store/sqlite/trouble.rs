@@ -121,14 +121,8 @@ mod tests {
         use crate::store::{SourceRecord, Store};
         let folder = tempfile::tempdir().expect("a folder");
         let store = SqliteStore::open(folder.path().join("duban.db")).await.expect("a store");
-        let source = SourceRecord {
-            source: "tickets".into(),
-            good_at: None,
-            good_rows: None,
-            polled_at: None,
-            rejected: 0,
-            trouble: Some("x".repeat(1 << 20)),
-        };
+        let source =
+            SourceRecord { source: "tickets".into(), trouble: Some("x".repeat(1 << 20)), ..SourceRecord::default() };
         sqlx::query("PRAGMA max_page_count = 60").execute(&store.engine.writer).await.expect("a limit");
         let refused = store.put_source(&source).await.expect_err("it is full");
         assert!(matches!(refused, StoreError::NotWritable(_)), "{refused}");

@@ -25,7 +25,7 @@ use crate::core::card::{Transition, Watch};
 use crate::core::contact::{Contact, Medium};
 use crate::core::digest::Digest;
 use crate::core::item::Item;
-use crate::core::ladder::Ladder;
+use crate::core::ladder::{Ladder, OPERATORS};
 use crate::core::limit::Family;
 use crate::core::matcher::{Matcher, Suspect};
 use crate::core::notice::{
@@ -52,9 +52,6 @@ mod waiting;
 
 /// The shortest pause before a card whose messages are under way is looked at again; it grows with their age.
 pub const LOOK_AGAIN: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
-
-/// The ladder for what concerns duban itself.
-pub const OPERATORS: &str = "operators";
 
 /// Who works here and how they are reached: the same for all items of a playbook.
 #[derive(Debug, Clone)]

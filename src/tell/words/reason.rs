@@ -48,6 +48,7 @@ pub(super) fn words(reason: &Reason, voice: Voice) -> String {
         }
         Reason::Unnamed { cause } => cause_words(*cause, voice.language).to_owned(),
         Reason::LeftSource => fixed("来源系统中已没有此件", "no longer in its source"),
+        Reason::Recovered => fixed("已恢复正常", "it is well again"),
     }
 }
 
@@ -182,6 +183,7 @@ mod tests {
             ),
             (Reason::Unnamed { cause: Cause::RuleRemoved }, "规则已停用", "the rule was removed"),
             (Reason::LeftSource, "来源系统中已没有此件", "no longer in its source"),
+            (Reason::Recovered, "已恢复正常", "it is well again"),
         ] {
             let zone = Tz::Asia__Shanghai;
             assert_eq!(reason_words(&reason, Language::Chinese, zone), chinese);

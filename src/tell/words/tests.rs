@@ -369,6 +369,7 @@ fn reasons() -> impl Strategy<Value = Reason> {
         foreign().prop_map(|text| Reason::Found { text: text.into() }),
         instants().prop_map(|since| Reason::StartMissing { since }),
         Just(Reason::LeftSource),
+        Just(Reason::Recovered),
     ]
 }
 

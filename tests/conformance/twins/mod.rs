@@ -450,8 +450,14 @@ fn source(n: u8, at: Instant) -> SourceRecord {
         source: format!("{n}\0").into(),
         good_at: (n > 0).then_some(at),
         good_rows: (n > 0).then_some(u64::MAX),
+        cursor_at: (n > 1).then_some(at),
         polled_at: Some(at),
+        took_ms: u64::MAX - 1,
+        rows: 7,
         rejected: n.into(),
+        changed: u64::from(n) + 1,
+        missing: u64::from(n) + 2,
         trouble: (n == 0).then(|| "a\0b".into()),
+        doubted_at: (n == 0).then_some(at),
     }
 }

@@ -32,9 +32,11 @@ async fn look_at_items(store: &dyn Store, now: Instant, seen: &mut Vec<String>) 
     let keys: Vec<ItemKey> = (0..=ITEMS).map(super::key).collect();
     look!(seen, store.counts());
     look!(seen, store.load(&keys));
-    look!(seen, store.due_items(now, 9));
-    look!(seen, store.due_items(now, 2));
-    look!(seen, store.next_look_at());
+    look!(seen, store.due_items(None, now, 9));
+    look!(seen, store.due_items(None, now, 2));
+    look!(seen, store.due_items(Some("odd"), now, 2));
+    look!(seen, store.next_look_at(Some("even")));
+    look!(seen, store.next_look_at(None));
     look!(seen, store.digests("even", None, 9));
     look!(seen, store.digests("odd", Some("1"), 1));
     look!(seen, store.find_items("1"));

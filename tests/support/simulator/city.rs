@@ -323,7 +323,7 @@ impl Told {
 
 #[async_trait]
 impl Source for Told {
-    async fn fetch(&self) -> Result<Fetched, PollError> {
+    async fn fetch(&self, _since: Option<Instant>) -> Result<Fetched, PollError> {
         match self.file.lock().expect("nobody broke").take() {
             Some(text) => self.reader.read_bytes(text.into_bytes()),
             None => Err(PollError::Unreadable { place: "the source".into(), problem: "it is away".into() }),

@@ -10,7 +10,7 @@ use duban::core::contact::Medium;
 use duban::core::delivery::RetryPolicy;
 use duban::courier::{Courier, Rehearsal, Way, Ways};
 use duban::daemon::go_live;
-use duban::daemon::poller::Poll;
+use duban::daemon::poll::Poll;
 use duban::daemon::wiring::Polled;
 use duban::pipeline::{Done, Pipeline};
 use duban::playbook::Playbook;
@@ -145,7 +145,17 @@ async fn poll(
     now: Instant,
 ) -> Result<News> {
     let heard = |_: &Done| {};
-    let report = Poll { polled, store: &store, pipeline, playbook, heard: &heard, now }.run().await?;
+    let report = Poll {
+        polled,
+        store: &store,
+        pipeline,
+        playbook,
+        heard: &heard,
+        clock: &duban::time::SystemClock::start(),
+        now,
+    }
+    .run()
+    .await?;
     let text = format!(
         "rows {} rejected {} changed {} notices {} lost {} trouble {:?}",
         report.rows,

@@ -62,12 +62,7 @@ impl Store for Witness {
         self.wrote(()).await
     }
 
-    async fn digests(
-        &self,
-        source: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(Arc<str>, Digest, Digest)>> {
+    async fn digests(&self, source: &str, after: Option<&str>, limit: usize) -> Result<Vec<(Arc<str>, Digest, u32)>> {
         self.read().await?.digests(source, after, limit).await
     }
 
@@ -75,12 +70,12 @@ impl Store for Witness {
         self.read().await?.stale_items(playbook, limit).await
     }
 
-    async fn due_items(&self, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
-        self.read().await?.due_items(now, limit).await
+    async fn due_items(&self, source: Option<&str>, now: Instant, limit: usize) -> Result<Vec<ItemKey>> {
+        self.read().await?.due_items(source, now, limit).await
     }
 
-    async fn next_look_at(&self) -> Result<Option<Instant>> {
-        self.read().await?.next_look_at().await
+    async fn next_look_at(&self, source: Option<&str>) -> Result<Option<Instant>> {
+        self.read().await?.next_look_at(source).await
     }
 
     async fn load(&self, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use duban::core::Instant;
 use duban::daemon::wiring::Polled;
+use duban::source::terms::PollTerms;
 use duban::store::Store as _;
 use duban::store::memory::MemoryStore;
 use duban::time::{Clock as _, TestClock};
@@ -233,6 +234,8 @@ impl World {
             columns: Vec::new(),
             schedule: office().schedule.clone(),
             guard: office().guard,
+            terms: PollTerms::default(),
+            waiting: None,
         };
         self.tell(&format!("{} answers: {answer:?}, {good} good rows, {rejected} bad ones", SOURCES[source]));
         let news = self.go(place, "poll", Errand::Poll(polled), plan).await;
@@ -290,7 +293,7 @@ impl World {
 
     /// When something falls due next, for a card or for the courier.
     pub(super) async fn next_instant(&self) -> Option<Instant> {
-        let look = self.disk.next_look_at().await.expect("an instant");
+        let look = self.disk.next_look_at(None).await.expect("an instant");
         let claim = self.disk.next_claim_at(&[]).await.expect("an instant");
         let silences = self.disk.silences(false).await.expect("silences");
         let lift = silences.iter().map(|silence| silence.ends_at).min();

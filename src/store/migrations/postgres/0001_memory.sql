@@ -41,12 +41,18 @@ CREATE TABLE rule_versions (
 
 CREATE TABLE sources (
     -- How each source is doing.
-    source    TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    good_at   BIGINT,
-    good_rows BIGINT CHECK (good_rows >= 0),
-    polled_at BIGINT,
-    rejected  BIGINT  NOT NULL CHECK (rejected >= 0),
-    trouble   TEXT
+    source     TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    good_at    BIGINT, -- when its last good poll began
+    good_rows  BIGINT CHECK (good_rows >= 0),
+    cursor_at  BIGINT, -- the newest instant that its cursor's field has shown
+    polled_at  BIGINT,
+    took_ms    BIGINT NOT NULL CHECK (took_ms >= 0),
+    "rows"     BIGINT NOT NULL CHECK ("rows" >= 0),
+    rejected   BIGINT NOT NULL CHECK (rejected >= 0),
+    changed    BIGINT NOT NULL CHECK (changed >= 0),
+    missing    BIGINT NOT NULL CHECK (missing >= 0),
+    trouble    TEXT, -- why the last poll was not believed
+    doubted_at BIGINT -- when the first poll began that has not been believed since the last good one
 );
 
 CREATE TABLE schedules (
@@ -67,6 +73,7 @@ CREATE TABLE items (
     noticed_at    BIGINT,           -- the newest of its transitions
     next_look_at  BIGINT,
     missing_polls BIGINT  NOT NULL CHECK (missing_polls >= 0),
+    left_at       BIGINT, -- when it left its source
     title         TEXT NOT NULL,
     unit          TEXT,
     item          TEXT    NOT NULL, -- JSON: the snapshot

@@ -37,12 +37,18 @@ CREATE TABLE rule_versions (
 
 CREATE TABLE sources (
     -- How each source is doing.
-    source    TEXT    NOT NULL PRIMARY KEY,
-    good_at   INTEGER,
-    good_rows INTEGER CHECK (good_rows >= 0),
-    polled_at INTEGER,
-    rejected  INTEGER NOT NULL CHECK (rejected >= 0),
-    trouble   TEXT
+    source     TEXT    NOT NULL PRIMARY KEY,
+    good_at    INTEGER, -- when its last good poll began
+    good_rows  INTEGER CHECK (good_rows >= 0),
+    cursor_at  INTEGER, -- the newest instant that its cursor's field has shown
+    polled_at  INTEGER,
+    took_ms    INTEGER NOT NULL CHECK (took_ms >= 0),
+    "rows"     INTEGER NOT NULL CHECK ("rows" >= 0),
+    rejected   INTEGER NOT NULL CHECK (rejected >= 0),
+    changed    INTEGER NOT NULL CHECK (changed >= 0),
+    missing    INTEGER NOT NULL CHECK (missing >= 0),
+    trouble    TEXT, -- why the last poll was not believed
+    doubted_at INTEGER -- when the first poll began that has not been believed since the last good one
 ) STRICT;
 
 CREATE TABLE schedules (
@@ -63,6 +69,7 @@ CREATE TABLE items (
     noticed_at    INTEGER,          -- the newest of its transitions
     next_look_at  INTEGER,
     missing_polls INTEGER NOT NULL CHECK (missing_polls >= 0),
+    left_at       INTEGER, -- when it left its source
     title         TEXT    NOT NULL,
     unit          TEXT,
     item          TEXT    NOT NULL, -- JSON: the snapshot
@@ -74,7 +81,7 @@ CREATE TABLE items (
 CREATE INDEX items_due ON items (next_look_at, source, id) WHERE next_look_at IS NOT NULL;
 CREATE INDEX items_by_playbook ON items (judged_under);
 -- What a poll compares with, without the snapshots between.
-CREATE INDEX items_compared ON items (source, id, digest, judged_under);
+CREATE INDEX items_compared ON items (source, id, digest, missing_polls);
 
 CREATE TABLE snapshots (
     -- Every snapshot of an item that differed from the one before.

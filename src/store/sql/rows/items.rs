@@ -39,6 +39,7 @@ row! {
         pub noticed_at: Option<i64>,
         pub next_look_at: Option<i64>,
         pub missing_polls: i64,
+        pub left_at: Option<i64>,
         pub title: String,
         pub unit: Option<String>,
         pub item: String,
@@ -62,6 +63,7 @@ impl From<&ItemRecord> for ItemRow {
             noticed_at: record.noticed_at.map(micros),
             next_look_at: record.next_look_at.map(micros),
             missing_polls: record.missing_polls.into(),
+            left_at: record.left_at.map(micros),
             title: plain(record.item.title()),
             unit: record.item.text("unit").map(plain),
             item: json(&record.item),
@@ -86,6 +88,7 @@ impl TryFrom<ItemRow> for ItemRecord {
             next_look_at: maybe_instant(row.next_look_at)?,
             judged_under: id(&row.judged_under)?,
             missing_polls: number(row.missing_polls)?,
+            left_at: maybe_instant(row.left_at)?,
             version: row.version,
         })
     }
@@ -101,6 +104,7 @@ row! {
         pub noticed_at: Option<i64>,
         pub next_look_at: Option<i64>,
         pub missing_polls: i64,
+        pub left_at: Option<i64>,
         pub rulings: String,
         pub watches: String,
     }
@@ -118,6 +122,7 @@ impl From<&ItemRecord> for TouchRow {
             noticed_at: record.noticed_at.map(micros),
             next_look_at: record.next_look_at.map(micros),
             missing_polls: record.missing_polls.into(),
+            left_at: record.left_at.map(micros),
             rulings: json(&record.rulings),
             watches: json(&record.watches),
         }

@@ -79,9 +79,15 @@ row! {
         pub source: String,
         pub good_at: Option<i64>,
         pub good_rows: Option<i64>,
+        pub cursor_at: Option<i64>,
         pub polled_at: Option<i64>,
+        pub took_ms: i64,
+        pub rows: i64,
         pub rejected: i64,
+        pub changed: i64,
+        pub missing: i64,
         pub trouble: Option<String>,
+        pub doubted_at: Option<i64>,
     }
 }
 
@@ -92,9 +98,15 @@ impl From<&SourceRecord> for SourceRow {
             source: plain(&record.source),
             good_at: record.good_at.map(micros),
             good_rows: record.good_rows.map(count),
+            cursor_at: record.cursor_at.map(micros),
             polled_at: record.polled_at.map(micros),
+            took_ms: count(record.took_ms),
+            rows: count(record.rows),
             rejected: count(record.rejected),
+            changed: count(record.changed),
+            missing: count(record.missing),
             trouble: record.trouble.as_deref().map(plain),
+            doubted_at: record.doubted_at.map(micros),
         }
     }
 }
@@ -107,9 +119,15 @@ impl TryFrom<SourceRow> for SourceRecord {
             source: row.source.into(),
             good_at: maybe_instant(row.good_at)?,
             good_rows: row.good_rows.map(number).transpose()?,
+            cursor_at: maybe_instant(row.cursor_at)?,
             polled_at: maybe_instant(row.polled_at)?,
+            took_ms: number(row.took_ms)?,
+            rows: number(row.rows)?,
             rejected: number(row.rejected)?,
+            changed: number(row.changed)?,
+            missing: number(row.missing)?,
             trouble: row.trouble,
+            doubted_at: maybe_instant(row.doubted_at)?,
         })
     }
 }

@@ -1,0 +1,273 @@
+//! One poll of one source: **poll** → compare with what is remembered → turn.
+//!
+//! **Invariant:** a poll that failed or is not believed changes nothing but what is known of its source.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::Instant;
+use crate::core::digest::Digest;
+use crate::core::item::{Item, ItemKey};
+use crate::core::notice::{Body, NoticeKind};
+use crate::daemon::wiring::Polled;
+use crate::pipeline::{BATCH, Done, Entry, News, Pipeline};
+use crate::playbook::Playbook;
+use crate::source::guard::{Accepted, Verdict, judge_changes, judge_poll};
+use crate::source::{Fetched, Rejection};
+use crate::store::{ItemRecord, Result, SourceRecord, Store};
+use crate::time::Clock;
+
+mod absence;
+mod blind;
+mod sight;
+
+use sight::{Known, Remembered, Sight};
+
+pub use blind::accept;
+
+/// What a poll came to.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Rows that the source gave.
+    pub rows: u64,
+    /// Rows that were rejected.
+    pub rejected: Vec<Rejection>,
+    /// Items that are new or changed.
+    pub changed: usize,
+    /// Items that are remembered and missing.
+    pub missing: u64,
+    /// Notices that were planned or held.
+    pub notices: usize,
+    /// Items left out because somebody else wrote them again and again.
+    pub lost: usize,
+    /// Why the poll was not believed.
+    pub trouble: Option<String>,
+    /// When operators are to be told if the source is still in trouble.
+    pub blind_at: Option<Instant>,
+}
+
+/// How many rejected rows or missing items are named in a message.
+const NAMED: usize = 20;
+
+/// One poll of one source, with its means.
+pub struct Poll<'a> {
+    /// The source.
+    pub polled: &'a Polled,
+    /// The memory.
+    pub store: &'a Arc<dyn Store>,
+    /// The turn.
+    pub pipeline: &'a Pipeline,
+    /// What is in force.
+    pub playbook: &'a Arc<Playbook>,
+    /// Hears of each turn.
+    pub heard: &'a (dyn Fn(&Done) + Sync),
+    /// Measures how long it takes.
+    pub clock: &'a dyn Clock,
+    /// When the poll began.
+    pub now: Instant,
+}
+
+impl Poll<'_> {
+    /// Polls. A million rows go through in chunks; none but the rejected ones are kept.
+    pub async fn run(&self) -> Result<Report> {
+        let began = self.clock.monotonic();
+        let before = self.before().await?;
+        let since = self.polled.terms.since.as_ref();
+        let since = since.and_then(|since| Some(before.cursor_at? - since.overlap));
+        let fetched = self.polled.source.fetch(since).await;
+        fail::fail_point!("poll.after_fetch", |_| std::process::abort());
+        match fetched {
+            Ok(fetched) => self.take(Arc::new(fetched), since.is_some(), &before, began).await,
+            Err(e) => self.doubt(SourceRecord { rows: 0, rejected: 0, ..before }, e.to_string(), began).await,
+        }
+    }
+
+    /// Takes rows that did not come by asking: a system has called. They are all that there is, or changes only.
+    pub async fn run_with(&self, fetched: Fetched, only_changes: bool) -> Result<Report> {
+        let began = self.clock.monotonic();
+        self.take(Arc::new(fetched), only_changes, &self.before().await?, began).await
+    }
+
+    async fn before(&self) -> Result<SourceRecord> {
+        let known = self.store.sources().await?.into_iter().find(|s| s.source == self.polled.name);
+        Ok(known.unwrap_or_else(|| SourceRecord { source: self.polled.name.clone(), ..SourceRecord::default() }))
+    }
+
+    /// Believes a poll or not. That is known only when all its rows were mapped, and nothing may change before that: so
+    /// rows that hold news are mapped twice, which takes less than to keep them.
+    async fn take(
+        &self,
+        fetched: Arc<Fetched>,
+        only_changes: bool,
+        before: &SourceRecord,
+        began: Duration,
+    ) -> Result<Report> {
+        let known = if only_changes { None } else { Some(Arc::new(self.known().await?)) };
+        let cursor = self.polled.terms.since.as_ref().map(|since| since.field.clone());
+        let shown = SourceRecord { rows: fetched.rows(), rejected: 0, ..before.clone() };
+        let sight = match sight::see(fetched.clone(), known.clone(), cursor).await {
+            Ok(sight) => sight,
+            Err(broken) => return self.doubt(shown, broken, began).await,
+        };
+        let shown = SourceRecord { rejected: sight.rejected.len() as u64, ..shown };
+        if let Verdict::Doubted(reason) = self.verdict(before, &shown, only_changes).await? {
+            let doubted = self.doubt(shown, reason.to_string(), began).await?;
+            return Ok(Report { rejected: sight.rejected, ..doubted });
+        }
+        let mut report = Report { rows: shown.rows, ..Report::default() };
+        let baseline = before.good_rows.is_none();
+        self.turns(&fetched, known.as_ref(), &sight, baseline, &mut report).await?;
+        if let Some(known) = &known {
+            self.absences(known, &sight.rejected, &mut report).await?;
+        }
+        report.rejected = sight.rejected;
+        if report.lost == 0 {
+            let cursor_at = before.cursor_at.max(sight.newest);
+            let good_rows = if only_changes { before.good_rows } else { None };
+            self.finish(&report, SourceRecord { cursor_at, good_rows, ..shown }, baseline, began).await?;
+        }
+        Ok(report)
+    }
+
+    async fn verdict(&self, before: &SourceRecord, shown: &SourceRecord, only_changes: bool) -> Result<Verdict> {
+        let accepted = match before.doubted_at {
+            Some(doubted_at) => blind::accepted_at(&**self.store, &before.source).await?.filter(|at| *at >= doubted_at),
+            None => None,
+        };
+        let accepted = accepted.map(|_| Accepted { rows: before.rows, rejected: before.rejected });
+        let (rows, rejected, guard) = (shown.rows, shown.rejected, &self.polled.guard);
+        Ok(if only_changes {
+            judge_changes(rows, rejected, accepted, guard)
+        } else {
+            judge_poll(before.good_rows, rows, rejected, accepted, guard)
+        })
+    }
+
+    /// Takes what is new or changed through turns, chunk by chunk.
+    async fn turns(
+        &self,
+        fetched: &Arc<Fetched>,
+        known: Option<&Arc<Known>>,
+        sight: &Sight,
+        baseline: bool,
+        report: &mut Report,
+    ) -> Result<()> {
+        for &chunk in &sight.news {
+            let news = sight::news(fetched.clone(), chunk, known.cloned()).await;
+            let mut news = news.into_iter().peekable();
+            while news.peek().is_some() {
+                let entries = self.entries(news.by_ref().take(BATCH).collect()).await?;
+                report.changed += entries.len();
+                self.turn(entries, baseline, report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn turn(&self, entries: Vec<Entry>, baseline: bool, report: &mut Report) -> Result<()> {
+        let done = self.pipeline.turn(self.playbook, entries, baseline, self.now).await?;
+        (self.heard)(&done);
+        report.notices += done.notices;
+        report.lost += done.lost;
+        Ok(())
+    }
+
+    /// Items with what is remembered about them; those that are as they were are left out.
+    async fn entries(&self, news: Vec<(Item, Digest)>) -> Result<Vec<Entry>> {
+        let keys: Vec<ItemKey> = news.iter().map(|(item, _)| item.key.clone()).collect();
+        let mut records = self.records(&keys).await?;
+        let waiting = self.polled.waiting.as_ref();
+        let entry = |(mut item, digest): (Item, Digest)| {
+            let record = records.remove(&item.key);
+            if record.as_ref().is_some_and(|record| record.digest == digest && record.missing_polls == 0) {
+                return None;
+            }
+            if let Some(waiting) = waiting {
+                waiting.infer(record.as_ref().map(|record| &record.item), &mut item, self.now);
+            }
+            Some(Entry { record, news: News::Fresh(Arc::new(item), digest) })
+        };
+        Ok(news.into_iter().filter_map(entry).collect())
+    }
+
+    async fn records(&self, keys: &[ItemKey]) -> Result<HashMap<ItemKey, ItemRecord>> {
+        Ok(self.store.load(keys).await?.into_iter().map(|record| (record.item.key.clone(), record)).collect())
+    }
+
+    /// What is remembered of the source's items.
+    async fn known(&self) -> Result<Known> {
+        const PAGE: usize = 20_000;
+        let mut known = Known::new();
+        let mut after: Option<Arc<str>> = None;
+        loop {
+            let page = self.store.digests(&self.polled.name, after.as_deref(), PAGE).await?;
+            after = page.last().map(|(id, ..)| id.clone());
+            let is_last = page.len() < PAGE;
+            known.extend(page.into_iter().map(|(id, digest, missing)| (id, Remembered::new(digest, missing))));
+            if is_last {
+                return Ok(known);
+            }
+        }
+    }
+
+    /// Records a good poll; the first one tells operators what it found.
+    async fn finish(&self, report: &Report, shown: SourceRecord, baseline: bool, began: Duration) -> Result<()> {
+        let good = shown.rows - shown.rejected.min(shown.rows);
+        if shown.doubted_at.is_some() {
+            self.see_again().await?;
+        }
+        let record = SourceRecord {
+            good_at: Some(self.now),
+            good_rows: shown.good_rows.or(Some(good)),
+            changed: report.changed as u64,
+            missing: report.missing,
+            trouble: None,
+            doubted_at: None,
+            ..self.polled_now(shown, began)
+        };
+        self.store.put_source(&record).await?;
+        (self.heard)(&self.pipeline.confirmed(self.playbook, &self.polled.name, self.now).await?);
+        if baseline {
+            self.tell_baseline(report).await?;
+        }
+        if report.rejected.is_empty() { Ok(()) } else { self.tell_rejected(&report.rejected).await }
+    }
+
+    fn polled_now(&self, record: SourceRecord, began: Duration) -> SourceRecord {
+        let took = self.clock.monotonic().saturating_sub(began);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        SourceRecord { polled_at: Some(self.now), took_ms, ..record }
+    }
+
+    async fn tell_baseline(&self, report: &Report) -> Result<()> {
+        let language = self.playbook.language;
+        let lines = vec![
+            format!("{}: {}", language.pick("行数", "rows"), report.rows),
+            format!("{}: {}", language.pick("未发出的通知", "messages held"), report.notices),
+        ];
+        let title = format!("{} {}", language.pick("首次读取数据源", "First poll of the source"), self.polled.name);
+        let subject = format!("baseline:{}", self.polled.name);
+        self.tell(NoticeKind::Digest, &subject, Body { title, lines }).await
+    }
+
+    /// The same bad rows are told once.
+    async fn tell_rejected(&self, rejected: &[Rejection]) -> Result<()> {
+        let title = self.playbook.language.pick("数据源有被拒绝的行:", "Rejected rows of the source");
+        let what = Digest::of(rejected.iter().map(|r| r.place.as_bytes()));
+        let subject = format!("rejected:{}:{what}", self.polled.name);
+        let title = format!("{title} {}", self.polled.name);
+        let lines = named(rejected.iter().map(ToString::to_string), rejected.len());
+        self.tell(NoticeKind::System, &subject, Body { title, lines }).await
+    }
+
+    async fn tell(&self, kind: NoticeKind, subject: &str, body: Body) -> Result<()> {
+        self.pipeline.tell_operators(self.playbook, kind, subject, body, self.now).await
+    }
+}
+
+/// The first few lines, and how many there are more.
+fn named(lines: impl Iterator<Item = String>, count: usize) -> Vec<String> {
+    let more = (count > NAMED).then(|| format!("… {}", count - NAMED));
+    lines.take(NAMED).chain(more).collect()
+}
