@@ -56,5 +56,7 @@ pub mod clock_doubt;
 
 pub mod digest;
 
+pub mod line;
+
 /// A point on the time line, UTC. Fields and columns that hold one end in `_at`.
 pub type Instant = chrono::DateTime<chrono::Utc>;

@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 
 use crate::core::contact::{Absence, Contact};
 use crate::core::item::Item;
+use crate::core::line::one_line;
 
 /// The role of the person whom the item names as its owner.
 pub const HANDLER: &str = "handler";
@@ -62,6 +63,9 @@ pub enum Nobody {
         count: usize,
     },
 }
+
+/// The longest name, in characters: what a mail's header takes.
+const LONGEST_NAME: usize = 78;
 
 const COLUMNS: [&str; 17] = [
     "id",
@@ -196,11 +200,12 @@ impl Directory {
         let by = |test: &dyn Fn(&Contact) -> bool| -> Vec<&Contact> {
             self.contacts.iter().filter(|c| c.on_duty(today) && test(c)).collect()
         };
+        let name = one_line(owner, LONGEST_NAME);
         let found = [
             by(&|c| *c.id == *owner),
             by(&|c| c.mobile == owner),
-            by(&|c| c.name == owner && Some(c.unit.as_str()) == unit),
-            by(&|c| c.name == owner),
+            by(&|c| c.name == name && Some(c.unit.as_str()) == unit),
+            by(&|c| c.name == name),
         ];
         match found.into_iter().find(|found| !found.is_empty()) {
             None => Err(Nobody::Unknown { owner: owner.to_owned() }),
@@ -229,7 +234,7 @@ fn contact(headers: &[&str], record: &csv::StringRecord) -> Result<Contact, Stri
     };
     let contact = Contact {
         id: Arc::from(field("id")),
-        name: field("name"),
+        name: one_line(&field("name"), LONGEST_NAME),
         unit: field("unit"),
         region: field("region"),
         level: field("level"),

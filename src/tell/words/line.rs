@@ -6,6 +6,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::core::line::one_line;
+
 /// How many characters a line has at most, unless somebody asks for fewer.
 pub const LONGEST: usize = 300;
 
@@ -17,30 +19,7 @@ pub struct Line(String);
 impl Line {
     /// A text on one line, cut to so many characters.
     pub fn cut(text: &str, most: usize) -> Self {
-        let mut kept = String::new();
-        let (mut length, mut gap) = (0, false);
-        for c in text.chars().filter(|c| !is_hidden(*c)) {
-            if is_gap(c) {
-                gap = !kept.is_empty();
-                continue;
-            }
-            let needed = usize::from(gap) + 1;
-            if length + needed > most {
-                // Room for the mark of the cut.
-                while length >= most {
-                    kept.pop();
-                    length -= 1;
-                }
-                kept.push('…');
-                return Self(kept);
-            }
-            if std::mem::take(&mut gap) {
-                kept.push(' ');
-            }
-            kept.push(c);
-            length += needed;
-        }
-        Self(kept)
+        Self(one_line(text, most))
     }
 
     /// The text.
@@ -74,10 +53,17 @@ impl std::fmt::Display for Line {
 
 /// Every text inside a value, made a line.
 pub fn lines_of(value: Value) -> Value {
+    texts_of(value, &|text| Line::from(text).0)
+}
+
+/// A value with every text inside it changed.
+pub fn texts_of(value: Value, change: &impl Fn(String) -> String) -> Value {
     match value {
-        Value::String(text) => Value::String(Line::from(text).0),
-        Value::Array(values) => Value::Array(values.into_iter().map(lines_of).collect()),
-        Value::Object(map) => Value::Object(map.into_iter().map(|(name, value)| (name, lines_of(value))).collect()),
+        Value::String(text) => Value::String(change(text)),
+        Value::Array(values) => Value::Array(values.into_iter().map(|value| texts_of(value, change)).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(name, value)| (name, texts_of(value, change))).collect())
+        }
         other => other,
     }
 }
@@ -103,17 +89,6 @@ pub fn fit(text: &str, most: usize) -> String {
         kept.push('…');
     }
     kept
-}
-
-fn is_gap(c: char) -> bool {
-    c.is_control() || c.is_whitespace()
-}
-
-/// Characters that show nothing: bidirectional controls, zero-width and format characters, tags.
-fn is_hidden(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
