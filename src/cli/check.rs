@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure};
 use super::table::{Format, Table};
 use super::words;
 use crate::config::ConfigProblem;
+use crate::core::line::plain_lines;
 use crate::daemon::wiring::{Site, Wiring};
 
 mod doubts;
@@ -119,7 +120,7 @@ fn write(remarks: &[Remark], format: Format, caller: &Caller<'_>, out: &mut dyn 
             };
             let (start, end) = if caller.has_colour && !colour.is_empty() { (colour, "\u{1b}[0m") } else { ("", "") };
             let before = words::check::weight(caller.language, *weight);
-            writeln!(out, "{start}{before}{end}{place}: {}", harmless(text))?;
+            writeln!(out, "{start}{before}{end}{place}: {}", plain_lines(text))?;
         }
         return Ok(());
     }
@@ -128,9 +129,4 @@ fn write(remarks: &[Remark], format: Format, caller: &Caller<'_>, out: &mut dyn 
         table.add(vec![weight.word().into(), place.as_str().into(), text.as_str().into()]);
     }
     table.write(format, &[], out)
-}
-
-/// A text that cannot steer a terminal; its lines stay lines.
-fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }

@@ -14,6 +14,7 @@ use super::table::{Format, Table, write_json};
 use super::words::{ack, deliveries as words, routes};
 use super::{Caller, site::wrong, words as all_words};
 use crate::core::delivery::DeliveryState;
+use crate::core::line;
 use crate::core::notice::{Notice, Wait};
 use crate::pipeline::Pipeline;
 use crate::store::{DeliveryFilter, DeliveryRecord, Store};
@@ -299,6 +300,5 @@ fn write_lines(value: &Value, indent: &str, out: &mut dyn Write) -> Result<(), F
 
 /// A scalar on one line, whoever wrote it.
 fn plain(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    value.as_str().map_or_else(|| line::plain(&value.to_string()), line::plain)
 }

@@ -14,6 +14,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::calendars::{self, CalendarError};
 use crate::core::calendar::Calendar;
+use crate::core::line::plain_lines;
 use crate::tell::language::Language;
 use crate::time::Clock;
 use environment::Environment;
@@ -233,7 +234,7 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
 
 /// Says a sentence on stderr. Nobody can be told that stderr is closed.
 fn say(sentence: &str) {
-    let _ = writeln!(std::io::stderr(), "{sentence}");
+    let _ = writeln!(std::io::stderr(), "{}", plain_lines(sentence));
 }
 
 fn languages() -> clap::builder::PossibleValuesParser {

@@ -1,7 +1,8 @@
 //! Rows for people and for programs: an aligned table, JSON or CSV.
 //!
-//! **Invariant:** a table aligns wide characters and lets no control character through, whoever wrote the text; JSON
-//! and CSV carry the English column names and the values as they are.
+//! **Invariant:** whoever wrote a text, it neither steers a terminal nor runs in a spreadsheet. A table aligns wide
+//! characters. JSON and CSV carry the English column names; JSON the values as they are, CSV without control characters
+//! and with a `'` before what a spreadsheet would take for a formula.
 
 use std::io::Write;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use unicode_width::UnicodeWidthStr;
 
 use super::exit::Failure;
+use crate::core::line::{escaped_json, plain};
 
 /// How an answer is written: for people, for programs, for spreadsheets. (The values have no help of their own: it would
 /// spread every help page.)
@@ -58,7 +60,7 @@ impl Table {
                 };
                 writer.write_record(&self.columns).map_err(failed)?;
                 for row in &self.rows {
-                    writer.write_record(row.iter().map(text_of)).map_err(failed)?;
+                    writer.write_record(row.iter().map(cell_of)).map_err(failed)?;
                 }
                 Ok(writer.flush()?)
             }
@@ -73,7 +75,7 @@ impl Table {
 
 /// Writes a value as JSON over several lines.
 pub fn write_json(value: &Value, out: &mut dyn Write) -> Result<(), Failure> {
-    writeln!(out, "{value:#}")?;
+    writeln!(out, "{}", escaped_json(&format!("{value:#}")))?;
     Ok(())
 }
 
@@ -101,17 +103,24 @@ pub fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
-/// A text that cannot steer a terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// A value in a spreadsheet's cell: what begins like a formula and is no number is marked as text.
+fn cell_of(value: &Value) -> String {
+    let text = plain(&text_of(value));
+    let is_amount = |rest: &str| rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
+    let runs = match text.trim_start().chars().next() {
+        Some('=' | '@' | '＝' | '＋' | '－' | '＠') => true,
+        Some('+' | '-') => !is_amount(&text.trim_start()[1..]),
+        _ => false,
+    };
+    if runs { format!("'{text}") } else { text }
 }
 
 #[cfg(test)]
@@ -133,8 +142,26 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_names_and_values_as_they_are() {
-        assert_eq!(written(Format::Csv), "code,title,days\nA-1,施工许可,3\nB-22,\"a\u{1b}[31m,\nb\",\n");
+    fn a_spreadsheet_runs_nothing_and_numbers_stay_numbers() {
+        for (text, cell) in [
+            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+            ("\t=1+1", "' =1+1"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("＝1+1", "'＝1+1"),
+            ("-2+3", "'-2+3"),
+            ("+cmd|x!A", "'+cmd|x!A"),
+            ("-1.5wd", "-1.5wd"),
+            ("-", "-"),
+            ("施工=许可", "施工=许可"),
+        ] {
+            assert_eq!(cell_of(&text.into()), cell, "{text:?}");
+        }
+        assert_eq!(cell_of(&(-3).into()), "-3");
+    }
+
+    #[test]
+    fn programs_get_names_and_values() {
+        assert_eq!(written(Format::Csv), "code,title,days\nA-1,施工许可,3\nB-22,\"a [31m, b\",\n");
         let rows: Vec<Map<String, Value>> = serde_json::from_str(&written(Format::Json)).expect("JSON");
         assert_eq!((rows[0]["days"].as_i64(), rows[1]["days"].is_null()), (Some(3), true));
     }

@@ -12,6 +12,7 @@ use crate::cli::words::{ack, routes};
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::Transition;
+use crate::core::line;
 use crate::core::notice::{Notice, NoticeState};
 use crate::core::reading::Reading;
 use crate::playbook::Playbook;
@@ -260,5 +261,5 @@ fn shown(value: &Value) -> String {
 
 /// A text that cannot steer a terminal, whoever wrote it.
 pub fn plain(text: &str) -> String {
-    text.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    line::plain(text.trim_end())
 }
