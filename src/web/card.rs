@@ -4,10 +4,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use chrono_tz::Tz;
+use minijinja::context;
 use minijinja::value::Value;
-use minijinja::{Environment, context};
 
-use super::{Board, guarded, unavailable};
+use super::{Board, guarded, shown, unavailable};
 use crate::answer::signing::Standing;
 use crate::core::Instant;
 use crate::core::acknowledgement::{Acknowledgement, Via};
@@ -74,7 +74,7 @@ impl Shown {
 
     /// The page.
     pub fn response(&self, status: StatusCode, playbook: &Playbook, signer: Signer, now: Instant) -> Response {
-        let mut environment = Environment::new();
+        let mut environment = shown();
         let drawn = environment
             .add_template("card.html", include_str!("card.html"))
             .and_then(|()| environment.get_template("card.html"))

@@ -20,12 +20,16 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::core::line::{one_line, plain};
 use crate::core::window::Level;
 use crate::playbook::{InForce, Playbook};
 use crate::store::{OpenCard, SourceRecord, Store, StoreError};
 use crate::tell::language::Language;
 use crate::tell::time_words;
 use crate::time::Clock;
+
+/// Characters of a text in the page's table.
+const LONGEST_TEXT: usize = 200;
 
 /// Cards on the page; the rest is counted.
 const CARDS: usize = 200;
@@ -87,7 +91,7 @@ async fn draw(board: &Board) -> Result<String, String> {
     let counts = counts.map_err(|e| e.to_string())?;
     let playbook = &in_force.playbook;
     let rows: Vec<minijinja::Value> = cards.iter().map(|card| row(card, playbook)).collect();
-    let mut environment = Environment::new();
+    let mut environment = shown();
     environment.add_template("board.html", include_str!("board.html")).map_err(|e| e.to_string())?;
     let template = environment.get_template("board.html").map_err(|e| e.to_string())?;
     let facts = context! {
@@ -103,6 +107,16 @@ async fn draw(board: &Board) -> Result<String, String> {
     template.render(facts).map_err(|e| e.to_string())
 }
 
+/// How pages show what others wrote: without markup, and without what hides or turns the direction of reading.
+fn shown() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_formatter(|out, state, value| match value.as_str() {
+        Some(text) => minijinja::escape_formatter(out, state, &plain(text).into()),
+        None => minijinja::escape_formatter(out, state, value),
+    });
+    environment
+}
+
 fn row(card: &OpenCard, playbook: &Playbook) -> minijinja::Value {
     let words = playbook.rule_words(&card.rule, &card.name);
     context! {
@@ -110,8 +124,8 @@ fn row(card: &OpenCard, playbook: &Playbook) -> minijinja::Value {
         label => label(card.level, playbook.language),
         card => card.card.to_string(),
         code => &*card.item.id,
-        title => &*card.title,
-        unit => card.unit.as_deref(),
+        title => one_line(&card.title, LONGEST_TEXT),
+        unit => card.unit.as_deref().map(|unit| one_line(unit, LONGEST_TEXT)),
         rule => words.title.unwrap_or_else(|| card.rule.to_string()),
         window => words.label.unwrap_or_else(|| card.name.to_string()),
         since => time_words::due(card.at, playbook.calendar().zone(), playbook.language),
