@@ -14,15 +14,19 @@ use crate::core::contact::Medium;
 const LARGEST_MAIL: usize = 200_000;
 const LARGEST_IM: usize = 2_000;
 
+/// A text without 【】: carriers take what stands there for the sender's name, which only the signature gives.
+pub fn unsigned(text: &str) -> String {
+    text.replace('【', "[").replace('】', "]")
+}
+
 /// The page as plain text.
 pub fn render(page: &Page, medium: Medium) -> Rendered {
     let head = format!("{} [{}] {} {} {} {}", page.rehearsal, page.tag, page.code, page.state, page.title, page.unit);
     let subject = Line::cut(&head, 150).to_string();
     let text = match medium {
         Medium::Sms => {
-            let head =
-                format!("{}{}{} {} {} {}", page.rehearsal, page.signature, page.tag, page.code, page.state, page.title);
-            fit(Line::from(head).as_str(), SHORT_MESSAGE)
+            let said = unsigned(&format!("{} {} {} {}", page.tag, page.code, page.state, page.title));
+            fit(Line::from(format!("{}{}{said}", page.rehearsal, page.signature)).as_str(), SHORT_MESSAGE)
         }
         Medium::Mail => cut_bytes(&full(page), LARGEST_MAIL),
         Medium::Im => cut_bytes(&full(page), LARGEST_IM),

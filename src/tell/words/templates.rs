@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
 
 use super::super::facts::Facts;
-use super::line::{Line, fit, units};
+use super::line::{Line, fit, texts_of, units};
 use super::page::{self, Page};
 use super::short::losses;
 use super::{Language, Rendered, SHORT_MESSAGE, plain, sample};
@@ -137,7 +137,7 @@ impl Templates {
     }
 
     fn said_short(&self, page: &Page) -> Result<String, TemplateError> {
-        let said = self.fill(page, "sms.txt", &Value::from(Serde(page)))?;
+        let said = self.fill(page, "sms.txt", &Value::from(Serde(unsigned(page))))?;
         Ok(Line::from(format!("{}{said}", page.rehearsal)).to_string())
     }
 
@@ -178,6 +178,15 @@ fn environment() -> Environment<'static> {
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("the default delimiters are distinct"));
     environment
+}
+
+/// What short messages say of a page: only the signature and the rehearsal's mark stand in 【】.
+fn unsigned(page: &Page) -> serde_json::Value {
+    let mut said = texts_of(serde_json::to_value(page).unwrap_or_default(), &|text| plain::unsigned(&text));
+    for (name, own) in [("signature", &page.signature), ("rehearsal", &page.rehearsal)] {
+        said[name] = own.as_str().into();
+    }
+    said
 }
 
 /// A text below the rehearsal's mark, if there is one.

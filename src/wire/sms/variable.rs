@@ -1,7 +1,7 @@
 //! The variables of a registered template: short strings on one line, without what carriers refuse.
 //!
 //! **Invariant:** a value is never empty, never longer than its limit in UTF-16 units, and holds no control character,
-//! no URL and no IP address: vendors refuse a message whose variables do (`isv.PARAM_NOT_SUPPORT_URL`,
+//! no URL, no IP address and no 【】: vendors refuse a message whose variables do (`isv.PARAM_NOT_SUPPORT_URL`,
 //! `InvalidParameterValue.ProhibitedUseUrlInTemplateParameter`), whoever wrote them.
 
 use std::net::Ipv6Addr;
@@ -17,9 +17,14 @@ const LOOKED_AT: usize = 1_000;
 /// What stands where nothing is left: vendors refuse an empty value.
 const NOTHING: &str = "-";
 
+/// 【】 stands around signatures only.
+fn unsigned(text: &str) -> String {
+    text.replace('【', "[").replace('】', "]")
+}
+
 /// `text` as the value of a variable of at most `longest` UTF-16 units.
 pub(super) fn bounded(text: &str, longest: usize) -> String {
-    let line = stripped(one_line(text, LOOKED_AT));
+    let line = stripped(unsigned(&one_line(text, LOOKED_AT)));
     // What is cut can read as a link where the whole did not.
     let value = stripped(cut(&line, longest));
     if value.is_empty() { NOTHING.to_owned() } else { value }
@@ -92,6 +97,7 @@ mod tests {
             ("P0136.pdf", 20, "P0136.pdf"),
             ("hthttp://xtp://a.test", 20, "-"),
             ("\u{202e}督办", 20, "督办"),
+            ("【银行】点击", 20, "[银行]点击"),
             ("", 20, "-"),
             ("督办督办督办", 5, "督办督办…"),
             ("𠮷𠮷𠮷", 4, "𠮷…"),
