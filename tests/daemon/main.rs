@@ -8,6 +8,7 @@ mod clock;
 mod disks;
 mod gateways;
 mod ground;
+mod hostile;
 mod kills;
 mod mail;
 mod outages;

@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod exim;
 pub mod forwarder;
 pub mod gateway;
+pub mod hostile;
 pub mod letter;
 pub mod memory;
 pub mod patience;
