@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use duban::core::Instant;
 use duban::daemon::wiring::Polled;
 use duban::source::terms::PollTerms;
-use duban::store::Store as _;
 use duban::store::memory::MemoryStore;
+use duban::store::{OpenCard, Store as _};
 use duban::time::{Clock as _, TestClock};
 
 use super::city::{Answer, City, Told};
@@ -226,7 +226,7 @@ impl World {
         let before = known.iter().find(|known| *known.source == *SOURCES[source]).and_then(|known| known.good_rows);
         let is_file = !matches!(answer, Answer::Away | Answer::Cut | Answer::Renamed);
         let believed = is_file && is_believable(before, good, rejected);
-        let cards = if believed { None } else { Some(self.disk.open_cards(1_000).await.expect("cards")) };
+        let cards = if believed { None } else { Some(self.foreign_cards().await) };
         let reader = &office().readers[source];
         let polled = Polled {
             name: SOURCES[source].into(),
@@ -247,8 +247,14 @@ impl World {
         self.count("bad polls");
         let is_doubted = news.is_none_or(|news| news.trouble.is_some());
         self.ledger.demand(is_doubted, || format!("2: a bad poll of {} was believed: {answer:?}", SOURCES[source]));
-        let same = cards == self.disk.open_cards(1_000).await.expect("cards");
+        let same = cards == self.foreign_cards().await;
         self.ledger.demand(same, || format!("2: a bad poll changed the cards: {answer:?}"));
+    }
+
+    /// The open cards but for those on duban's own means.
+    async fn foreign_cards(&self) -> Vec<OpenCard> {
+        let cards = self.disk.open_cards(1_000).await.expect("cards");
+        cards.into_iter().filter(|card| !card.item.is_own()).collect()
     }
 
     async fn carry(&mut self) {
