@@ -96,6 +96,14 @@ pub struct Courier {
     jitter: u64,
 }
 
+/// A claim for some channels.
+struct Share {
+    /// How much.
+    room: usize,
+    /// The others.
+    except: Vec<Arc<str>>,
+}
+
 /// A try that is over.
 struct Sent {
     claimed: Claimed,
@@ -164,18 +172,27 @@ impl Courier {
         let settled = self.settle(playbook, pipeline, now).await?;
         let mut renewed = 0;
         if self.claimed.is_empty() {
-            let busy: Vec<Arc<str>> = self.busy();
-            let lease = self.longest() + GRACE;
-            let of = Claimable { except: &busy, only: self.only.as_deref() };
-            let claimed = self.store.claim(now, now + lease, self.room_left(), of).await?;
             // What is claimed again because its lease ran out counts as work: there may be more to claim.
-            renewed = claimed.len();
-            self.claimed = claimed.into_iter().filter_map(|claimed| self.unless_under_way(claimed)).collect();
-            renewed -= self.claimed.len();
+            renewed = self.claim(now).await?;
         }
         let count = self.claimed.len() + renewed;
         self.carry(playbook, now).await?;
         Ok(settled + count)
+    }
+
+    /// Claims what is due, for no channel more than it has room for; how much of it was under way already.
+    async fn claim(&mut self, now: Instant) -> Result<usize> {
+        let (lease, mut renewed) = (self.longest() + GRACE, 0);
+        for share in self.shares() {
+            let of = Claimable { except: &share.except, only: self.only.as_deref() };
+            for claimed in self.store.claim(now, now + lease, share.room, of).await? {
+                match self.unless_under_way(claimed) {
+                    Some(claimed) => self.claimed.push(claimed),
+                    None => renewed += 1,
+                }
+            }
+        }
+        Ok(renewed)
     }
 
     /// Waits for what is under way, at most so long, and settles it; gives back what is not on its way. A store that is
@@ -196,18 +213,39 @@ impl Courier {
 
     /// Channels that have as much to do as they can.
     pub fn busy(&self) -> Vec<Arc<str>> {
-        let is_busy = |(name, way): (&Arc<str>, &Way)| {
-            (self.sending.get(name).copied().unwrap_or(0) >= room(way)).then(|| name.clone())
-        };
-        self.ways.channels.iter().filter_map(is_busy).collect()
+        self.ways
+            .channels
+            .iter()
+            .filter(|(name, way)| self.room_left(name, way) == 0)
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
-    /// How much the channel with the least room can still take, of those that have any: what is claimed may all be
-    /// for that one, and must not wait there for longer than its lease.
-    fn room_left(&self) -> usize {
-        let left =
-            |(name, way): (&Arc<str>, &Way)| room(way).saturating_sub(self.sending.get(name).copied().unwrap_or(0));
-        self.ways.channels.iter().map(left).filter(|left| *left > 0).min().unwrap_or(BATCH).min(BATCH)
+    /// How much a channel can still take.
+    fn room_left(&self, name: &Arc<str>, way: &Way) -> usize {
+        room(way).saturating_sub(self.sending.get(name).copied().unwrap_or(0))
+    }
+
+    /// The claims of a round. Channels that have about as much room left share one, and all of it may be for the one with
+    /// the least, where it must not wait for longer than its lease. So one that hangs and is all but full does not make
+    /// the others' claims small.
+    fn shares(&self) -> Vec<Share> {
+        let mut rooms: BTreeMap<u32, Vec<(usize, &Arc<str>)>> = BTreeMap::new();
+        for (name, way) in &self.ways.channels {
+            let left = self.room_left(name, way);
+            if let Some(size) = left.checked_ilog2() {
+                rooms.entry(size).or_default().push((left, name));
+            }
+        }
+        if rooms.is_empty() {
+            return vec![Share { room: BATCH, except: self.busy() }];
+        }
+        let share = |of: Vec<(usize, &Arc<str>)>| {
+            let room = of.iter().map(|(left, _)| *left).min().unwrap_or(BATCH).min(BATCH);
+            let is_other = |name: &&Arc<str>| of.iter().all(|(_, own)| own != name);
+            Share { room, except: self.ways.channels.keys().filter(is_other).cloned().collect() }
+        };
+        rooms.into_values().map(share).collect()
     }
 
     fn longest(&self) -> Duration {
