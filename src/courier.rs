@@ -7,18 +7,21 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use self::sealing::{Sealed, Sealing};
 use crate::core::Instant;
 use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
-use crate::core::notice::Wait;
+use crate::core::notice::{Body, NoticeKind, Wait};
+use crate::core::outage::{Change, Outage, Outages};
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
 use crate::store::{
     Attempt, AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Settle, Store, Want,
 };
+use crate::tell::language::Language;
 use crate::tell::link::{LinkKey, put_links};
+use crate::tell::time_words;
 use crate::time::Clock;
 use crate::wire::{Message, SharedChannel};
 
@@ -26,6 +29,9 @@ mod sealing;
 
 /// Deliveries claimed at once.
 const BATCH: usize = 100;
+
+/// The way of a rehearsal's messages, as people know it.
+pub const REHEARSAL: &str = "notify.rehearsal_to";
 
 /// How long a lease outlasts the longest try.
 const GRACE: Duration = Duration::from_mins(1);
@@ -89,6 +95,11 @@ pub struct Courier {
     claimed: Vec<Claimed>,
     /// Whether some delivery may have ended badly and not be reported yet.
     unreported: bool,
+    outages: Outages,
+    /// Outages of which operators are not told yet.
+    untold: Vec<Outage>,
+    /// Where outages can be seen.
+    shown: watch::Sender<Vec<Outage>>,
     /// The key of the links by which somebody signs.
     links: Option<Arc<LinkKey>>,
     /// To whom it carries, if not to everybody.
@@ -112,6 +123,8 @@ struct Sent {
     subject: String,
     outcome: Outcome,
     retry: RetryPolicy,
+    /// Whether the channel was asked at all.
+    is_tried: bool,
 }
 
 impl Courier {
@@ -132,6 +145,9 @@ impl Courier {
             results,
             claimed,
             unreported,
+            outages: Outages::default(),
+            untold: Vec::new(),
+            shown: watch::Sender::default(),
             links: None,
             only: None,
             jitter,
@@ -153,6 +169,13 @@ impl Courier {
     /// A delivery that was sent turned out not to have arrived; it is reported at the next round.
     pub const fn look_for_bad_ends(&mut self) {
         self.unreported = true;
+    }
+
+    /// Shows there which channels take nothing.
+    #[must_use]
+    pub fn showing_outages_in(mut self, shown: watch::Sender<Vec<Outage>>) -> Self {
+        self.shown = shown;
+        self
     }
 
     /// Tells somebody about each settled try.
@@ -321,7 +344,7 @@ impl Courier {
         let (way, retry) = (claimed.delivery.channel.clone(), RetryPolicy::default());
         self.leases.insert(claimed.delivery.id, claimed.fence);
         *self.sending.entry(way.clone()).or_default() += 1;
-        let sent = Sent { claimed, way, to: String::new(), subject: String::new(), outcome, retry };
+        let sent = Sent { claimed, way, to: String::new(), subject: String::new(), outcome, retry, is_tried: false };
         // The receiver lives as long as the courier itself.
         let _ = self.results.0.send(sent);
     }
@@ -410,7 +433,7 @@ impl Courier {
                 (Err(reason), _) => (String::new(), String::new(), Outcome::Permanent { reason, bad_address: false }),
             };
             // The receiver lives as long as the courier; without it there is nobody to settle.
-            let _ = results.send(Sent { claimed, way: name, to, subject, outcome, retry });
+            let _ = results.send(Sent { claimed, way: name, to, subject, outcome, retry, is_tried: true });
             nudge.notify_one();
         });
     }
@@ -444,7 +467,9 @@ impl Courier {
         for (sent, settle) in over.iter().zip(&settles) {
             self.unreported |= matches!(settle.state, DeliveryState::Discarded | DeliveryState::Unknown);
             self.show(sent, settle);
+            self.hear(sent, now);
         }
+        self.tell_outages(playbook, pipeline, now).await?;
         while self.unreported {
             self.unreported = pipeline.report(playbook, now).await?;
         }
@@ -470,6 +495,41 @@ impl Courier {
         Settle { id, fence, state: end.state, not_before: end.not_before, reason: end.reason, remote_id, bad_address }
     }
 
+    /// Hears what a try says about its channel.
+    fn hear(&mut self, sent: &Sent, now: Instant) {
+        let Sent { claimed, way, outcome, is_tried: true, .. } = sent else { return };
+        let way = if claimed.delivery.rehearsal { &Arc::from(REHEARSAL) } else { way };
+        match self.outages.hear(way, outcome, now) {
+            Some(Change::Begun(outage)) => {
+                let Outage { channel, since, failures, reason } = &outage;
+                tracing::error!(%channel, %since, failures, "the channel takes nothing: {reason}");
+                self.untold.push(outage);
+            }
+            Some(Change::Over(outage)) => {
+                tracing::warn!(channel = %outage.channel, since = %outage.since, "the channel takes messages again");
+                self.untold.retain(|untold| untold.channel != outage.channel);
+            }
+            None => {}
+        }
+        let outages = self.outages.all();
+        self.shown.send_if_modified(|shown| {
+            let is_new = *shown != outages;
+            *shown = outages;
+            is_new
+        });
+    }
+
+    /// Tells operators of channels that take nothing, each outage once.
+    async fn tell_outages(&mut self, playbook: &Playbook, pipeline: &Pipeline, now: Instant) -> Result<()> {
+        while let Some(outage) = self.untold.last() {
+            let subject = format!("channel:{}:{}", outage.channel, outage.since.timestamp());
+            let body = words(playbook, outage);
+            pipeline.tell_operators(playbook, NoticeKind::System, &subject, body, now).await?;
+            self.untold.pop();
+        }
+        Ok(())
+    }
+
     /// Shows what became of a try.
     fn show(&self, sent: &Sent, settle: &Settle) {
         let channel = &sent.claimed.delivery.channel;
@@ -490,6 +550,23 @@ impl Courier {
             });
         }
     }
+}
+
+/// What operators hear of a channel that takes nothing.
+fn words(playbook: &Playbook, outage: &Outage) -> Body {
+    let Outage { channel, since, failures, reason } = outage;
+    let since = time_words::instant(*since, playbook.calendar().zone());
+    let (title, count) = match playbook.language {
+        Language::Chinese => (
+            format!("渠道 {channel} 发不出去"),
+            format!("自 {since} 起连续 {failures} 次发送失败，消息留在库里，按间隔重试。"),
+        ),
+        Language::English => (
+            format!("The channel {channel} takes nothing"),
+            format!("{failures} tries in a row have failed since {since}. The messages are kept and tried again."),
+        ),
+    };
+    Body { title, lines: vec![count, reason.clone()] }
 }
 
 /// How many deliveries may wait in a channel.

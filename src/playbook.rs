@@ -23,6 +23,7 @@ use crate::core::digest::Digest;
 use crate::core::ladder::{Ladder, OPERATORS};
 use crate::core::matcher::Matcher;
 use crate::core::observe::Clockwork;
+use crate::core::outage::Outage;
 use crate::core::rate::Rate;
 use crate::rules::rulebook::{RuleFile, RuleInfo, Rulebook, StoredRule};
 use crate::rules::table::Tables;
@@ -85,6 +86,8 @@ pub struct InForce {
     pub answering: Arc<Answering>,
     /// Why the clock is in doubt, if it is.
     pub clock_doubt: watch::Receiver<Option<String>>,
+    /// The channels that take nothing.
+    pub outages: watch::Receiver<Vec<Outage>>,
 }
 
 /// The settings of `duban.toml` that belong to the playbook.

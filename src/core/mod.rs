@@ -50,6 +50,8 @@ pub mod notice;
 
 pub mod delivery;
 
+pub mod outage;
+
 pub mod rate;
 
 pub mod clock_doubt;

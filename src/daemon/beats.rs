@@ -1,13 +1,24 @@
-//! When the outgoing heartbeat beats: only if every loop has moved since it last did.
+//! When the outgoing heartbeat beats: only if every loop has moved since it last did, and operators can be told.
 //!
-//! **Invariant:** a loop that stands still stops the heartbeat. A monitor that cannot be reached slows nothing and is logged
+//! **Invariant:** a loop that stands still stops the heartbeat, and so do channels that take nothing, once operators have no
+//! other. A monitor that cannot be reached slows nothing and is logged
 //! once an hour.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::systemd::{Loop, Progress};
+use crate::core::outage::Outage;
+use crate::courier::REHEARSAL;
+use crate::tell::plan::Office;
 use crate::wire::heartbeat::Heartbeat;
+
+/// Whether no channel by which operators are told takes anything: then only a monitor elsewhere can raise the alarm.
+pub fn are_operators_cut_off(office: &Office, outages: &[Outage]) -> bool {
+    let is_out = |way: &str| outages.iter().any(|outage| &*outage.channel == way);
+    let channels = office.channels_of_operators();
+    if office.rehearsal { is_out(REHEARSAL) } else { !channels.is_empty() && channels.into_iter().all(is_out) }
+}
 
 /// How often a failure is logged.
 const QUIET: Duration = Duration::from_hours(1);

@@ -17,7 +17,7 @@ pub mod clock;
 
 pub mod key;
 
-mod beats;
+pub mod beats;
 
 pub mod run;
 

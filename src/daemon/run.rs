@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::beats::Beats;
+use super::beats::{Beats, are_operators_cut_off};
 use super::clock::ClockWatch;
 use super::emergency::Emergency;
 use super::go_live;
@@ -24,6 +24,7 @@ use crate::core::Instant;
 use crate::core::card::Transition;
 use crate::core::item::Item;
 use crate::core::observe::earliest;
+use crate::core::outage::Outage;
 use crate::courier::{self, Courier, Ways};
 use crate::pipeline::{Done, Pipeline};
 use crate::playbook::{InForce, Playbook};
@@ -131,6 +132,7 @@ struct Shift {
     to_look: Notify,
     answering: Arc<Answering>,
     watch: Arc<ClockWatch>,
+    outages: watch::Sender<Vec<Outage>>,
     events: Option<mpsc::UnboundedSender<Happened>>,
 }
 
@@ -156,6 +158,7 @@ impl Daemon<'_> {
                 tracing::error!("the files of the playbook do not load, the last good one runs: {problem}");
             }
             emergency.begin();
+            let outages = watch::Sender::default();
             let playbook = Arc::new(wiring.playbook);
             self.in_force.send_replace(Some(InForce {
                 playbook: playbook.clone(),
@@ -164,6 +167,7 @@ impl Daemon<'_> {
                 trouble: None,
                 answering: answering.clone(),
                 clock_doubt: watch.seen(),
+                outages: outages.subscribe(),
             }));
             let shift = Arc::new(Shift {
                 store: self.store.clone(),
@@ -178,6 +182,7 @@ impl Daemon<'_> {
                 to_look: Notify::new(),
                 answering,
                 watch: watch.clone(),
+                outages,
                 events: self.events.clone(),
             });
             let mut loops = start(&shift, sources, wiring.heartbeat, self.events.clone());
@@ -320,7 +325,7 @@ fn start(
         loops.spawn(heartbeat_loop(shift.clone(), beats, every));
     }
     let courier = Courier::new(shift.store.clone(), shift.ways.clone(), shift.clock.clone(), shift.to_send.clone());
-    let mut courier = courier.linking_with(shift.answering.links.clone());
+    let mut courier = courier.linking_with(shift.answering.links.clone()).showing_outages_in(shift.outages.clone());
     if let Some(events) = events {
         courier = courier.watched_by(forward(events));
     }
@@ -515,12 +520,14 @@ async fn receipt_loop(shift: Arc<Shift>, mut receipts: Asker) -> Result<(), Stor
     Ok(())
 }
 
-/// Lets a monitor elsewhere hear that every loop moves.
+/// Lets a monitor elsewhere hear that every loop moves and that operators can be told.
 async fn heartbeat_loop(shift: Arc<Shift>, mut beats: Beats, every: Duration) -> Result<(), StoreError> {
     while !shift.stop.is_cancelled() {
-        tokio::select! {
-            () = beats.run_once(shift.clock.monotonic()) => {}
-            () = shift.stop.cancelled() => return Ok(()),
+        if !are_operators_cut_off(&shift.playbook.office, &shift.outages.borrow()) {
+            tokio::select! {
+                () = beats.run_once(shift.clock.monotonic()) => {}
+                () = shift.stop.cancelled() => return Ok(()),
+            }
         }
         tokio::select! {
             () = shift.clock.sleep(every) => {}

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::line::{one_line, plain};
+use crate::core::outage::Outage;
 use crate::core::window::Level;
 use crate::playbook::{InForce, Playbook};
 use crate::store::{OpenCard, SourceRecord, Store, StoreError};
@@ -94,6 +95,7 @@ async fn draw(board: &Board) -> Result<String, String> {
     let mut environment = shown();
     environment.add_template("board.html", include_str!("board.html")).map_err(|e| e.to_string())?;
     let template = environment.get_template("board.html").map_err(|e| e.to_string())?;
+    let outages = in_force.outages.borrow().clone();
     let facts = context! {
         chinese => playbook.language == Language::Chinese,
         more => (counts.red + counts.yellow).saturating_sub(rows.len() as u64),
@@ -103,6 +105,7 @@ async fn draw(board: &Board) -> Result<String, String> {
         rehearsal => playbook.office.rehearsal,
         degraded => !in_force.degraded.is_empty(),
         trouble => in_force.trouble.is_some(),
+        outages => outages.iter().map(|outage| &*outage.channel).collect::<Vec<_>>().join(", "),
     };
     template.render(facts).map_err(|e| e.to_string())
 }
@@ -150,7 +153,8 @@ async fn cards(State(board): State<Board>) -> Response {
     }
 }
 
-/// Ready: the files are in force, the store answers and can be written, and every source had a good poll that nothing contradicts.
+/// Ready: the files are in force, the store answers and can be written, every source had a good poll that nothing contradicts,
+/// and no channel is known to take nothing.
 async fn ready(State(board): State<Board>) -> Response {
     let Some(in_force) = board.in_force.borrow().clone() else { return not_ready("starting\n".to_owned()) };
     let mut troubles: Vec<String> = in_force.degraded.iter().map(|why| format!("playbook: {why}")).collect();
@@ -166,6 +170,9 @@ async fn ready(State(board): State<Board>) -> Response {
         }
     }
     troubles.extend(in_force.clock_doubt.borrow().as_ref().map(|doubt| format!("clock: {doubt}")));
+    troubles.extend(in_force.outages.borrow().iter().map(|Outage { channel, since, failures, reason }| {
+        format!("channel {channel}: {failures} tries in a row have failed since {since}: {reason}")
+    }));
     if troubles.is_empty() { "ready\n".into_response() } else { not_ready(troubles.join("\n") + "\n") }
 }
 

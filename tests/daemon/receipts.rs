@@ -193,6 +193,7 @@ async fn what_a_peer_brings_by_itself_counts_under_its_key() {
         trouble: None,
         answering: Arc::new(answering),
         clock_doubt: watch::channel(None).1,
+        outages: watch::channel(Vec::new()).1,
     };
     let in_force = watch::channel(Some(in_force)).1;
     let board = Board { store: house.store.clone(), clock: house.clock.clone(), in_force, note: None };

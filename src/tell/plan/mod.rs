@@ -195,7 +195,13 @@ impl Office {
         is_bad.then_some(Hold::BadAddress)
     }
 
-    /// By which channels operators are told.
+    /// By which channels operators are told of duban itself.
+    pub fn channels_of_operators(&self) -> BTreeSet<&str> {
+        let step = self.ladders.get(OPERATORS).and_then(|ladder| ladder.steps.first());
+        step.iter().flat_map(|step| step.yellow.iter().chain(&step.red)).map(String::as_str).collect()
+    }
+
+    /// By which channels operators are told of a card.
     fn operators_channels(&self, level: Level) -> &[String] {
         let step = self.ladders.get(OPERATORS).and_then(|ladder| ladder.steps.first());
         step.map_or(&[], |step| step.channels(level))
@@ -397,8 +403,7 @@ pub fn plan_system(
     joinable: &mut Joinable,
     now: Instant,
 ) -> Vec<Planned> {
-    let step = office.ladders.get(OPERATORS).and_then(|ladder| ladder.steps.first());
-    let channels: BTreeSet<&String> = step.iter().flat_map(|s| s.yellow.iter().chain(&s.red)).collect();
+    let channels = office.channels_of_operators();
     let mut planned = Vec::new();
     for contact in office.directory.operators(office.today(now)) {
         for channel in channels.iter().filter(|channel| has_address(office, contact, channel)) {
