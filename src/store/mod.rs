@@ -519,6 +519,9 @@ pub trait Store: Send + Sync {
     /// The earliest instant at which a claim may find something, not counting the channels in `except`.
     async fn next_claim_at(&self, except: &[Arc<str>]) -> Result<Option<Instant>>;
 
+    /// Since when the delivery waits that waits the longest: since it was first tried, or since it could be claimed.
+    async fn waiting_since(&self, now: Instant) -> Result<Option<Instant>>;
+
     /// Counts sends against the limits of their channels, in this order: `None` for each that may leave now, and is
     /// counted; else the first instant at which it may. Counts outlive a restart and are shared by all who share the store;
     /// a stretch of time is open at its beginning: `1/1m` at 10:00:00 allows the next at 10:01:00.

@@ -5,6 +5,7 @@
 
 mod card;
 mod hooks;
+mod metrics;
 mod sign;
 
 use std::net::SocketAddr;
@@ -59,6 +60,7 @@ pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken)
         .route("/api/v1/cards", get(cards))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics::show))
         .layer(DefaultBodyLimit::max(hooks::LONGEST_BODY))
         .with_state(board);
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await

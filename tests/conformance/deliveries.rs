@@ -38,13 +38,17 @@ async fn a_delivery_is_claimed_when_it_is_due_and_sent_once(store: Arc<dyn Store
     assert_eq!((record.not_before, record.opened_at, record.tries), (at("03:00:00"), now(), 0));
 
     assert_eq!(store.next_claim_at(&[]).await.expect("next"), Some(at("03:00:00")));
+    let waits = async |now: &str| store.waiting_since(at(now)).await.expect("since");
+    assert_eq!((waits("02:59:59").await, waits("04:00:00").await), (None, Some(at("03:00:00"))));
     assert_eq!(claim(&store, at("02:59:59")).await, []);
     let claimed = claim_one(&store, at("03:00:00")).await;
     assert_eq!((claimed.delivery.id, claimed.delivery.state, claimed.delivery.tries), (id, DeliveryState::Sending, 1));
     assert_eq!(claimed.members, notices(&store, "A").await);
     assert_eq!(store.next_claim_at(&[]).await.expect("next"), Some(at("03:01:00")), "when the lease runs out");
 
+    assert_eq!(waits("03:00:30").await, None, "it is under way");
     seal(&store, sealed(&claimed)).await;
+    assert_eq!(waits("03:00:30").await, Some(now()), "since it was sealed");
     let end = Settle { remote_id: Some("<1@mx>".into()), ..settled(&claimed, DeliveryState::Sent) };
     settle(&store, end).await;
     let (record, members) = shown(&store, id).await;
@@ -54,6 +58,7 @@ async fn a_delivery_is_claimed_when_it_is_due_and_sent_once(store: Arc<dyn Store
     assert_eq!(record.remote_id.as_deref(), Some("<1@mx>"));
     assert_eq!(members[0].state, NoticeState::Sent);
     assert_eq!(store.next_claim_at(&[]).await.expect("next"), None);
+    assert_eq!(waits("23:00:00").await, None);
     assert_eq!(claim(&store, at("23:00:00")).await, []);
 
     let tries = store.attempts(id).await.expect("attempts");

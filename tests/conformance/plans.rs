@@ -73,6 +73,7 @@ async fn work(store: &Arc<dyn Store>) {
     let items = (0..50).map(|n| n.to_string()).map(|id| tells(&id, [opens(&id, &format!("contact {id}"))]));
     commit(store, items).await;
     store.next_claim_at(&["sms".into()]).await.expect("next");
+    store.waiting_since(now()).await.expect("since");
     let claimed = store.claim(now(), at("09:00:00"), 50, Claimable::default()).await.expect("a claim");
     let [first, second, third, fourth, fifth, sixth] = &claimed[..6] else { panic!("six deliveries") };
     seal(store, sealed(first)).await;

@@ -120,6 +120,15 @@ impl Deliveries {
         self.orders.channels(except).filter_map(|order| order.first()).map(|(at, _)| *at).min()
     }
 
+    /// Since when the one waits that waits the longest.
+    pub fn waiting_since(&self, now: Instant) -> Option<Instant> {
+        let since = |(at, id): &(Instant, DeliveryId)| {
+            let record = &self.get(*id)?.record;
+            record.sealed_at.filter(|_| record.tries > 0).or_else(|| (*at <= now).then_some(*at))
+        };
+        self.orders.channels(&[]).flatten().filter_map(since).min()
+    }
+
     /// Counts deliveries that ended badly as reported.
     pub fn report(&mut self, reported: &[DeliveryId]) {
         for id in reported {

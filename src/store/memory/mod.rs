@@ -168,6 +168,10 @@ impl Store for MemoryStore {
         Ok(self.memory().deliveries.next_claim_at(except))
     }
 
+    async fn waiting_since(&self, now: Instant) -> Result<Option<Instant>> {
+        Ok(self.memory().deliveries.waiting_since(columns::cut(now)))
+    }
+
     async fn take(&self, now: Instant, wants: &[Want]) -> Result<Vec<Option<Instant>>> {
         Ok(self.memory().sends.take(now, wants))
     }

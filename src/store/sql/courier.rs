@@ -85,6 +85,15 @@ pub const NEXT_CLAIM_AT: &str = "
     WHERE claim_at IS NOT NULL AND channel NOT IN (SELECT id FROM r)
     ORDER BY claim_at LIMIT 1";
 
+pub async fn waiting_since(session: &mut impl Session, now: Instant) -> Result<Option<Instant>> {
+    let since: Vec<(Option<i64>,)> = session.select(WAITING_SINCE, &[micros(now).into()]).await?;
+    maybe_instant(since.first().and_then(|(since,)| *since))
+}
+
+pub const WAITING_SINCE: &str = "
+    SELECT min(CASE WHEN sealed_at IS NOT NULL AND tries > 0 THEN sealed_at WHEN claim_at <= $1 THEN claim_at END)
+    FROM deliveries WHERE claim_at IS NOT NULL";
+
 pub async fn seal(session: &mut impl Session, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>> {
     let (held, lost) = sort(session, SEALABLE, seals, |seal| (seal.id, seal.fence)).await?;
     let dropped = held.iter().flat_map(|seal| DroppedRow::all(seal));

@@ -118,6 +118,10 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.reading, courier::next_claim_at, except)
     }
 
+    async fn waiting_since(&self, now: Instant) -> Result<Option<Instant>> {
+        verb!(self.reading, courier::waiting_since, now)
+    }
+
     async fn take(&self, now: Instant, wants: &[Want]) -> Result<Vec<Option<Instant>>> {
         if wants.iter().all(|want| want.rates == Rates::default()) {
             return Ok(vec![None; wants.len()]);

@@ -47,6 +47,7 @@ async fn hot_statements_use_their_index() {
             "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id=?)",
         ),
         (over::<IdRow>(courier::NEXT_CLAIM_AT, 0), "deliveries USING INDEX deliveries_claimable"),
+        (courier::WAITING_SINCE.to_owned(), "deliveries USING INDEX deliveries_claimable"),
         (over::<IdRow>(courier::MEMBERS, 0), "n USING INDEX notices_of_delivery (delivery=?)"),
         (over::<LeaseRow>(courier::SEALABLE, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
         (over::<LeaseRow>(courier::HELD, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),

@@ -64,6 +64,7 @@ async fn look_at_deliveries(store: &dyn Store, now: Instant, seen: &mut Vec<Stri
     look!(seen, store.deliveries(&DeliveryFilter { limit: 2, ..all.clone() }));
     look!(seen, store.open_deliveries(&CONTACTS.map(Into::into)));
     look!(seen, store.next_claim_at(&[]));
+    look!(seen, store.waiting_since(now));
     look!(seen, store.next_claim_at(&[CHANNELS[0].into()]));
     for state in DeliveryState::ALL {
         let filter = DeliveryFilter { state: Some(state), contact: Some(CONTACTS[0].into()), limit: 3 };

@@ -127,6 +127,10 @@ impl Store for Witness {
         self.read().await?.next_claim_at(except).await
     }
 
+    async fn waiting_since(&self, now: Instant) -> Result<Option<Instant>> {
+        self.read().await?.waiting_since(now).await
+    }
+
     async fn seal(&self, now: Instant, seals: &[Seal]) -> Result<Vec<DeliveryId>> {
         let lost = self.write().await?.seal(now, seals).await?;
         self.watch_seals(seals, &lost);
