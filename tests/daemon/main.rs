@@ -11,6 +11,7 @@ mod ground;
 mod hostile;
 mod kills;
 mod mail;
+mod matrix;
 mod outages;
 mod pair;
 mod places;

@@ -20,15 +20,20 @@ pub struct Authority {
 impl Authority {
     /// Signs a certificate for these names.
     pub fn for_names(names: &[&str]) -> Self {
-        Self::until(2190, names)
+        Self::until(2190, names, None)
+    }
+
+    /// Signs one that carries a name in its subject only, as the old ones did.
+    pub fn for_subject(name: &str) -> Self {
+        Self::until(2190, &[], Some(name))
     }
 
     /// Signs one that was good until some years ago.
     pub fn long_ago_for_names(names: &[&str]) -> Self {
-        Self::until(2020, names)
+        Self::until(2020, names, None)
     }
 
-    fn until(year: i32, names: &[&str]) -> Self {
+    fn until(year: i32, names: &[&str], subject: Option<&str>) -> Self {
         let ca_key = KeyPair::generate().expect("key");
         let mut ca = CertificateParams::new(Vec::new()).expect("parameters");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -37,6 +42,9 @@ impl Authority {
         let key = KeyPair::generate().expect("key");
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let mut signed = CertificateParams::new(names).expect("parameters");
+        if let Some(name) = subject {
+            signed.distinguished_name.push(DnType::CommonName, name);
+        }
         signed.not_after = rcgen::date_time_ymd(year, 1, 1);
         let certificate = signed.signed_by(&key, &Issuer::new(ca, ca_key)).expect("certificate");
         Self {

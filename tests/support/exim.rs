@@ -36,7 +36,11 @@ pub struct Exim {
 impl Exim {
     /// Starts one whose certificate is for `mail.test`, and waits until it listens.
     pub fn start() -> Self {
-        let authority = Authority::for_names(&["mail.test"]);
+        Self::start_with(Authority::for_names(&["mail.test"]))
+    }
+
+    /// The same with another certificate.
+    pub fn start_with(authority: Authority) -> Self {
         let folder = TempDir::with_prefix("exim-").expect("folder");
         let [starttls, tls, plain] = free_ports();
         let dir = folder.path().to_str().expect("UTF-8");

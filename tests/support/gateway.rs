@@ -62,11 +62,16 @@ impl Gateway {
 
     /// Starts one in a thread of its own, that needs so long to say yes; it listens until the tests end.
     pub fn apart(pause: Duration) -> Self {
+        Self::apart_answering(pause, Response::default)
+    }
+
+    /// The same with another answer.
+    pub fn apart_answering(pause: Duration, answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> Self {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("port");
         listener.set_nonblocking(true).expect("as the runtime wants it");
         let port = listener.local_addr().expect("address").port();
         let gateway = Self { port, asked: Arc::default() };
-        let router = remembering(gateway.asked.clone(), pause, Response::default);
+        let router = remembering(gateway.asked.clone(), pause, answer);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
             runtime.block_on(async {

@@ -1,9 +1,11 @@
 //! A TCP proxy that breaks connections as a network does: at a certain byte, in either direction, with or without a word.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -21,6 +23,8 @@ pub enum Mode {
     Reset(Direction, usize),
     /// After so many bytes nothing goes through in a direction, until another mode is set.
     Hold(Direction, usize),
+    /// Bytes go through one by one in a direction, each after so much time.
+    Drip(Direction, Duration),
     /// Connections are taken, and broken at once; those that stand are broken with their next byte.
     Refuse,
 }
@@ -38,6 +42,7 @@ pub enum Direction {
 pub struct Proxy {
     pub port: u16,
     mode: watch::Sender<Mode>,
+    next: Arc<Mutex<VecDeque<Mode>>>,
     cuts: Arc<AtomicUsize>,
 }
 
@@ -48,18 +53,23 @@ impl Proxy {
         listener.set_nonblocking(true).expect("nonblocking");
         let port = listener.local_addr().expect("address").port();
         let (mode, seen) = watch::channel(Mode::Pass);
-        let cuts = Arc::new(AtomicUsize::new(0));
-        let line = Line { server, mode: seen, cuts: cuts.clone() };
+        let (next, cuts) = (Arc::default(), Arc::new(AtomicUsize::new(0)));
+        let line = Line { server, mode: seen, next: Arc::clone(&next), cuts: cuts.clone() };
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
             runtime.block_on(line.listen(listener));
         });
-        Self { port, mode, cuts }
+        Self { port, mode, next, cuts }
     }
 
     /// Sets what becomes of the connections, also of those that stand.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// Sets what becomes of the next connection alone, whatever is set for the others.
+    pub fn set_for_next(&self, mode: Mode) {
+        self.next.lock().expect("lock").push_back(mode);
     }
 
     /// How many connections it broke.
@@ -73,6 +83,7 @@ impl Proxy {
 struct Line {
     server: u16,
     mode: watch::Receiver<Mode>,
+    next: Arc<Mutex<VecDeque<Mode>>>,
     cuts: Arc<AtomicUsize>,
 }
 
@@ -96,7 +107,9 @@ impl Line {
     }
 
     async fn serve(self, mut client: TcpStream) -> io::Result<()> {
-        if *self.mode.borrow() == Mode::Refuse {
+        let own = self.next.lock().expect("lock").pop_front().map(watch::Sender::new);
+        let mode = own.as_ref().map_or_else(|| self.mode.clone(), watch::Sender::subscribe);
+        if *mode.borrow() == Mode::Refuse {
             self.cuts.fetch_add(1, Ordering::SeqCst);
             return client.set_zero_linger();
         }
@@ -106,8 +119,8 @@ impl Line {
         let end = {
             let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
             tokio::select! {
-                end = pump(self.mode.clone(), Direction::Up, from_client, to_server) => end,
-                end = pump(self.mode.clone(), Direction::Down, from_server, to_client) => end,
+                end = pump(mode.clone(), Direction::Up, from_client, to_server) => end,
+                end = pump(mode.clone(), Direction::Down, from_server, to_client) => end,
             }
         };
         if let End::Cut { by_reset } = end {
@@ -154,7 +167,19 @@ async fn carry(
         if mode.has_changed().unwrap_or(false) {
             *passed = 0;
         }
-        let (limit, end) = match *mode.borrow_and_update() {
+        let now = *mode.borrow_and_update();
+        if let Mode::Drip(way, pause) = now
+            && way == direction
+        {
+            tokio::time::sleep(pause).await;
+            to.write_all(&bytes[..1]).await?;
+            bytes = &bytes[1..];
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            continue;
+        }
+        let (limit, end) = match now {
             Mode::Close(way, limit) if way == direction => (limit, Some(End::Cut { by_reset: false })),
             Mode::Reset(way, limit) if way == direction => (limit, Some(End::Cut { by_reset: true })),
             Mode::Hold(way, limit) if way == direction => (limit, None),

@@ -29,6 +29,25 @@ impl Taken {
     }
 }
 
+/// What the server answers, a few times, in place of taking a mail.
+#[derive(Debug, Clone, Copy)]
+pub struct Instead {
+    /// The command, or `.` for the end of a mail.
+    pub at: &'static str,
+    /// The answer; empty: it hangs up.
+    pub answer: &'static str,
+    /// How often.
+    pub times: usize,
+}
+
+impl Instead {
+    fn answer_to(&mut self, command: &str) -> Option<&'static str> {
+        let is_now = self.at == command && self.times > 0;
+        self.times -= usize::from(is_now);
+        is_now.then_some(self.answer)
+    }
+}
+
 /// The server; it listens until the tests end.
 pub struct Sink {
     pub port: u16,
@@ -38,15 +57,24 @@ pub struct Sink {
 impl Sink {
     /// Starts one that needs so long for a mail.
     pub fn start(pause: Duration) -> Self {
+        Self::start_with(pause, Instead { at: "", answer: "", times: 0 })
+    }
+
+    /// Starts one that at first answers something else. Mails that it read and did not take are remembered too.
+    pub fn answering(instead: Instead) -> Self {
+        Self::start_with(Duration::ZERO, instead)
+    }
+
+    fn start_with(pause: Duration, instead: Instead) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("port");
         let port = listener.local_addr().expect("address").port();
         let taken = Arc::new(Mutex::new(Vec::new()));
-        let all = taken.clone();
+        let (all, instead) = (taken.clone(), Arc::new(Mutex::new(instead)));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let taken = all.clone();
+                let (taken, instead) = (all.clone(), instead.clone());
                 // A client that is killed breaks its session, which harms no other.
-                thread::spawn(move || drop(serve(&stream, pause, &taken)));
+                thread::spawn(move || drop(serve(&stream, pause, &instead, &taken)));
             }
         });
         Self { port, taken }
@@ -68,7 +96,13 @@ impl Sink {
     }
 }
 
-fn serve(mut stream: &TcpStream, pause: Duration, taken: &Mutex<Vec<Taken>>) -> io::Result<()> {
+fn serve(
+    mut stream: &TcpStream,
+    pause: Duration,
+    instead: &Mutex<Instead>,
+    taken: &Mutex<Vec<Taken>>,
+) -> io::Result<()> {
+    let instead = |command: &str| instead.lock().expect("lock").answer_to(command);
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut to = String::new();
     stream.write_all(b"220 sink.test ESMTP\r\n")?;
@@ -77,18 +111,22 @@ fn serve(mut stream: &TcpStream, pause: Duration, taken: &Mutex<Vec<Taken>>) -> 
         if reader.read_line(&mut line)? == 0 {
             return Ok(());
         }
-        let answer = match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
+        let command = line.get(..4).unwrap_or_default().to_ascii_uppercase();
+        let answer = match command.as_str() {
             "EHLO" => "250-sink.test\r\n250 8BITMIME\r\n",
             "RCPT" => {
                 line.split(['<', '>']).nth(1).unwrap_or_default().clone_into(&mut to);
-                "250 OK\r\n"
+                instead("RCPT").unwrap_or("250 OK\r\n")
             }
             "DATA" => {
                 stream.write_all(b"354 go on\r\n")?;
                 let bytes = mail(&mut reader)?;
                 taken.lock().expect("lock").push(Taken { at: now(), to: to.clone(), bytes });
                 sleep(pause);
-                "250 taken\r\n"
+                match instead(".") {
+                    Some("") => return Ok(()),
+                    answer => answer.unwrap_or("250 taken\r\n"),
+                }
             }
             "QUIT" => {
                 stream.write_all(b"221 bye\r\n")?;
