@@ -23,6 +23,8 @@ const LONGEST_LOOK: chrono::TimeDelta = chrono::TimeDelta::hours(1);
 #[derive(Default)]
 pub(super) struct Climb {
     pub drafts: Vec<Notice>,
+    /// What these have waited for, if they are a later step or a reminder.
+    pub waited: Option<Limit>,
     pub next: Option<Instant>,
 }
 
@@ -64,10 +66,10 @@ impl Climber<'_> {
         if said.is_empty() && !is_silent {
             // Nobody was to hear of this card in this mode: it was raised in rehearsal, or nobody could be told then.
             let drafts = if self.happening.other_playbook { course.telling(0).drafts() } else { Vec::new() };
-            return Climb { drafts, next: None };
+            return Climb { drafts, ..Climb::default() };
         }
         if let Some(silence) = silence::holding(self.circumstances.silences, &suspect, self.now) {
-            return Climb { drafts: Vec::new(), next: Some(silence.ends_at) };
+            return Climb { next: Some(silence.ends_at), ..Climb::default() };
         }
         course.go(&said)
     }
@@ -130,13 +132,17 @@ impl Ahead<'_> {
         if let Some((step, at)) = next_step
             && at <= self.climber.now
         {
-            return Climb { drafts: self.telling(step).drafts(), next: None };
+            let after = self.ladder.steps.get(step as usize).and_then(|step| step.after);
+            let waited = if held_until == Some(at) { Some(self.ladder.ack_grace) } else { after };
+            return Climb { drafts: self.telling(step).drafts(), waited, next: None };
         }
-        if reminder.is_some_and(|at| at <= self.climber.now) {
-            return Climb { drafts: self.remind(step, round + 1, &here), next: None };
+        if let Some(at) = reminder.filter(|at| *at <= self.climber.now) {
+            let every = self.ladder.steps.get(step as usize).and_then(|step| Some(step.reminders?.every));
+            let waited = if held_until == Some(at) { Some(self.ladder.ack_grace) } else { every };
+            return Climb { drafts: self.remind(step, round + 1, &here), waited, next: None };
         }
         let next = [next_step.map(|(_, at)| at), reminder, self.look_again(&here)].into_iter().flatten().min();
-        Climb { drafts: Vec::new(), next }
+        Climb { next, ..Climb::default() }
     }
 
     /// When messages that are under way will have arrived nobody knows; so it is asked for, ever less often, if anything

@@ -27,6 +27,8 @@ use crate::core::digest::Digest;
 use crate::core::item::Item;
 use crate::core::ladder::{Ladder, OPERATORS};
 use crate::core::limit::Family;
+use crate::core::ladder::Ladder;
+use crate::core::limit::{Family, Limit};
 use crate::core::matcher::{Matcher, Suspect};
 use crate::core::notice::{
     Because, Body, CardChange, Gap, Hold, Notice, NoticeIdentity, NoticeKind, NoticeState, Planned,
@@ -293,7 +295,7 @@ impl<'a> Planner<'a, '_> {
             baseline: self.happening.baseline,
             now: self.now,
         };
-        self.place(telling.drafts(), &routing);
+        self.place(telling.drafts(), &routing, None);
     }
 
     /// A card fell or closed: those who were told of this episode, or are about to be, hear of it; what a rehearsal said,
@@ -323,7 +325,7 @@ impl<'a> Planner<'a, '_> {
             notice
         };
         let drafts = told.into_iter().map(draft).collect();
-        self.place(drafts, &routing);
+        self.place(drafts, &routing, None);
     }
 
     /// What open cards say beyond their transitions.
@@ -346,15 +348,15 @@ impl<'a> Planner<'a, '_> {
                 // What follows on these is found when they are looked at.
                 self.plan.next_look_at = earliest(self.plan.next_look_at, Some(self.now + LOOK_AGAIN));
             }
-            self.place(climb.drafts, &routing);
+            self.place(climb.drafts, &routing, climb.waited);
         }
     }
 
-    /// Finds a place for what no filter holds.
-    fn place(&mut self, drafts: Vec<Notice>, routing: &Routing<'_>) {
+    /// Finds a place for what no filter holds; a later step or a reminder has waited before.
+    fn place(&mut self, drafts: Vec<Notice>, routing: &Routing<'_>, waited: Option<Limit>) {
         for notice in drafts {
             let planned = if notice.state == NoticeState::Planned {
-                let is_urgent = is_urgent(&notice, self.happening.rulings);
+                let is_urgent = is_urgent(&notice, self.happening.rulings, waited);
                 let wait = waiting::wait(&notice, is_urgent, routing, self.office, self.now);
                 self.joinable.planned(notice, wait, self.now)
             } else {
@@ -465,7 +467,8 @@ pub fn plan_again(
                 continue;
             }
             notice.state = NoticeState::Planned;
-            let wait = waiting::wait(&notice, is_urgent(&notice, rulings), &routing, office, now);
+            let is_urgent = is_urgent(&notice, rulings, None);
+            let wait = waiting::wait(&notice, is_urgent, &routing, office, now);
             planned.push(joinable.planned(notice, wait, now));
         }
     }
@@ -591,8 +594,12 @@ fn blank(identity: &NoticeIdentity<'_>, now: Instant) -> Notice {
     }
 }
 
-/// Whether a notice is a red on a window of natural hours: that cannot wait for the opening.
-fn is_urgent(notice: &Notice, rulings: &[Ruling]) -> bool {
+/// Whether a notice is a red on a window of natural hours: that cannot wait for the opening. What has waited for working
+/// days, whose end is a midnight, can.
+fn is_urgent(notice: &Notice, rulings: &[Ruling], waited: Option<Limit>) -> bool {
+    if waited.is_some_and(|waited| waited.family() == Family::WorkingDays) {
+        return false;
+    }
     let Some(change) = &notice.change else { return false };
     let ruling = rulings.iter().find(|r| r.rule == change.rule);
     let window = ruling.and_then(|r| r.windows.iter().find(|w| w.name == change.name));

@@ -198,7 +198,8 @@ impl Looking<'_> {
     }
 
     fn told(&self, notice: &Notice, at: Instant) -> Told {
-        let is_urgent = is_urgent(notice, self.prospect.rulings);
+        let waited = self.ladder.steps.get(notice.step as usize).and_then(|step| step.after);
+        let is_urgent = is_urgent(notice, self.prospect.rulings, waited);
         let wait = waiting::wait(notice, is_urgent, self.routing, self.office, at);
         Told {
             contact: notice.contact.clone(),

@@ -37,14 +37,18 @@ struct Card {
 
 impl Card {
     fn raised(level: Level, now: &str) -> Self {
+        Self::of("solved", level, now)
+    }
+
+    fn of(window: &str, level: Level, now: &str) -> Self {
         let mut scene = Scene::new("z1", "住建局");
         scene.office.ladders = toml::from_str(LADDER).expect("a ladder");
         scene.office.directory = Directory::read("contacts.csv", CONTACTS).expect("contacts");
-        let transition = scene.transition("solved", 1, Change::Raise, [None, Some(level)], at(now));
+        let transition = scene.transition(window, 1, Change::Raise, [None, Some(level)], at(now));
         scene.watches = vec![Watch {
             card: transition.card,
             rule: "2110".into(),
-            name: "solved".into(),
+            name: window.into(),
             level: Some(level),
             at: Some(at(now)),
             episode: 1,
@@ -105,6 +109,16 @@ fn a_red_card_climbs_in_working_days_and_reminds_between() {
         ]
     );
     assert_eq!(card.scene.next_look_at, None, "nothing more will be said");
+}
+
+#[test]
+fn what_waited_for_working_days_comes_in_working_hours_also_of_a_red_that_came_at_night() {
+    let mut card = Card::of("on_site", Red, "02 22:00");
+    assert_eq!(card.until("06 12:00"), ["reminder z1 mail 04 09:00", "raise u1 mail 06 09:00"]);
+    let mut card = Card::of("on_site", Red, "02 22:00");
+    assert_eq!(card.until("04 12:00"), ["reminder z1 mail 04 09:00"]);
+    card.signed(0, Red, "05 23:00");
+    assert_eq!(card.until("09 12:00"), ["raise u1 mail 09 09:00"], "nor when a signature has held it");
 }
 
 #[test]
