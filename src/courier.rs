@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 
+use self::failing::Failing;
 use self::sealing::{Sealed, Sealing};
 use crate::core::Instant;
 use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
@@ -22,9 +23,11 @@ use crate::store::{
 use crate::tell::language::Language;
 use crate::tell::link::{LinkKey, put_links};
 use crate::tell::time_words;
+use crate::tell::words::TemplateError;
 use crate::time::Clock;
 use crate::wire::{Message, SharedChannel};
 
+mod failing;
 mod sealing;
 
 /// Deliveries claimed at once.
@@ -100,6 +103,8 @@ pub struct Courier {
     untold: Vec<Outage>,
     /// Where outages can be seen.
     shown: watch::Sender<Vec<Outage>>,
+    /// Templates that failed, of which operators hear.
+    failing: Failing,
     /// The key of the links by which somebody signs.
     links: Option<Arc<LinkKey>>,
     /// To whom it carries, if not to everybody.
@@ -125,6 +130,8 @@ struct Sent {
     retry: RetryPolicy,
     /// Whether the channel was asked at all.
     is_tried: bool,
+    /// Why the built-in text went out.
+    template: Option<TemplateError>,
 }
 
 impl Courier {
@@ -148,6 +155,7 @@ impl Courier {
             outages: Outages::default(),
             untold: Vec::new(),
             shown: watch::Sender::default(),
+            failing: Failing::default(),
             links: None,
             only: None,
             jitter,
@@ -345,6 +353,7 @@ impl Courier {
         self.leases.insert(claimed.delivery.id, claimed.fence);
         *self.sending.entry(way.clone()).or_default() += 1;
         let sent = Sent { claimed, way, to: String::new(), subject: String::new(), outcome, retry, is_tried: false };
+        let sent = Sent { claimed, way, to: String::new(), subject: String::new(), outcome, retry, template: None };
         // The receiver lives as long as the courier itself.
         let _ = self.results.0.send(sent);
     }
@@ -422,18 +431,21 @@ impl Courier {
         let links = self.links.clone();
         tokio::spawn(async move {
             let retry = way.as_ref().map(|way| way.retry.clone()).unwrap_or_default();
-            let (to, subject, outcome) = match (message(&playbook, &claimed, links.as_deref(), rehearsal), way) {
-                (Ok(message), Some(way)) => {
+            let message = message(&playbook, &claimed, links.as_deref(), rehearsal);
+            let template = message.as_ref().ok().and_then(|(_, error)| error.clone());
+            let (to, subject, outcome) = match (message, way) {
+                (Ok((message, _)), Some(way)) => {
                     fail::fail_point!("send.before", |_| std::process::abort());
                     let outcome = way.channel.send(&message).await;
                     fail::fail_point!("send.after", |_| std::process::abort());
                     (message.to_address, message.subject, outcome)
                 }
-                (Ok(message), None) => (message.to_address, message.subject, no_channel(&name)),
+                (Ok((message, _)), None) => (message.to_address, message.subject, no_channel(&name)),
                 (Err(reason), _) => (String::new(), String::new(), Outcome::Permanent { reason, bad_address: false }),
             };
             // The receiver lives as long as the courier; without it there is nobody to settle.
             let _ = results.send(Sent { claimed, way: name, to, subject, outcome, retry, is_tried: true });
+            let _ = results.send(Sent { claimed, way: name, to, subject, outcome, retry, template });
             nudge.notify_one();
         });
     }
@@ -466,6 +478,7 @@ impl Courier {
         }
         for (sent, settle) in over.iter().zip(&settles) {
             self.unreported |= matches!(settle.state, DeliveryState::Discarded | DeliveryState::Unknown);
+            self.failing.hear(sent.template.as_ref());
             self.show(sent, settle);
             self.hear(sent, now);
         }
@@ -473,6 +486,7 @@ impl Courier {
         while self.unreported {
             self.unreported = pipeline.report(playbook, now).await?;
         }
+        self.failing.tell(playbook, pipeline, now).await?;
         Ok(count)
     }
 
@@ -588,13 +602,13 @@ fn no_channel(name: &str) -> Outcome {
     Outcome::Temporary { reason, retry_after: None }
 }
 
-/// The message of a sealed delivery: the same for every try.
+/// The message of a sealed delivery, the same for every try; and why it is the built-in text, if a template failed.
 fn message(
     playbook: &Playbook,
     claimed: &Claimed,
     links: Option<&LinkKey>,
     rehearsal: Option<String>,
-) -> std::result::Result<Message, String> {
+) -> std::result::Result<(Message, Option<TemplateError>), String> {
     let sealed = claimed.delivery.sealed.clone().ok_or("nothing is sealed")?;
     let Sealed { mut facts, medium, language, thread }: Sealed =
         serde_json::from_value(sealed).map_err(|e| e.to_string())?;
@@ -603,10 +617,10 @@ fn message(
         put_links(&mut facts, key);
     }
     let (rendered, error) = playbook.templates.render(&facts, language, medium);
-    if let Some(error) = error {
+    if let Some(error) = &error {
         tracing::warn!(id = %claimed.delivery.id, "a template failed, the built-in text goes out: {error}");
     }
-    Ok(Message {
+    let message = Message {
         id: claimed.delivery.id,
         to_name: facts.to.name.clone(),
         to_address: rehearsal.unwrap_or_else(|| facts.to.address.clone()),
@@ -616,5 +630,6 @@ fn message(
         html: rendered.html,
         thread,
         facts: serde_json::to_value(&facts).unwrap_or_default(),
-    })
+    };
+    Ok((message, error))
 }
