@@ -22,7 +22,9 @@ use crate::answer::{Answering, News};
 use crate::config::ConfigProblem;
 use crate::core::Instant;
 use crate::core::card::Transition;
+use crate::core::digest::Digest;
 use crate::core::item::Item;
+use crate::core::notice::{Body, NoticeKind};
 use crate::core::observe::earliest;
 use crate::core::outage::Outage;
 use crate::courier::{self, Courier, Ways};
@@ -185,9 +187,13 @@ impl Daemon<'_> {
                 outages,
                 events: self.events.clone(),
             });
+            if !wiring.degraded.is_empty() {
+                let title = ["配置文件有误，按上一次的运行", "The files do not load, the last good ones run"];
+                shift.tell_of_files(title, &wiring.degraded).await;
+            }
             let mut loops = start(&shift, sources, wiring.heartbeat, self.events.clone());
             systemd::ready(&format!("playbook {}", shift.playbook.version));
-            let next = self.wait(&mut loops).await;
+            let next = self.wait(&shift, &mut loops).await;
             if matches!(next, Ok(None)) {
                 systemd::stopping();
             }
@@ -225,7 +231,11 @@ impl Daemon<'_> {
     }
 
     /// Waits for a stop (`None`), a reload that can take effect, or the end of a loop.
-    async fn wait(&mut self, loops: &mut JoinSet<Result<(), StoreError>>) -> Result<Option<Wiring>, RunError> {
+    async fn wait(
+        &mut self,
+        shift: &Shift,
+        loops: &mut JoinSet<Result<(), StoreError>>,
+    ) -> Result<Option<Wiring>, RunError> {
         loop {
             tokio::select! {
                 () = self.signals.stop.cancelled() => return Ok(None),
@@ -237,7 +247,7 @@ impl Daemon<'_> {
                     });
                 }
                 () = self.signals.reload.notified() => {
-                    if let Some(wiring) = self.reload().await {
+                    if let Some(wiring) = self.reload(shift).await {
                         return Ok(Some(wiring));
                     }
                 }
@@ -250,8 +260,9 @@ impl Daemon<'_> {
         self.site.wire(&versions, last_good, self.lookup).map_err(RunError::Config)
     }
 
-    /// What the files say now, or nothing if they cannot be put in force: then what runs goes on.
-    async fn reload(&mut self) -> Option<Wiring> {
+    /// What the files say now, or nothing if they cannot be put in force: then what runs goes on, and operators hear of
+    /// it, since who reloads may never look at the log.
+    async fn reload(&mut self, shift: &Shift) -> Option<Wiring> {
         systemd::reloading();
         let before = self.site.clone();
         match self.rewire().await {
@@ -265,6 +276,10 @@ impl Daemon<'_> {
                 }
                 systemd::ready("reload refused, what ran before goes on");
                 self.site = before;
+                if let RunError::Config(problems) = error {
+                    let title = ["重新加载被拒绝，继续按原来的运行", "The reload was refused, what ran goes on"];
+                    shift.tell_of_files(title, &problems).await;
+                }
                 None
             }
         }
@@ -583,6 +598,18 @@ impl Shift {
         let due_at = Self::heard(self.store.next_look_at(Some(&polled.name)).await)? - confirm;
         let last = last?;
         (due_at > last).then(|| due_at.max(last + NUDGE_GAP))
+    /// Tells operators that the files are not what runs, and why: once for the same problems beside the same playbook.
+    async fn tell_of_files(&self, [chinese, english]: [&'static str; 2], problems: &[ConfigProblem]) {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let what = Digest::of([english].into_iter().chain(lines.iter().map(String::as_str)).map(str::as_bytes));
+        let subject = format!("files:{}:{what}", self.playbook.version);
+        let body = Body { title: self.playbook.language.pick(chinese, english).to_owned(), lines };
+        let now = self.clock.now();
+        let told = self.pipeline.tell_operators(&self.playbook, NoticeKind::System, &subject, body, now).await;
+        if let Err(e) = told {
+            tracing::error!("operators could not be told: {e}");
+        }
+        self.to_send.notify_one();
     }
 
     /// The ids of those who answer for duban itself.

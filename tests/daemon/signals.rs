@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use crate::on_both_stores;
 use crate::support::daemon::{Daemon, ask};
+use crate::support::letter::Letter;
 use crate::support::memory::Memory;
 use crate::support::patience::{ahead, free_port, holds_within};
 use crate::support::sink::Sink;
@@ -118,6 +119,8 @@ fn a_start_with_a_broken_rule_runs_by_the_last_good_one_and_says_so(site: &Site)
     assert!(page.contains("T2") && page.contains("do not load"), "{page}");
     let (head, why) = ask(port, "GET", "/readyz");
     assert!(head.starts_with("HTTP/1.1 503 ") && why.starts_with("playbook: rules/visit.rhai"), "{head} {why}");
+    let told = |letter: &Letter| letter.parts[0].body.contains("The files do not load, the last good ones run");
+    assert!(holds_within(20, || site.mails("rehearsal").iter().any(told)), "{}", daemon.log());
 
     // Mended and reloaded, all is well again, and the page knows it.
     site.put("rules/visit.rhai", &visit(2));
