@@ -167,8 +167,10 @@ async fn a_start_before_what_is_remembered_holds_until_the_time_is_right() {
     house.stop();
 }
 
+/// healthchecks/healthchecks#363: a test message arrives and no alert does, since what sends them does not run, which
+/// nothing says.
 #[tokio::test]
-async fn a_monitor_hears_from_a_daemon_whose_loops_move() {
+async fn healthchecks_363_a_monitor_hears_from_a_daemon_only_while_its_loops_move() {
     let gateway = Gateway::start(|| "OK".into_response()).await;
     let site = site();
     let port = gateway.port;
@@ -183,5 +185,10 @@ async fn a_monitor_hears_from_a_daemon_whose_loops_move() {
     let beats = gateway.asked().len() - before;
     assert!((4..=10).contains(&beats), "{beats} beats in five minutes");
     assert!(gateway.asked().iter().all(|asked| asked.method == "GET" && asked.uri.path() == "/ping/secret"));
+    // The clock goes on, the loops do not: nothing is heard of a daemon that is no more.
+    let (clock, heard) = (house.clock.clone(), gateway.asked().len());
     house.stop();
+    clock.advance(Duration::from_mins(5));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(gateway.asked().len(), heard);
 }

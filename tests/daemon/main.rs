@@ -24,6 +24,7 @@ mod sign;
 mod signals;
 mod sources;
 mod storm;
+mod threads;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

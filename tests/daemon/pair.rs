@@ -10,8 +10,9 @@ use crate::support::site::{LIVE, Site, Ticket, plain_mail_to};
 
 const COUNT: usize = 60;
 
+/// prometheus/alertmanager#1718: several instances for safety tell everything several times.
 #[test]
-fn two_daemons_on_one_database_tell_each_thing_once_also_when_one_dies() {
+fn alertmanager_1718_two_daemons_on_one_database_tell_each_thing_once_also_when_one_dies() {
     let database = Postgres::shared().new_database();
     let sink = Sink::start(PAUSE);
     let ids = || (0..COUNT).map(|n| format!("h{n:04}"));

@@ -38,7 +38,7 @@ const SIGABRT: i32 = 6;
 
 /// Runs a daemon that dies at a place, after it passed there so often.
 #[track_caller]
-fn dies_at(site: &Site, place: &str, passings: usize) {
+pub fn dies_at(site: &Site, place: &str, passings: usize) {
     let points = format!("{place}={passings}*off->return");
     let mut daemon = Daemon::start_with(site, &[("FAILPOINTS", &points)]);
     assert_eq!(daemon.dies_within(30), SIGABRT, "{place}, {passings}:\n{}", daemon.log());

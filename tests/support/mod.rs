@@ -14,10 +14,12 @@ pub mod hostile;
 pub mod letter;
 pub mod memory;
 pub mod patience;
+pub mod post;
 pub mod postgres;
 pub mod proxy;
 pub mod sink;
 pub mod site;
+pub mod stage;
 pub mod vendor;
 
 /// Whether what takes minutes is wanted too: `tests/run --long`.

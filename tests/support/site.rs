@@ -155,7 +155,12 @@ impl Site {
 
     /// The same with another rule.
     pub fn configure_rule(&self, rule: &str, tables: &str) {
-        let head = format!("calendar = \"always.toml\"\nlanguage = \"en\"\n[rules]\nenabled = [\"{rule}\"]\n");
+        self.configure_office("always.toml", &[rule], tables);
+    }
+
+    /// The same with other rules, and with a calendar that the site does not have by itself.
+    pub fn configure_office(&self, calendar: &str, rules: &[&str], tables: &str) {
+        let head = format!("calendar = {calendar:?}\nlanguage = \"en\"\n[rules]\nenabled = {rules:?}\n");
         let mail = if tables.contains("[channels.") { "" } else { "[channels.mail.folder]\npath = \"mail\"\n" };
         self.put("duban.toml", &format!("{head}{tables}\n{mail}{SOURCE}{}", self.store));
     }
