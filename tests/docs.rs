@@ -127,3 +127,35 @@ fn both_languages_say_the_same_configurations() {
         }
     }
 }
+
+/// The names of all tests below `tests/daemon`, and of those among them that are scenarios of threads.
+fn scenarios() -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut all, mut threads) = (BTreeSet::new(), BTreeSet::new());
+    for folder in ["tests/daemon", "tests/daemon/threads"] {
+        for entry in std::fs::read_dir(Path::new(ROOT).join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let tests = text.split("test]\n").skip(1).filter_map(|rest| rest.split_once("fn ")?.1.split('(').next());
+            let tests: Vec<String> = tests.map(str::to_owned).collect();
+            if folder.ends_with("threads") {
+                threads.extend(tests.iter().cloned());
+            }
+            all.extend(tests);
+        }
+    }
+    (all, threads)
+}
+
+#[test]
+fn every_complaint_has_its_scenario_and_every_scenario_its_complaint() {
+    let (all, threads) = scenarios();
+    assert!(threads.len() >= 30, "{threads:?}");
+    for (path, page) in pages().iter().filter(|(path, _)| path.starts_with("docs/complaints")) {
+        let rows = page.lines().filter(|line| line.starts_with("| ") && line.ends_with("` |"));
+        let named: BTreeSet<String> = rows.filter_map(|row| row.rsplit('`').nth(1).map(str::to_owned)).collect();
+        let missing: Vec<_> = named.difference(&all).collect();
+        assert!(missing.is_empty(), "{path}: no test has these names: {missing:?}");
+        let untold: Vec<_> = threads.difference(&named).collect();
+        assert!(untold.is_empty(), "{path}: these are not on the page: {untold:?}");
+    }
+}
