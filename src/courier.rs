@@ -352,8 +352,8 @@ impl Courier {
         let (way, retry) = (claimed.delivery.channel.clone(), RetryPolicy::default());
         self.leases.insert(claimed.delivery.id, claimed.fence);
         *self.sending.entry(way.clone()).or_default() += 1;
-        let sent = Sent { claimed, way, to: String::new(), subject: String::new(), outcome, retry, is_tried: false };
-        let sent = Sent { claimed, way, to: String::new(), subject: String::new(), outcome, retry, template: None };
+        let (to, subject) = (String::new(), String::new());
+        let sent = Sent { claimed, way, to, subject, outcome, retry, is_tried: false, template: None };
         // The receiver lives as long as the courier itself.
         let _ = self.results.0.send(sent);
     }
@@ -444,8 +444,7 @@ impl Courier {
                 (Err(reason), _) => (String::new(), String::new(), Outcome::Permanent { reason, bad_address: false }),
             };
             // The receiver lives as long as the courier; without it there is nobody to settle.
-            let _ = results.send(Sent { claimed, way: name, to, subject, outcome, retry, is_tried: true });
-            let _ = results.send(Sent { claimed, way: name, to, subject, outcome, retry, template });
+            let _ = results.send(Sent { claimed, way: name, to, subject, outcome, retry, is_tried: true, template });
             nudge.notify_one();
         });
     }

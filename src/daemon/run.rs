@@ -598,6 +598,8 @@ impl Shift {
         let due_at = Self::heard(self.store.next_look_at(Some(&polled.name)).await)? - confirm;
         let last = last?;
         (due_at > last).then(|| due_at.max(last + NUDGE_GAP))
+    }
+
     /// Tells operators that the files are not what runs, and why: once for the same problems beside the same playbook.
     async fn tell_of_files(&self, [chinese, english]: [&'static str; 2], problems: &[ConfigProblem]) {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();

@@ -13,7 +13,7 @@ use duban::core::observe::earliest;
 use duban::core::silence::Silence;
 use duban::courier::Courier;
 use duban::daemon::go_live;
-use duban::daemon::poller::Poll;
+use duban::daemon::poll::Poll;
 use duban::daemon::wiring::{Polled, Site as ReadSite, Wiring};
 use duban::pipeline::{Done, Pipeline};
 use duban::playbook::Playbook;
@@ -214,7 +214,8 @@ impl Stage {
             for polled in &life.sources {
                 let heard = &|_: &Done| {};
                 let (store, pipeline, playbook, now) = (&life.store, &life.pipeline, &life.playbook, self.clock.now());
-                let poll = Poll { polled, store, pipeline, playbook, heard, now };
+                let clock = &*self.clock;
+                let poll = Poll { polled, store, pipeline, playbook, heard, clock, now };
                 trouble = self.runtime.block_on(poll.run()).expect("a poll").trouble.or(trouble);
             }
         }
@@ -313,7 +314,7 @@ impl Stage {
     fn next(&self) -> Option<Instant> {
         let life = self.lives.first()?;
         self.wait(async {
-            let look = self.store.next_look_at().await.expect("an instant");
+            let look = self.store.next_look_at(None).await.expect("an instant");
             let claim = self.store.next_claim_at(&life.courier.busy()).await.expect("an instant");
             let lifted_at = life.pipeline.next_lift_at().await.expect("an instant");
             earliest(earliest(look, claim), lifted_at)

@@ -26,8 +26,6 @@ use crate::core::contact::{Contact, Medium};
 use crate::core::digest::Digest;
 use crate::core::item::Item;
 use crate::core::ladder::{Ladder, OPERATORS};
-use crate::core::limit::Family;
-use crate::core::ladder::Ladder;
 use crate::core::limit::{Family, Limit};
 use crate::core::matcher::{Matcher, Suspect};
 use crate::core::notice::{
