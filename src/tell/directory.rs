@@ -23,6 +23,9 @@ pub struct Directory {
     contacts: Vec<Contact>,
     /// Where each id stands among them.
     places: HashMap<Arc<str>, usize>,
+    /// Where those of a mobile, and of a name, stand.
+    mobiles: HashMap<String, Vec<usize>>,
+    names: HashMap<String, Vec<usize>>,
     absences: Vec<Absence>,
 }
 
@@ -127,8 +130,11 @@ impl Directory {
     }
 
     fn of(contacts: Vec<Contact>) -> Self {
-        let places = contacts.iter().enumerate().map(|(place, contact)| (contact.id.clone(), place)).collect();
-        Self { contacts, places, absences: Vec::new() }
+        let mut directory = Self::default();
+        for contact in contacts {
+            directory.add(contact);
+        }
+        directory
     }
 
     /// Adds what `absences.csv` says.
@@ -141,7 +147,10 @@ impl Directory {
     /// Adds contacts that are no people: fixed addresses. One with a known id changes nothing.
     pub fn add(&mut self, contact: Contact) {
         if !self.places.contains_key(&contact.id) {
-            self.places.insert(contact.id.clone(), self.contacts.len());
+            let place = self.contacts.len();
+            self.places.insert(contact.id.clone(), place);
+            self.mobiles.entry(contact.mobile.clone()).or_default().push(place);
+            self.names.entry(contact.name.clone()).or_default().push(place);
             self.contacts.push(contact);
         }
     }
@@ -197,8 +206,9 @@ impl Directory {
     pub fn owner(&self, item: &Item, today: NaiveDate) -> Result<&Contact, Nobody> {
         let owner = item.text("owner").map(str::trim).filter(|o| !o.is_empty()).ok_or(Nobody::NoOwner)?;
         let unit = item.text("unit");
-        let by = |test: &dyn Fn(&Contact) -> bool| -> Vec<&Contact> {
-            self.contacts.iter().filter(|c| c.on_duty(today) && test(c)).collect()
+        let on_duty = |places: &HashMap<String, Vec<usize>>| -> Vec<&Contact> {
+            let all = places.get(owner).into_iter().flatten().map(|place| &self.contacts[*place]);
+            all.filter(|c| c.on_duty(today)).collect()
         };
         let name = one_line(owner, LONGEST_NAME);
         let found = [
@@ -207,6 +217,10 @@ impl Directory {
             by(&|c| c.name == name && Some(c.unit.as_str()) == unit),
             by(&|c| c.name == name),
         ];
+        let by_id = self.get(owner).filter(|c| c.on_duty(today)).into_iter().collect();
+        let by_name = on_duty(&self.names);
+        let of_unit = by_name.iter().copied().filter(|c| Some(c.unit.as_str()) == unit).collect();
+        let found = [by_id, on_duty(&self.mobiles), of_unit, by_name];
         match found.into_iter().find(|found| !found.is_empty()) {
             None => Err(Nobody::Unknown { owner: owner.to_owned() }),
             Some(found) if found.len() > 1 => Err(Nobody::Ambiguous { owner: owner.to_owned(), count: found.len() }),
