@@ -1,0 +1,35 @@
+//! Programs that run beside the bench, and how much memory they take.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+/// A program that ends with this value.
+pub struct Program(Child);
+
+impl Program {
+    /// Starts one that says nothing.
+    pub fn start(command: &mut Command) -> Self {
+        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(quiet.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    /// The most memory that it had so far, in MiB.
+    pub fn memory(&self) -> f64 {
+        memory(self.0.id())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The most memory that a process had so far, in MiB.
+pub fn memory(process: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a process that runs");
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("its peak");
+    let kib: f64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
+    kib / 1024.0
+}
