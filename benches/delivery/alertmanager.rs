@@ -7,7 +7,7 @@ use std::time::Instant as Clock;
 use serde_json::{Value, json};
 
 use crate::Round;
-use crate::program::Program;
+use crate::program::{self, Program};
 use crate::receiver::{Receiver, name};
 use crate::support::patience::{free_port, holds_within};
 
@@ -46,7 +46,8 @@ pub fn round(program: &Path, receiver: &Receiver, count: usize) -> Round {
         }
     });
     let (first, last) = receiver.all();
-    Round { took: last - began, first: first - began, memory: server.memory() }
+    let (worked, memory) = (program::worked(server.id()), program::memory(server.id()));
+    Round { took: last - began, first: first - began, worked, memory }
 }
 
 fn client() -> reqwest::Client {

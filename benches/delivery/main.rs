@@ -1,7 +1,7 @@
 //! How fast messages leave, beside others in the same run: 10,000 distinct cards to a webhook beside the Debian package of
 //! Alertmanager, and 10,000 mails over eight connections beside postfix's `smtp-source`.
 //!
-//! `cargo bench --bench delivery [-- COUNT [ROUNDS]]`. The two packages are unpacked and not installed, so that no service
+//! `cargo bench --bench delivery [-- COUNT [ROUNDS] [webhook|mail]]`. The two packages are unpacked and not installed, so that no service
 //! starts; without them their half is left out:
 //!
 //! ```text
@@ -50,6 +50,8 @@ pub struct Round {
     pub took: Duration,
     /// Of that, until the first message.
     pub first: Duration,
+    /// The processor time that the process took.
+    pub worked: Duration,
     /// The most memory that the process had, in MiB.
     pub memory: f64,
 }
@@ -57,8 +59,13 @@ pub struct Round {
 fn main() {
     let mut asked = std::env::args().filter_map(|arg| arg.parse().ok());
     let (count, rounds) = (asked.next().unwrap_or(10_000), asked.next().unwrap_or(5));
-    webhook(count, rounds);
-    mail(count, rounds);
+    let is_wanted = |half: &str| std::env::args().any(|arg| arg == half);
+    if is_wanted("webhook") || !is_wanted("mail") {
+        webhook(count, rounds);
+    }
+    if is_wanted("mail") || !is_wanted("webhook") {
+        mail(count, rounds);
+    }
 }
 
 fn webhook(count: usize, rounds: usize) {
@@ -98,8 +105,11 @@ fn told(who: &str, count: usize, round: Round) -> Round {
     let (took, first) = (round.took.as_secs_f64(), round.first.as_secs_f64());
     let rate = count as f64 / took;
     let after_first = count as f64 / (took - first).max(0.001);
-    let memory = if round.memory > 0.0 { format!("{:>8.1} MiB", round.memory) } else { String::new() };
-    println!("{who:<16}{took:>7.2} s {rate:>7.0} /s; the first after {first:.2} s, then {after_first:>6.0} /s{memory}");
+    let (worked, memory) = (round.worked.as_secs_f64(), round.memory);
+    println!(
+        "{who:<16}{took:>7.2} s {rate:>7.0} /s; the first after {first:.2} s, then {after_first:>6.0} /s; \
+         {worked:.2} s of work, {memory:.1} MiB"
+    );
     round
 }
 
@@ -112,5 +122,6 @@ fn summed(who: &str, count: usize, rounds: &[Round]) -> Round {
     };
     let took = Duration::from_secs_f64(median(&|round| round.took.as_secs_f64()));
     let first = Duration::from_secs_f64(median(&|round| round.first.as_secs_f64()));
-    told(&format!("= {who}"), count, Round { took, first, memory: median(&|round| round.memory) })
+    let worked = Duration::from_secs_f64(median(&|round| round.worked.as_secs_f64()));
+    told(&format!("= {who}"), count, Round { took, first, worked, memory: median(&|round| round.memory) })
 }

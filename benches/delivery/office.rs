@@ -89,8 +89,8 @@ fn fall_due(site: &Site, tickets: &[Ticket]) -> (Clock, Daemon) {
 }
 
 fn ended(began: Clock, first: Clock, last: Clock, daemon: Daemon) -> Round {
-    let memory = program::memory(daemon.pid());
+    let (worked, memory) = (program::worked(daemon.pid()), program::memory(daemon.pid()));
     // What was answered is still written down.
     assert_eq!(daemon.stop(), 0);
-    Round { took: last - began, first: first - began, memory }
+    Round { took: last - began, first: first - began, worked, memory }
 }

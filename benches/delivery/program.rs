@@ -1,7 +1,8 @@
-//! Programs that run beside the bench, and how much memory they take.
+//! Programs that run beside the bench, and what they take of the machine.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A program that ends with this value.
 pub struct Program(Child);
@@ -13,9 +14,9 @@ impl Program {
         Self(quiet.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
 
-    /// The most memory that it had so far, in MiB.
-    pub fn memory(&self) -> f64 {
-        memory(self.0.id())
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
     }
 }
 
@@ -32,4 +33,13 @@ pub fn memory(process: u32) -> f64 {
     let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("its peak");
     let kib: f64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
     kib / 1024.0
+}
+
+/// The processor time that a process took so far.
+pub fn worked(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a process that runs");
+    // Its name, which may hold anything, stands in parentheses; times follow as fields 14 and 15, in hundredths.
+    let fields = stat.rsplit(')').next().expect("fields").split_whitespace().skip(11).take(2);
+    let hundredths: u64 = fields.map(|field| field.parse::<u64>().expect("a number")).sum();
+    Duration::from_millis(hundredths * 10)
 }
