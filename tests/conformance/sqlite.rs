@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use duban::store::sqlite::SqliteStore;
 use duban::store::{Store, StoreError};
@@ -195,4 +196,20 @@ async fn a_store_in_memory_does_the_same() {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory().await.expect("a store"));
     commit(&store, [tells("A", [opens("A", "li")])]).await;
     assert_eq!(claim_one(&store, now()).await.members.len(), 1);
+}
+
+#[tokio::test]
+async fn a_command_beside_the_daemon_wakes_it_and_its_own_commits_do_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("duban.db");
+    let store = open(&path).await;
+    let nudged = async || tokio::time::timeout(Duration::from_secs(2), store.nudged()).await.is_ok();
+    assert!(!nudged().await, "nobody has written anything");
+    commit(&store, [tells("A", [opens("A", "li")])]).await;
+    assert!(!nudged().await, "it is woken by itself");
+    let visitor = SqliteStore::visit(&path).await.expect("a visit");
+    visitor.fired("beside", now()).await.expect("written");
+    assert!(nudged().await, "a command beside the daemon wakes it");
+    visitor.close().await;
+    store.close().await;
 }

@@ -19,7 +19,7 @@ mod plans;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use sqlx::sqlite::SqlitePool;
 
@@ -36,6 +36,8 @@ pub struct SqliteEngine {
     readers: SqlitePool,
     /// Whether the disk once did not confirm a commit; then nothing more is written by this connection.
     doubted: Arc<AtomicBool>,
+    /// The last version that other processes' commits gave the file, as the writer's connection counts them.
+    others: AtomicI64,
     /// Held for as long as the store is open.
     _lock: Option<File>,
 }

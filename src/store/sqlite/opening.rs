@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -41,7 +42,7 @@ pub async fn open(path: &Path) -> Result<SqliteEngine> {
     }
     let readers = options(path).pragma("query_only", "ON").pragma("cache_size", READER_CACHE);
     let readers = pool(READERS).connect_with(readers).await?;
-    Ok(SqliteEngine { writer, readers, doubted: Arc::default(), _lock: Some(lock) })
+    Ok(SqliteEngine { writer, readers, doubted: Arc::default(), others: AtomicI64::default(), _lock: Some(lock) })
 }
 
 /// Brings the schema of the store at `path` up to date, and leaves it closed. One that is up to date may be in use.
@@ -119,7 +120,7 @@ pub async fn visit(path: &Path) -> Result<SqliteEngine> {
     let wanted = schema::newest(&SCHEMA);
     match found {
         Found::Store(schema) if schema == wanted => {
-            Ok(SqliteEngine { writer, readers, doubted: Arc::default(), _lock: None })
+            Ok(SqliteEngine { writer, readers, doubted: Arc::default(), others: AtomicI64::default(), _lock: None })
         }
         Found::Store(schema) if wanted < schema => Err(schema::newer(path, schema, wanted).await),
         Found::Store(schema) => {
@@ -137,7 +138,13 @@ pub async fn open_in_memory() -> Result<SqliteEngine> {
     let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
     let writer = pool(1).connect_with(options).await?;
     SCHEMA.run(&writer).await?;
-    Ok(SqliteEngine { readers: writer.clone(), writer, doubted: Arc::default(), _lock: None })
+    Ok(SqliteEngine {
+        readers: writer.clone(),
+        writer,
+        doubted: Arc::default(),
+        others: AtomicI64::default(),
+        _lock: None,
+    })
 }
 
 /// Connections that live as long as the store; but for one on which SQLite itself has taken a transaction back, as it

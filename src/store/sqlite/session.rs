@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
@@ -19,6 +20,9 @@ pub struct SqliteSession {
     tx: Transaction<'static, Sqlite>,
     doubted: Arc<AtomicBool>,
 }
+
+/// How often is looked whether a command beside the daemon has written something.
+const LOOK_FOR_OTHERS: Duration = Duration::from_millis(250);
 
 #[async_trait]
 impl Engine for SqliteEngine {
@@ -69,7 +73,17 @@ impl Engine for SqliteEngine {
     }
 
     async fn nudged(&self) {
-        std::future::pending::<()>().await;
+        loop {
+            tokio::time::sleep(LOOK_FOR_OTHERS).await;
+            // A connection's own commits do not count.
+            let version: std::result::Result<i64, _> =
+                sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.writer).await;
+            let Ok(version) = version else { continue };
+            let before = self.others.swap(version, Ordering::Relaxed);
+            if before != 0 && before != version {
+                return;
+            }
+        }
     }
 
     async fn close(&self) {
