@@ -11,12 +11,12 @@
 //! ln -s "$PWD/usr/share/prometheus" /usr/share/    # as root: Alertmanager wants its templates there
 //! ```
 //!
-//! duban is the real daemon with the memory that it ships with, an SQLite file of which every commit is synced. Before a
-//! round it has polled as many tickets that are far from due, which is the baseline, and has stopped; then the tickets
-//! fall due in the ledger. Its time goes from its start to the last request: it opens its store, reads the ledger, judges
-//! 10,000 tickets, and writes each card down, and each message before and after it is sent. Alertmanager runs already, and
-//! its time goes from the first alert that is posted to the last request; it writes none of them down. One message each: a
-//! handler of its own for each ticket, a group of its own for each alert.
+//! duban is the real daemon with the memory that it ships with, an SQLite file of which every commit is synced. It runs
+//! already and has found 10,000 overdue tickets at its first poll, so that their cards stand and their messages are held;
+//! its time goes from the start of `duban deliveries release --yes` to the last request: each message is planned and
+//! written down, claimed, sealed, sent and settled. Alertmanager runs already too, and its time goes from the first alert
+//! that is posted to the last request; it writes none of them down. (What comes before, reading and judging, is done for
+//! Alertmanager by Prometheus.) One message each: a handler of its own for each ticket, a group of its own for each alert.
 #![allow(clippy::disallowed_methods, clippy::cast_precision_loss)] // A benchmark reads the clock and prints figures.
 
 mod alertmanager;

@@ -1,17 +1,14 @@
 //! duban at an office where many tickets fall due at once.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant as Clock};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant as Clock;
 
 use crate::postfix::{CONNECTIONS, Programs};
 use crate::receiver::{Receiver, name};
 use crate::support::daemon::Daemon;
-use crate::support::patience::{ahead, free_port, now};
+use crate::support::patience::{free_port, now};
 use crate::support::site::{LIVE, Site, Ticket};
 use crate::{Round, program};
-
-/// How often the ledger is polled, in seconds: once in a round.
-const EVERY: u64 = 6;
 
 /// One step, one channel, and only the handler; so each ticket has one message.
 const LADDERS: &str = r#"
@@ -33,10 +30,12 @@ pub fn webhook_round(receiver: &Receiver, count: usize) -> Round {
          allow_networks = [\"127.0.0.0/8\"]\n",
         receiver.port
     );
-    let tickets = furnish(&site, &channel, count);
+    furnish(&site, &channel, count);
+    let daemon = Daemon::polled(&site);
     receiver.expect(count);
-    let (began, daemon) = fall_due(&site, &tickets);
+    let (began, mut releasing) = release(&site);
     let (first, last) = receiver.all();
+    assert!(releasing.wait().expect("the release").success());
     ended(began, first, last, daemon)
 }
 
@@ -47,32 +46,36 @@ pub fn mail_round(programs: &Programs, count: usize) -> Round {
         "[channels.out.smtp]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\nconnections = {CONNECTIONS}\n\
          from = \"督办 <duban@city.test>\"\n"
     );
-    let tickets = {
-        let _takes_what_is_said_first = programs.sink(port);
-        furnish(&site, &channel, count)
+    furnish(&site, &channel, count);
+    let daemon = {
+        let _takes_what_operators_are_told = programs.sink(port);
+        Daemon::polled(&site)
     };
     let sink = programs.sink(port);
-    let (began, daemon) = fall_due(&site, &tickets);
+    let (began, mut releasing) = release(&site);
     let (first, last) = sink.all(count);
+    assert!(releasing.wait().expect("the release").success());
     ended(began, first, last, daemon)
 }
 
-/// Lets a first daemon find what is far from due.
-fn furnish(site: &Site, channel: &str, count: usize) -> Vec<Ticket> {
+/// An office whose ledger is overdue from the first poll on, so that all its messages are held.
+fn furnish(site: &Site, channel: &str, count: usize) {
     site.put("ladders.toml", LADDERS);
     site.configure(&format!("{LIVE}{channel}"));
     let config = std::fs::read_to_string(site.path("duban.toml")).expect("the configuration");
-    site.put("duban.toml", &config.replace("every = \"1s\"", &format!("every = \"{EVERY}s\"")));
+    site.put("duban.toml", &config.replace("every = \"1s\"", "every = \"1h\""));
     site.put("contacts.csv", &contacts(count));
-    let due_at = |at| {
-        let ticket = move |number: usize| Ticket::due_at(&name(number), at).handled_by(&format!("h{number:06}"));
-        (0..count).map(ticket).collect::<Vec<_>>()
-    };
-    site.tickets(&due_at(ahead(90_000)));
-    assert_eq!(Daemon::polled(site).stop(), 0);
-    // Its next poll is due when the next daemon starts.
-    sleep(Duration::from_secs(EVERY));
-    due_at(now())
+    let ticket = |number: usize| Ticket::due_at(&name(number), now()).handled_by(&format!("h{number:06}"));
+    site.tickets(&(0..count).map(ticket).collect::<Vec<_>>());
+}
+
+/// Lets everything that is held go.
+fn release(site: &Site) -> (Clock, Child) {
+    let began = Clock::now();
+    let config = site.path("duban.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duban"));
+    command.args(["deliveries", "release", "--yes", "--config"]).arg(config);
+    (began, command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a release"))
 }
 
 /// A handler for each ticket, and an operator; each with an address for either channel.
@@ -80,12 +83,6 @@ fn contacts(count: usize) -> String {
     let handler = |number| format!("h{number:06},承办人{number},示范区住建局,,h{number}@city.test,h{number}\n");
     let handlers: String = (0..count).map(handler).collect();
     format!("id,name,unit,roles,email,im\n{handlers}ops,值班员,,operator,ops@city.test,ops\n")
-}
-
-fn fall_due(site: &Site, tickets: &[Ticket]) -> (Clock, Daemon) {
-    site.tickets(tickets);
-    let began = Clock::now();
-    (began, Daemon::start(site))
 }
 
 fn ended(began: Clock, first: Clock, last: Clock, daemon: Daemon) -> Round {
