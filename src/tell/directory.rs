@@ -206,21 +206,14 @@ impl Directory {
     pub fn owner(&self, item: &Item, today: NaiveDate) -> Result<&Contact, Nobody> {
         let owner = item.text("owner").map(str::trim).filter(|o| !o.is_empty()).ok_or(Nobody::NoOwner)?;
         let unit = item.text("unit");
-        let on_duty = |places: &HashMap<String, Vec<usize>>| -> Vec<&Contact> {
-            let all = places.get(owner).into_iter().flatten().map(|place| &self.contacts[*place]);
+        let on_duty = |places: &HashMap<String, Vec<usize>>, key: &str| -> Vec<&Contact> {
+            let all = places.get(key).into_iter().flatten().map(|place| &self.contacts[*place]);
             all.filter(|c| c.on_duty(today)).collect()
         };
-        let name = one_line(owner, LONGEST_NAME);
-        let found = [
-            by(&|c| *c.id == *owner),
-            by(&|c| c.mobile == owner),
-            by(&|c| c.name == name && Some(c.unit.as_str()) == unit),
-            by(&|c| c.name == name),
-        ];
         let by_id = self.get(owner).filter(|c| c.on_duty(today)).into_iter().collect();
-        let by_name = on_duty(&self.names);
+        let by_name = on_duty(&self.names, &one_line(owner, LONGEST_NAME));
         let of_unit = by_name.iter().copied().filter(|c| Some(c.unit.as_str()) == unit).collect();
-        let found = [by_id, on_duty(&self.mobiles), of_unit, by_name];
+        let found = [by_id, on_duty(&self.mobiles, owner), of_unit, by_name];
         match found.into_iter().find(|found| !found.is_empty()) {
             None => Err(Nobody::Unknown { owner: owner.to_owned() }),
             Some(found) if found.len() > 1 => Err(Nobody::Ambiguous { owner: owner.to_owned(), count: found.len() }),
