@@ -75,9 +75,11 @@ impl Page {
     pub fn new(facts: &Facts, language: Language) -> Self {
         let voice = voice(facts, language);
         let total = facts.members.len() + facts.rest.iter().map(|rest| rest.count).sum::<usize>();
-        let worst = facts.members.iter().find(|member| member.card.is_some()).or(facts.members.first());
+        let worst = facts.members.iter().position(|member| member.card.is_some()).unwrap_or_default();
         let listed = if total <= LONGEST_LIST { &facts.members[..] } else { &[] };
-        let worst_entry = worst.map(|member| Entry::new(member, facts, voice));
+        let members: Vec<Entry> = listed.iter().map(|member| Entry::new(member, facts, voice)).collect();
+        let unlisted = || facts.members.get(worst).map(|member| Entry::new(member, facts, voice));
+        let worst_entry = members.get(worst).cloned().or_else(unlisted);
         let (units, units_left) = if listed.is_empty() { units(facts, voice) } else { (Vec::new(), 0) };
         let of_worst = |field: fn(&Entry) -> &Line| worst_entry.as_ref().map(field).cloned().unwrap_or_default();
         let colours = worst_entry.as_ref().map_or(Colours::of(NoticeKind::System, None), |worst| worst.colours);
@@ -100,7 +102,7 @@ impl Page {
                 Some(worst) if single => worst.sentence.clone(),
                 worst => summary(facts, worst.as_ref(), voice).into(),
             },
-            members: listed.iter().map(|member| Entry::new(member, facts, voice)).collect(),
+            members,
             units,
             more: entry::more(units_left, voice),
             answer: answer(facts, voice),
