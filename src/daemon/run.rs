@@ -36,6 +36,11 @@ use crate::time::{Clock, jittered};
 use crate::wire::SharedChannel;
 use crate::wire::heartbeat::Heartbeat;
 
+/// Deliveries under way from which on the courier lets a few ends come together, and for how long: a round costs the same
+/// for one and for many.
+const CROWD: usize = 48;
+const CROWD_PAUSE: Duration = Duration::from_millis(5);
+
 /// How long a source is left alone between two polls that confirm cards.
 const NUDGE_GAP: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 
@@ -469,7 +474,10 @@ async fn courier_loop(shift: Arc<Shift>, mut courier: Courier) -> Result<(), Sto
                 shift.progress.stamp(Loop::Courier, at);
                 shift.progress.stamp(Loop::Store, at);
                 shift.emergency.is_over("courier");
-                if worked == 0 && doubt.is_some() {
+                if courier.under_way() >= CROWD {
+                    // What ends meanwhile is settled together.
+                    shift.clock.sleep(CROWD_PAUSE).await;
+                } else if worked == 0 && doubt.is_some() {
                     // What is due for others is no reason to hurry.
                     shift.nap(None, Some(&shift.to_send)).await;
                 } else if worked == 0 {
