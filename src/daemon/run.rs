@@ -14,7 +14,7 @@ use super::clock::ClockWatch;
 use super::emergency::Emergency;
 use super::go_live;
 use super::key::{self, own_key};
-use super::poll::{Poll, Report};
+use super::poll::{self, Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
 use super::wiring::{Lookup, Polled, Site, Wiring};
 use crate::answer::receipts::Asker;
@@ -369,7 +369,7 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> 
     let name = format!("poll:{}", polled.name);
     let mut last = Shift::heard(shift.store.last_fired(&name).await);
     let mut again = Again::default();
-    shift.confirm(&polled).await;
+    Shift::heard(poll::confirm(&polled, &*shift.store, &shift.pipeline).await.map(Some));
     while !shift.stop.is_cancelled() {
         let now = shift.clock.now();
         shift.progress.stamp(Loop::Poll, shift.clock.monotonic());
@@ -587,16 +587,6 @@ impl Shift {
             self.to_send.notify_one();
         }
         Ok(done)
-    }
-
-    /// Lets cards of a source wait for its polls, if it is configured so.
-    async fn confirm(&self, polled: &Polled) {
-        let Ok(confirm) = chrono::TimeDelta::from_std(polled.terms.confirm) else { return };
-        if confirm > chrono::TimeDelta::zero() {
-            let sources = self.store.sources().await.unwrap_or_default();
-            let good_at = sources.into_iter().find(|known| known.source == polled.name).and_then(|known| known.good_at);
-            self.pipeline.confirm(&polled.name, confirm, good_at);
-        }
     }
 
     /// When something of a source fell or falls due that waits for a poll; not so soon after the last poll that the

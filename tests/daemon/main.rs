@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod believed;
 mod board;
 mod clock;
 mod disks;

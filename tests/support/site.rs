@@ -82,6 +82,7 @@ spans = ["00:00-24:00"]
 const SOURCE: &str = r#"
 [source.tickets]
 every = "1s"
+blind_after = "0s"
 kind = "ticket"
 id = "编号"
 timezone = "Asia/Shanghai"

@@ -13,7 +13,7 @@ use duban::core::observe::earliest;
 use duban::core::silence::Silence;
 use duban::courier::Courier;
 use duban::daemon::go_live;
-use duban::daemon::poll::Poll;
+use duban::daemon::poll::{self, Poll};
 use duban::daemon::wiring::{Polled, Site as ReadSite, Wiring};
 use duban::pipeline::{Done, Pipeline};
 use duban::playbook::Playbook;
@@ -225,7 +225,12 @@ impl Stage {
     /// Lets time pass, and what falls due in it be done at its instant.
     #[track_caller]
     pub fn until(&mut self, end: &str) {
-        let end = at(end);
+        self.until_instant(at(end));
+    }
+
+    /// The same.
+    #[track_caller]
+    pub fn until_instant(&mut self, end: Instant) {
         assert!(end >= self.now(), "time does not run back");
         for _ in 0..10_000 {
             let now = self.now();
@@ -347,6 +352,9 @@ impl Stage {
             store.put_playbook(&record, &playbook.rule_records(now, by)).await.expect("in force");
             pipeline.rejudge(&playbook, now).await.expect("judged again");
             go_live::announce(&*store, &pipeline, &playbook, now).await.expect("announced");
+            for polled in &sources {
+                poll::confirm(polled, &*store, &pipeline).await.expect("confirmed");
+            }
         });
         let courier = Courier::new(store.clone(), ways, self.clock.clone(), Arc::new(Notify::new()));
         Life { store, playbook, pipeline, courier, sources, is_dead }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::pipeline::Entry;
 use crate::store::{Result, SourceRecord, Store};
 use crate::tell::language::Language;
+use crate::tell::time_words;
 
 /// Lets the next poll of a source be believed if it is like the last one, which was not; `false` if there is no such
 /// poll.
@@ -54,8 +55,11 @@ impl Poll<'_> {
 
     /// Raises the card of a source that has been in trouble for too long. What was said first stays said.
     async fn be_blind(&self, good_at: Option<Instant>, trouble: &str) -> Result<()> {
-        let said =
-            said(self.playbook.language, good_at.map(|at| self.playbook.calendar().local(at).to_rfc3339()), trouble);
+        let said = said(
+            self.playbook.language,
+            good_at.map(|at| time_words::instant(at, self.playbook.calendar().zone())),
+            trouble,
+        );
         let item = self.own(Some(&said));
         let record = self.records(std::slice::from_ref(&item.key)).await?.remove(&item.key);
         let is_known = record.as_ref().is_some_and(|record| own::is_in_trouble(&record.item));

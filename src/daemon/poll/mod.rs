@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::core::Instant;
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
@@ -66,6 +68,16 @@ pub struct Poll<'a> {
     pub clock: &'a dyn Clock,
     /// When the poll began.
     pub now: Instant,
+}
+
+/// Lets cards of a source wait for its polls, if it is configured so.
+pub async fn confirm(polled: &Polled, store: &dyn Store, pipeline: &Pipeline) -> Result<()> {
+    let confirm = TimeDelta::from_std(polled.terms.confirm).unwrap_or_default();
+    if !confirm.is_zero() {
+        let known = store.sources().await?.into_iter().find(|known| known.source == polled.name);
+        pipeline.confirm(&polled.name, confirm, known.and_then(|known| known.good_at));
+    }
+    Ok(())
 }
 
 impl Poll<'_> {
@@ -131,11 +143,11 @@ impl Poll<'_> {
     }
 
     async fn verdict(&self, before: &SourceRecord, shown: &SourceRecord, only_changes: bool) -> Result<Verdict> {
-        let accepted = match before.doubted_at {
-            Some(doubted_at) => blind::accepted_at(&**self.store, &before.source).await?.filter(|at| *at >= doubted_at),
-            None => None,
-        };
-        let accepted = accepted.map(|_| Accepted { rows: before.rows, rejected: before.rejected });
+        // Who accepts has looked at the last poll.
+        let looked_at = before.doubted_at.and(before.polled_at);
+        let accepted_at = blind::accepted_at(&**self.store, &before.source).await?;
+        let is_accepted = looked_at.is_some_and(|polled_at| accepted_at.is_some_and(|at| at >= polled_at));
+        let accepted = is_accepted.then_some(Accepted { rows: before.rows, rejected: before.rejected });
         let (rows, rejected, guard) = (shown.rows, shown.rejected, &self.polled.guard);
         Ok(if only_changes {
             judge_changes(rows, rejected, accepted, guard)

@@ -138,7 +138,7 @@ fn elastalert_1892_a_source_out_of_reach_is_said_and_the_clocks_run_on() {
         stage.until(&format!("2026-03-02 {hour}:00"));
         assert!(stage.poll().is_some(), "there is no file");
     }
-    stage.tells("ops", &["03-02 10:00 [System] No believable data from tickets"]);
+    stage.tells("ops", &["03-02 10:00 [Red card] source/tickets Source tickets"]);
     let said = stage.mail_of("h1");
     assert_eq!(said.len(), 1, "what was known falls due all the same");
     assert!(said[0].line().starts_with("03-02 16:00 [Red card] T1"), "{}", said[0].line());
@@ -167,8 +167,10 @@ fn alertmanager_2857_a_template_that_fails_drops_no_message_and_operators_hear_o
     let site = office(&[("visit", VISIT)], "");
     site.put("templates/en/mail.txt", "{% if code is startingwith \"T\" %}{{ 1 // 0 }}{% endif %}OURS {{ sentence }}");
     let mut stage = Stage::open_at(site, "2026-03-02 09:00");
-    stage.source(&["T1", "T2"].map(|id| dispatched(id, "2026-03-02 09:00")));
-    stage.source(&[dispatched("T3", "2026-03-02 09:30")]);
+    let mut tickets = ["T1", "T2"].map(|id| dispatched(id, "2026-03-02 09:00")).to_vec();
+    stage.source(&tickets);
+    tickets.push(dispatched("T3", "2026-03-02 09:30"));
+    stage.source(&tickets);
     stage.until("2026-03-02 12:00");
     let said = stage.mail_of("h1");
     let all: String = said.iter().map(|mail| mail.text.as_str()).collect();

@@ -8,7 +8,7 @@ mod stale;
 mod storms;
 
 /// Somebody is on site within two hours.
-const VISIT: &str =
+pub const VISIT: &str =
     r#"fn windows(item) { [window("on_site", "2h", #{ from: item.dispatched_at, done: item.on_site_at })] }"#;
 
 /// Somebody is on site within three working days.
