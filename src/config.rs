@@ -20,6 +20,7 @@ use crate::secret::SecretRef;
 use crate::source::attach::AttachConfig;
 use crate::source::csv::CsvConfig;
 use crate::source::guard::GuardLimits;
+use crate::source::ledger::SheetConfig;
 use crate::source::mapping::config::MappingConfig;
 use crate::source::mapping::{FieldKind, MappedField, Mapping};
 use crate::source::sqlite::SqliteConfig;
@@ -299,6 +300,8 @@ pub struct SourceConfig {
     pub mapping: MappingConfig,
     /// A CSV file.
     pub csv: Option<CsvConfig>,
+    /// A sheet of a spreadsheet.
+    pub sheet: Option<SheetConfig>,
     /// A query on an SQLite file.
     pub sqlite: Option<SqliteConfig>,
     /// When a poll is believed.
@@ -412,8 +415,8 @@ impl Config {
 }
 
 impl SourceConfig {
-    const KEYS: [&str; 10] =
-        ["every", "cron", "csv", "sqlite", "guard", "since", "absent", "confirm", "blind_after", "attach"];
+    const KEYS: [&str; 11] =
+        ["every", "cron", "csv", "sheet", "sqlite", "guard", "since", "absent", "confirm", "blind_after", "attach"];
 
     /// What holds for its polls; the error says which of its keys contradict each other.
     pub fn terms(&self, mapping: &Mapping) -> Result<PollTerms, String> {
@@ -435,8 +438,9 @@ impl SourceConfig {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if usize::from(self.csv.is_some()) + usize::from(self.sqlite.is_some()) != 1 {
-            problems.push("expected exactly one of csv and sqlite".into());
+        let kinds = [self.csv.is_some(), self.sheet.is_some(), self.sqlite.is_some()];
+        if kinds.into_iter().filter(|is_there| *is_there).count() != 1 {
+            problems.push("expected exactly one of csv, sheet and sqlite".into());
         }
         if self.every.is_some() == self.cron.is_some() {
             problems.push("expected exactly one of every and cron".into());

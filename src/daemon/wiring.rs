@@ -26,6 +26,7 @@ use crate::source::attach::AttachConfig;
 use crate::source::csv::CsvSource;
 use crate::source::guard::GuardLimits;
 use crate::source::joined::{Attached, Joined};
+use crate::source::ledger::SheetSource;
 use crate::source::mapping::Mapping;
 use crate::source::sqlite::SqliteSource;
 use crate::source::terms::PollTerms;
@@ -423,13 +424,14 @@ impl Site {
             let problem = format!("{wants}: expected {}, got {line:?}", kind_of(config.every.is_some()));
             return Err(vec![ConfigProblem::at(at(""), problem)]);
         }
-        let source: Arc<dyn Source> = match (&config.csv, &config.sqlite) {
-            (Some(csv), _) => Arc::new(CsvSource::new(csv, &self.base, mapping)),
-            (_, Some(sqlite)) => {
+        let source: Arc<dyn Source> = match (&config.csv, &config.sheet, &config.sqlite) {
+            (Some(csv), ..) => Arc::new(CsvSource::new(csv, &self.base, mapping)),
+            (_, Some(sheet), _) => Arc::new(SheetSource::new(sheet, &self.base, mapping)),
+            (.., Some(sqlite)) => {
                 let source = SqliteSource::new(sqlite, &self.base, mapping);
                 Arc::new(source.map_err(|e| vec![ConfigProblem::at(at(".sqlite"), e)])?)
             }
-            _ => return Err(vec![ConfigProblem::at(at(""), "expected exactly one of csv and sqlite")]),
+            _ => return Err(vec![ConfigProblem::at(at(""), "expected exactly one of csv, sheet and sqlite")]),
         };
         if source.asks_since() != terms.since.is_some() {
             let problem = "since: expected both this key and :since in what the source is asked, or neither";

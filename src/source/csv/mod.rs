@@ -3,15 +3,16 @@
 //! **Invariant:** a file that was cut short, changed under the reading or is not in the declared encoding is no poll.
 //! A row with broken text, a wrong number of cells or an oversized cell is rejected alone.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Deserializer, de};
 
+use super::inbox::{Inbox, NewestBy, Pattern, Pickup};
 use super::mapping::Mapping;
+use super::terms::span;
 use super::{Fetched, PollError, Source};
 use crate::core::Instant;
 
@@ -27,7 +28,7 @@ const LARGEST: u64 = 2 << 30;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CsvConfig {
-    /// The file; a relative path is relative to the configuration that names it.
+    /// The file, or with `newest` the folder; a relative path is relative to the configuration that names it.
     pub path: PathBuf,
     /// How its text is encoded.
     #[serde(default)]
@@ -42,6 +43,18 @@ pub struct CsvConfig {
     /// few cells is that sign.
     #[serde(default)]
     pub final_newline: bool,
+    /// Of a folder, the newest file whose name is like this is read: `*.csv`.
+    #[serde(default)]
+    pub newest: Option<Pattern>,
+    /// What makes it the newest.
+    #[serde(default)]
+    pub newest_by: NewestBy,
+    /// Whether a file `NAME.done`, no older than the file itself, says that it is whole.
+    #[serde(default)]
+    pub done: bool,
+    /// Without `done`: how long it must not have changed, such as `2s`; by default not at all.
+    #[serde(default, deserialize_with = "span")]
+    pub settle: Duration,
 }
 
 const fn yes() -> bool {
@@ -86,6 +99,7 @@ impl<'de> Deserialize<'de> for Delimiter {
 #[derive(Debug, Clone)]
 pub struct CsvSource {
     config: CsvConfig,
+    inbox: Arc<Inbox>,
     mapping: Arc<Mapping>,
 }
 
@@ -93,18 +107,27 @@ impl CsvSource {
     /// The file of `config`, relative to the folder `base`.
     pub fn new(config: &CsvConfig, base: &Path, mapping: Arc<Mapping>) -> Self {
         let config = CsvConfig { path: base.join(&config.path), ..config.clone() };
-        Self { config, mapping }
-    }
-
-    fn read(&self) -> Result<Fetched, PollError> {
-        let bytes = read_whole(&self.config.path)?;
-        self.read_bytes(bytes)
+        let pickup = Pickup {
+            newest: config.newest.clone(),
+            by: config.newest_by,
+            done: config.done,
+            settle: config.settle,
+            // Programs that lock a CSV file write it at once.
+            while_open: true,
+            largest: LARGEST,
+        };
+        let inbox = Arc::new(Inbox::new(config.path.clone(), pickup));
+        Self { config, inbox, mapping }
     }
 
     /// Reads bytes as if they were what stands in the file.
     pub fn read_bytes(&self, bytes: Vec<u8>) -> Result<Fetched, PollError> {
-        let sheet = Sheet::new(bytes, &self.config)?;
-        let place = format!("{}:{}", self.config.path.display(), sheet.header_line());
+        self.read_file(&self.config.path, bytes)
+    }
+
+    fn read_file(&self, path: &Path, bytes: Vec<u8>) -> Result<Fetched, PollError> {
+        let sheet = Sheet::new(bytes, path, &self.config)?;
+        let place = format!("{}:{}", path.display(), sheet.header_line());
         Fetched::new(sheet, self.mapping.clone(), &place)
     }
 }
@@ -112,39 +135,9 @@ impl CsvSource {
 #[async_trait]
 impl Source for CsvSource {
     async fn fetch(&self, _since: Option<Instant>) -> Result<Fetched, PollError> {
-        let (source, path) = (self.clone(), &self.config.path);
-        let read = tokio::task::spawn_blocking(move || source.read()).await;
-        read.unwrap_or_else(|e| Err(unreadable(path, &format!("the reading broke off: {e}"))))
+        let source = self.clone();
+        self.inbox.fetch(move |path, bytes| source.read_file(path, bytes)).await
     }
-}
-
-/// The whole file, or nothing if it is written while it is read.
-fn read_whole(path: &Path) -> Result<Vec<u8>, PollError> {
-    let broken = |e: std::io::Error| unreadable(path, &format!("expected a file that can be read, got: {e}"));
-    // Looked at by its path first: to open a pipe would wait for its writer.
-    if !std::fs::metadata(path).map_err(broken)?.is_file() {
-        return Err(unreadable(path, "expected a regular file"));
-    }
-    let mut file = File::open(path).map_err(broken)?;
-    let state = |file: &File| file.metadata().and_then(|data| Ok((data.len(), data.modified()?))).map_err(broken);
-    let before = state(&file)?;
-    let mut bytes = Vec::new();
-    if before.0 <= LARGEST {
-        bytes.reserve_exact(usize::try_from(before.0).unwrap_or(0));
-        file.by_ref().take(LARGEST + 1).read_to_end(&mut bytes).map_err(broken)?;
-    }
-    if before.0.max(bytes.len() as u64) > LARGEST {
-        let problem = format!("expected at most {LARGEST} bytes");
-        return Err(PollError::TooLarge { place: path.display().to_string(), problem });
-    }
-    if state(&file)? != before || bytes.len() as u64 != before.0 {
-        return Err(unreadable(path, "the file changed while it was read"));
-    }
-    Ok(bytes)
-}
-
-fn unreadable(path: &Path, problem: &str) -> PollError {
-    PollError::Unreadable { place: path.display().to_string(), problem: problem.to_owned() }
 }
 
 #[cfg(test)]

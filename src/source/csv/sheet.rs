@@ -1,6 +1,7 @@
 //! **Sheet**: a CSV file in memory whose structure was checked once, with the places at which its chunks begin.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use encoding_rs::GB18030;
 use memchr::memchr;
@@ -27,13 +28,13 @@ pub(super) struct Sheet {
 
 impl Sheet {
     /// Checks the structure of a file.
-    pub fn new(bytes: Vec<u8>, config: &CsvConfig) -> Result<Self, PollError> {
-        let place = config.path.display().to_string();
+    pub fn new(bytes: Vec<u8>, path: &Path, config: &CsvConfig) -> Result<Self, PollError> {
+        let place = path.display().to_string();
         let bytes = decoded(bytes, config.encoding, &place)?;
         let mut sheet = Self {
             dialect: Dialect { delimiter: config.delimiter.0, quoted: config.quoted },
             encoding: config.encoding,
-            name: config.path.file_name().map_or_else(|| place.clone(), |name| name.to_string_lossy().into_owned()),
+            name: path.file_name().map_or_else(|| place.clone(), |name| name.to_string_lossy().into_owned()),
             columns: Vec::new(),
             header_line: 1,
             chunks: Vec::new(),
