@@ -214,6 +214,3 @@ impl Trouble {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

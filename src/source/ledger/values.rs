@@ -67,15 +67,16 @@ impl<'t> Value<'t> {
         if shown.time && !shown.date && (0..86_400_000).contains(&ms) {
             return Self::text(clock(ms));
         }
-        let ms = if is_1904 { ms + whole(LATER_EPOCH * MS_OF_A_DAY) } else { ms };
+        let since_1900 = if is_1904 { ms + whole(LATER_EPOCH * MS_OF_A_DAY) } else { ms };
         // Before 1 March 1900 spreadsheets count a leap day that never was; ledgers do not reach back to it.
         let epoch = NaiveDate::from_ymd_opt(1899, 12, 30);
-        let midnight = epoch.and_then(|epoch| epoch.checked_add_days(Days::new(u64::try_from(ms / 86_400_000).ok()?)));
+        let days_since = u64::try_from(since_1900.div_euclid(86_400_000)).ok().map(Days::new);
+        let date = epoch.zip(days_since).and_then(|(epoch, days)| epoch.checked_add_days(days));
         let of_day = ms.rem_euclid(86_400_000);
-        match midnight.filter(|_| ms >= 0) {
+        match date {
             None => Self::Error(format!("the moment {days}")),
             Some(date) if of_day == 0 && !shown.time => Self::text(date.format("%Y-%m-%d").to_string()),
-            Some(_) if !shown.date && ms < 86_400_000 => Self::text(clock(of_day)),
+            Some(_) if !shown.date && (0..86_400_000).contains(&ms) => Self::text(clock(of_day)),
             Some(date) => Self::text(format!("{} {}", date.format("%Y-%m-%d"), clock(of_day))),
         }
     }
@@ -251,6 +252,7 @@ mod tests {
             (0.4375, false, TIME, "10:30:00"),
             (0.4375, true, TIME, "10:30:00"),
             (0.4375, false, Shown::default(), "10:30:00"),
+            (0.4375, true, Shown::default(), "10:30:00"),
             (-1.0, false, DATE, "!the moment -1"),
             (3e6, false, DATE, "!the moment 3000000"),
         ] {
