@@ -65,7 +65,7 @@ impl MariaDb {
     /// Runs the bridge as its service does.
     fn bridge(&self, query: &str) -> Output {
         let write = |name: &str, text: &str| std::fs::write(self.at(name), text).expect("a file");
-        let ini = "[tickets]\nDriver = libmaodbc.so\nDatabase = tickets\nCharset = utf8mb4\nSocket = SOCKET\n";
+        let ini = "[tickets]\nDriver = MariaDB Unicode\nDatabase = tickets\nCharset = utf8mb4\nSocket = SOCKET\n";
         write("odbc.ini", &ini.replace("SOCKET", &self.at("s").display().to_string()));
         write("tickets.login", "UID=root;PWD=\n");
         write("tickets.sql", query);
