@@ -140,7 +140,8 @@ impl Inbox {
             }
             let entry = entry.map_err(broken)?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let is_other = name.starts_with(['.', '~']) || name.ends_with(".done");
+            let is_sign = Path::new(&name).extension().is_some_and(|extension| extension == "done");
+            let is_other = name.starts_with(['.', '~']) || is_sign;
             if is_other || !pattern.matches(&name) {
                 continue;
             }
@@ -192,7 +193,7 @@ fn check_done(path: &Path, (_, written): State) -> Result<(), PollError> {
     }
 }
 
-/// The file by which Excel or LibreOffice say that somebody has this one open.
+/// The file by which a spreadsheet program says that somebody has this one open.
 fn lock_beside(path: &Path) -> Option<String> {
     let locks = [beside(path, "~$", ""), beside(path, ".~lock.", "#")];
     let lock = locks.into_iter().find(|lock| lock.exists())?;

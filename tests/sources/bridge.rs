@@ -1,4 +1,4 @@
-//! The bridge of `config/examples/bridge`: a query through unixODBC on a real MariaDB server, as a file that duban reads.
+//! The bridge of `config/examples/bridge`: a query through unixODBC on a real database server, as a file that duban reads.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -16,7 +16,7 @@ const TABLE: &str = "CREATE DATABASE tickets CHARACTER SET utf8mb4; USE tickets;
     INSERT INTO ticket VALUES ('T1', '占道, \"经营\"\n二行', '2026-01-02 03:04:05.500', NULL, 1234567.80), \
     ('T2', '', '2026-01-02 00:00:00', '2026-01-03 00:00:00', NULL);";
 
-/// A MariaDB server on a socket of its own, which ends with this value.
+/// A server on a socket of its own, which ends with this value.
 struct MariaDb {
     child: Child,
     folder: TempDir,

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Writes the spreadsheets of the tests into a folder, with openpyxl, odfpy and xlwt. Usage: ledgers.py FOLDER [ROWS]"""
+"""Writes the spreadsheets of the tests into a folder, with openpyxl, odfpy and xlwt. Usage: ledgers.py FOLDER"""
 
 import datetime as dt
 import pathlib
+import random
 import sys
 import zipfile
 
@@ -225,6 +226,11 @@ def xls(folder):
     for column, value in enumerate(["B1", "2026-01-02 03:04:05", "甲", "2026-01-03 03:04:05", "乙"]):
         sheet.write(2, column, value)
     book.save(str(folder / "merged.xls"))
+    book = xlwt.Workbook(encoding="utf-8")
+    sheet = book.add_sheet("far")
+    sheet.write(0, 0, "编号")
+    sheet.write(65535, 255, "x")
+    book.save(str(folder / "far.xls"))
     whole = (folder / "plain.xls").read_bytes()
     # What the sheets declare to span, made larger than any memory: rows from 0 to 4294967295.
     record = b"\x00\x02\x0e\x00"
@@ -235,6 +241,22 @@ def xls(folder):
     (folder / "cut.xls").write_bytes(whole[: len(whole) // 2])
 
 
+def damaged(folder):
+    """Whole archives with parts in which some bytes are others."""
+    chance = random.Random(5)
+    for kind in ("xlsx", "ods"):
+        with zipfile.ZipFile(folder / f"plain.{kind}") as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        for number in range(80):
+            with zipfile.ZipFile(folder / f"damaged-{number}.{kind}", "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, content in parts.items():
+                    content = bytearray(content)
+                    for _ in range(chance.randrange(4)):
+                        at = chance.randrange(len(content))
+                        content[at : at + chance.randrange(3)] = bytes(chance.choices(b"<>/\"&;=09A\xe6", k=chance.randrange(3)))
+                    archive.writestr(name, bytes(content))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     plain(folder)
@@ -243,6 +265,7 @@ def main():
     hostile(folder)
     ods(folder)
     xls(folder)
+    damaged(folder)
 
 
 main()

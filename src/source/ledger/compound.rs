@@ -68,7 +68,10 @@ impl<'b> Compound<'b> {
         if entry.len >= SMALL {
             return self.chain(entry.start, entry.len);
         }
-        let piece = |at: u32| self.small.get(at as usize * 64..).map(|rest| &rest[..rest.len().min(64)]);
+        let piece = |at: u32| {
+            let rest = self.small.get(at as usize * 64..).filter(|rest| !rest.is_empty())?;
+            Some(&rest[..rest.len().min(64)])
+        };
         follow(entry.start, entry.len, &self.small_chains, self.bytes.len(), piece)
     }
 

@@ -1,6 +1,7 @@
 //! ODS: the cells of one sheet as they come. The file repeats what repeats, so that nothing of it is ever laid out as a
 //! whole.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 
 use quick_xml::escape::resolve_xml_entity;
@@ -272,7 +273,7 @@ fn own(value: Value<'_>) -> Value<'static> {
 
 fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>, Trouble> {
     let found = element.try_get_attribute(name).map_err(|error| damaged(&error.to_string()))?;
-    let text = found.map(|attribute| attribute.normalized_value(XmlVersion::Implicit1_0).map(|text| text.into_owned()));
+    let text = found.map(|attribute| attribute.normalized_value(XmlVersion::Implicit1_0).map(Cow::into_owned));
     text.transpose().map_err(|error| damaged(&error.to_string()))
 }
 

@@ -56,7 +56,6 @@ fn said(value: &Data, is_1904: bool) -> Value<'_> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn trouble(error: XlsError) -> Trouble {
     match error {
         XlsError::Password => Trouble::encrypted(),

@@ -61,7 +61,6 @@ fn said<'t>(value: &DataRef<'t>, is_1904: bool, shown: Shown) -> Value<'t> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn trouble(error: XlsxError) -> Trouble {
     match error {
         XlsxError::Password => Trouble::encrypted(),
