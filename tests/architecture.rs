@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 6] = [
 const NEIGHBOURLY: usize = 3;
 
 /// Where an outside crate may be used: file names below `src/` that begin with one of these.
-const PLACES: [(&str, &[&str]); 10] = [
+const PLACES: [(&str, &[&str]); 11] = [
     ("rhai", &["rules/", "rules.rs"]),
     ("sqlx", &["store/", "store.rs", "source/sql"]),
     ("lettre", &["wire/email"]),
@@ -30,7 +30,8 @@ const PLACES: [(&str, &[&str]); 10] = [
     ("cron", &["schedule"]),
     ("sd_notify", &["daemon/systemd"]),
     ("clap", &["cli/", "cli.rs", "main.rs"]),
-    ("fail", &["daemon/poller", "pipeline", "courier", "cli/environment"]),
+    ("calamine", &["source/ledger"]),
+    ("fail", &["daemon/poll/", "pipeline", "courier", "cli/environment"]),
     ("comfy_table", &["cli/", "cli.rs"]),
 ];
 

@@ -33,7 +33,7 @@ fn standing(terms: &str, count: usize) -> (Stage, Vec<Ticket>) {
 #[test]
 fn the_drill_closes_no_card_and_tells_operators_once_of_each_fault() {
     let count = if std::env::var_os("DUBAN_TEST_LONG").is_some() { 5_000 } else { 500 };
-    let (mut stage, tickets) = standing("blind_after = \"5m\"", count);
+    let (mut stage, _) = standing("blind_after = \"5m\"", count);
     let open = stage.open();
     let whole = std::fs::read(stage.site.path("tickets.csv")).expect("the source");
     let text = String::from_utf8(whole.clone()).expect("text");
