@@ -21,8 +21,10 @@ use crate::source::attach::AttachConfig;
 use crate::source::csv::CsvConfig;
 use crate::source::guard::GuardLimits;
 use crate::source::ledger::SheetConfig;
+use crate::source::http::HttpConfig;
 use crate::source::mapping::config::MappingConfig;
 use crate::source::mapping::{FieldKind, MappedField, Mapping};
+use crate::source::push::PushConfig;
 use crate::source::sqlite::SqliteConfig;
 use crate::source::terms::{Absent, PollTerms, Since, a_quarter, span};
 use crate::store::postgres::PostgresConfig;
@@ -304,6 +306,10 @@ pub struct SourceConfig {
     pub sheet: Option<SheetConfig>,
     /// A query on an SQLite file.
     pub sqlite: Option<SqliteConfig>,
+    /// A JSON API.
+    pub http: Option<HttpConfig>,
+    /// Calls of the system itself: it is not polled.
+    pub push: Option<PushConfig>,
     /// When a poll is believed.
     #[serde(default)]
     pub guard: GuardLimits,
@@ -415,8 +421,21 @@ impl Config {
 }
 
 impl SourceConfig {
-    const KEYS: [&str; 11] =
-        ["every", "cron", "csv", "sheet", "sqlite", "guard", "since", "absent", "confirm", "blind_after", "attach"];
+    const KEYS: [&str; 13] = [
+        "every",
+        "cron",
+        "csv",
+        "sheet",
+        "sqlite",
+        "http",
+        "push",
+        "guard",
+        "since",
+        "absent",
+        "confirm",
+        "blind_after",
+        "attach",
+    ];
 
     /// What holds for its polls; the error says which of its keys contradict each other.
     pub fn terms(&self, mapping: &Mapping) -> Result<PollTerms, String> {
@@ -436,18 +455,36 @@ impl SourceConfig {
         Ok(PollTerms { since, absent, confirm: self.confirm, blind_after: self.blind_after })
     }
 
+    /// Nobody asks a source that calls.
+    fn problems_of_push(&self) -> Vec<String> {
+        let asking = [
+            ("every", self.every.is_some()),
+            ("cron", self.cron.is_some()),
+            ("since", self.since.is_some()),
+            ("confirm", !self.confirm.is_zero()),
+        ];
+        let asking = asking.into_iter().filter(|(_, is_there)| *is_there);
+        asking.map(|(key, _)| format!("{key}: expected none beside push, for such a source is not polled")).collect()
+    }
+
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let kinds = [self.csv.is_some(), self.sheet.is_some(), self.sqlite.is_some()];
+        let kinds = [self.csv.is_some(), self.sheet.is_some(), self.sqlite.is_some(), self.http.is_some(), self.push.is_some()];
         if kinds.into_iter().filter(|is_there| *is_there).count() != 1 {
-            problems.push("expected exactly one of csv, sheet and sqlite".into());
+            problems.push(ONE_SOURCE.into());
         }
-        if self.every.is_some() == self.cron.is_some() {
+        if self.push.is_none() && self.every.is_some() == self.cron.is_some() {
             problems.push("expected exactly one of every and cron".into());
+        }
+        if self.push.is_some() {
+            problems.extend(self.problems_of_push());
         }
         problems
     }
 }
+
+/// What a source is.
+pub(crate) const ONE_SOURCE: &str = "expected exactly one of csv, sheet, sqlite, http and push";
 
 /// What a channel is.
 pub(crate) const ONE_KIND: &str =

@@ -34,12 +34,13 @@
 //!  4  daemon  web
 //!  3  pipeline  courier  answer  trial  playbook  config  calendars
 //!  2  source  store  wire
-//!  1  rules  tell  schedule  secret  time
+//!  1  rules  tell  schedule  secret  time  reach
 //!  0  core
 //! ```
 //!
 //! Each outside crate has its place: `rhai` in [`rules`], `sqlx` in [`store`] and [`source::sqlite`], `lettre` in
-//! [`wire::email`], `reqwest` in [`wire`], `axum` in [`web`], `clap` in [`cli`]. `tests/architecture.rs` reads the
+//! [`wire::email`], `reqwest` in [`wire`], [`reach`] and
+//! [`source::http`], `axum` in [`web`], `clap` in [`cli`]. `tests/architecture.rs` reads the
 //! imports and holds all this.
 //!
 //! # What holds everywhere
@@ -65,6 +66,9 @@ pub mod schedule;
 
 // Where a secret is kept.
 pub mod secret;
+
+// Which servers a request may go to, and whom it believes there.
+pub mod reach;
 
 // What offices write: which clocks run on an item. The sandbox, the words, the versions.
 pub mod rules;

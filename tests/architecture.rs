@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The layers, from the ground up. A module knows itself and the layers below; in the upper ones also its neighbours.
 const LAYERS: [&[&str]; 6] = [
     &["core"],
-    &["rules", "tell", "schedule", "secret", "time"],
+    &["rules", "tell", "schedule", "secret", "time", "reach"],
     &["source", "store", "wire"],
     &["pipeline", "courier", "answer", "report", "playbook", "config", "calendars", "trial"],
     &["daemon", "web"],
@@ -25,7 +25,7 @@ const PLACES: [(&str, &[&str]); 11] = [
     ("rhai", &["rules/", "rules.rs"]),
     ("sqlx", &["store/", "store.rs", "source/sql"]),
     ("lettre", &["wire/email"]),
-    ("reqwest", &["wire/", "source/http"]),
+    ("reqwest", &["wire/", "reach/", "source/http"]),
     ("axum", &["web/", "web.rs"]),
     ("cron", &["schedule"]),
     ("sd_notify", &["daemon/systemd"]),

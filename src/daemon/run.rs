@@ -367,6 +367,10 @@ fn forward(events: mpsc::UnboundedSender<Happened>) -> mpsc::UnboundedSender<cou
 
 async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> {
     let name = format!("poll:{}", polled.name);
+    let Some(schedule) = &polled.schedule else {
+        shift.stop.cancelled().await;
+        return Ok(());
+    };
     let mut last = Shift::heard(shift.store.last_fired(&name).await);
     let mut again = Again::default();
     Shift::heard(poll::confirm(&polled, &*shift.store, &shift.pipeline).await.map(Some));
@@ -375,9 +379,9 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> 
         shift.progress.stamp(Loop::Poll, shift.clock.monotonic());
         let nudged_at = shift.unconfirmed_at(&polled, last).await;
         let early = earliest(again.at(), nudged_at);
-        let is_due = last.is_none_or(|last| polled.schedule.due(last, now)) || early.is_some_and(|at| at <= now);
+        let is_due = last.is_none_or(|last| schedule.due(last, now)) || early.is_some_and(|at| at <= now);
         if !is_due {
-            shift.nap(earliest(Some(polled.schedule.next_after(last, now)), early), None).await;
+            shift.nap(earliest(Some(schedule.next_after(last, now)), early), None).await;
             continue;
         }
         let poll = Poll {

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::answer::Hook;
 use crate::answer::reply::ReplyFields;
-use crate::config::{ChannelConfig, Config, ConfigProblem, ONE_KIND, RehearsalTo, SourceConfig};
+use crate::config::{ChannelConfig, Config, ConfigProblem, ONE_KIND, ONE_SOURCE, RehearsalTo, SourceConfig};
 use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
 use crate::core::item::ALWAYS;
@@ -25,9 +25,11 @@ use crate::source::Source;
 use crate::source::attach::AttachConfig;
 use crate::source::csv::CsvSource;
 use crate::source::guard::GuardLimits;
+use crate::source::http::HttpSource;
 use crate::source::joined::{Attached, Joined};
 use crate::source::ledger::SheetSource;
 use crate::source::mapping::Mapping;
+use crate::source::push::PushSource;
 use crate::source::sqlite::SqliteSource;
 use crate::source::terms::PollTerms;
 use crate::source::waiting::Waiting;
@@ -58,7 +60,7 @@ pub struct Site {
     pub config: Config,
 }
 
-/// A source with its schedule.
+/// A source with what holds for its polls.
 pub struct Polled {
     /// Its name.
     pub name: Arc<str>,
@@ -66,8 +68,8 @@ pub struct Polled {
     pub source: Arc<dyn Source>,
     /// The columns that it must have.
     pub columns: Vec<String>,
-    /// When it is polled.
-    pub schedule: Schedule,
+    /// When it is polled; a source that calls by itself is not.
+    pub schedule: Option<Schedule>,
     /// When a poll is believed.
     pub guard: GuardLimits,
     /// What is asked for, and what follows from it.
@@ -76,12 +78,26 @@ pub struct Polled {
     pub waiting: Option<Waiting>,
 }
 
+/// A source that calls by itself.
+pub struct Caller {
+    /// What holds for its calls.
+    pub polled: Polled,
+    /// What reads them.
+    pub source: Arc<PushSource>,
+    /// What a caller has to know.
+    pub token: SecretString,
+    /// The most bytes of one call.
+    pub max_bytes: usize,
+}
+
 /// Everything that a configuration makes.
 pub struct Wiring {
     /// The ways out of the house.
     pub ways: Ways,
     /// The sources.
     pub sources: Vec<Polled>,
+    /// The sources that call by themselves.
+    pub callers: Vec<Caller>,
     /// The playbook.
     pub playbook: Playbook,
     /// Why the last good playbook runs instead of the files; empty if the files are in force.
@@ -137,23 +153,24 @@ impl Site {
             }
         };
         let zone = playbook.as_ref().map_or(Tz::UTC, |p: &Playbook| p.calendar().zone());
-        let sources = self.sources(zone, &mut problems);
+        let sources = self.sources(zone, lookup, &mut problems);
+        let callers = self.callers(zone, lookup, &mut problems);
         let link_key = self.link_key(lookup, &mut problems);
         let hooks = self.hooks(&channels, lookup, &mut problems);
         let heartbeat = keep(self.heartbeat().map_err(|problem| vec![problem]), &mut problems).flatten();
         match (playbook, rehearsal, problems.is_empty()) {
             (Some(playbook), Some(rehearsal), true) => {
                 let ways = Ways { channels, rehearsal };
-                Ok(Wiring { ways, sources, playbook, degraded, link_key, hooks, heartbeat })
+                Ok(Wiring { ways, sources, callers, playbook, degraded, link_key, hooks, heartbeat })
             }
             _ => Err(problems),
         }
     }
 
     /// The sources alone, for commands that only look.
-    pub fn sources_alone(&self, zone: Tz) -> Result<Vec<Polled>, Vec<ConfigProblem>> {
+    pub fn sources_alone(&self, zone: Tz, lookup: Lookup<'_>) -> Result<Vec<Polled>, Vec<ConfigProblem>> {
         let mut problems = Vec::new();
-        let sources = self.sources(zone, &mut problems);
+        let sources = self.sources(zone, lookup, &mut problems);
         if problems.is_empty() { Ok(sources) } else { Err(problems) }
     }
 
@@ -217,10 +234,6 @@ impl Site {
     /// The key of links that the configuration names.
     fn link_key(&self, lookup: Lookup<'_>, problems: &mut Vec<ConfigProblem>) -> Option<SecretString> {
         let secret = self.config.notify.link_key.as_ref()?;
-        let long_enough = |key: SecretString| match key.expose_secret().len() {
-            SHORTEST_KEY.. => Ok(key),
-            short => Err(format!("expected {SHORTEST_KEY} characters or more that nobody guesses, got {short}")),
-        };
         let found = self.secret(secret, lookup).and_then(long_enough);
         keep(found.map_err(|problem| vec![ConfigProblem::at(self.shown("notify.link_key"), problem)]), problems)
     }
@@ -351,10 +364,31 @@ impl Site {
         }
     }
 
-    fn sources(&self, zone: Tz, problems: &mut Vec<ConfigProblem>) -> Vec<Polled> {
-        let mut sources = Vec::new();
+    /// The sources that call by themselves.
+    fn callers(&self, zone: Tz, lookup: Lookup<'_>, problems: &mut Vec<ConfigProblem>) -> Vec<Caller> {
+        let mut callers = Vec::new();
         for (name, config) in &self.config.source {
-            match self.source(name, config, zone) {
+            let Some(push) = &config.push else { continue };
+            let at = |problem: String| vec![ConfigProblem::at(self.shown(&format!("source.{name}.push")), problem)];
+            let made = self.mapped_source(name, config).and_then(|mapping| {
+                let token = self.secret(&push.token, lookup).and_then(long_enough);
+                let token = token.map_err(|problem| at(format!("token: {problem}")))?;
+                if !config.attach.is_empty() {
+                    return Err(at("attach: expected none beside push".to_owned()));
+                }
+                let source = Arc::new(PushSource::new(push, Arc::new(mapping)).map_err(at)?);
+                let polled = self.source(name, config, zone, lookup)?;
+                Ok(Caller { polled, source, token, max_bytes: push.max_bytes })
+            });
+            callers.extend(keep(made, problems));
+        }
+        callers
+    }
+
+    fn sources(&self, zone: Tz, lookup: Lookup<'_>, problems: &mut Vec<ConfigProblem>) -> Vec<Polled> {
+        let mut sources = Vec::new();
+        for (name, config) in self.config.source.iter().filter(|(_, config)| config.push.is_none()) {
+            match self.source(name, config, zone, lookup) {
                 Ok(source) => sources.push(source),
                 Err(found) => problems.extend(found),
             }
@@ -407,37 +441,84 @@ impl Site {
         Ok(child.clone())
     }
 
-    fn source(&self, name: &str, config: &SourceConfig, zone: Tz) -> Result<Polled, Vec<ConfigProblem>> {
+    /// The mapping of a source.
+    fn mapped_source(&self, name: &str, config: &SourceConfig) -> Result<Mapping, Vec<ConfigProblem>> {
+        let at = |key: &str| self.shown(&format!("source.{name}.{key}"));
+        let wrong = |w: crate::source::mapping::MappingError| ConfigProblem::at(at(&w.key), w.problem);
+        Mapping::new(name, &config.mapping).map_err(|found| found.into_iter().map(wrong).collect())
+    }
+
+    fn source(
+        &self,
+        name: &str,
+        config: &SourceConfig,
+        zone: Tz,
+        lookup: Lookup<'_>,
+    ) -> Result<Polled, Vec<ConfigProblem>> {
         let at = |key: &str| self.shown(&format!("source.{name}{key}"));
-        let mapping = Mapping::new(name, &config.mapping);
-        let mapping = mapping.map_err(|wrong| {
-            wrong.into_iter().map(|w| ConfigProblem::at(at(&format!(".{}", w.key)), w.problem)).collect::<Vec<_>>()
-        })?;
+        let mapping = self.mapped_source(name, config)?;
         let terms = config.terms(&mapping).map_err(|problem| vec![ConfigProblem::at(at(""), problem)])?;
         let waiting = mapping.waiting().cloned();
         let mapping = Arc::new(mapping);
         let columns = mapping.columns().to_vec();
-        let line = config.every.as_deref().or(config.cron.as_deref()).unwrap_or_default();
-        let schedule = Schedule::parse(line, zone).map_err(|e| vec![ConfigProblem::at(at(""), e)])?;
-        let wants = if config.every.is_some() { "every" } else { "cron" };
-        if config.every.is_some() != schedule.interval().is_some() {
-            let problem = format!("{wants}: expected {}, got {line:?}", kind_of(config.every.is_some()));
-            return Err(vec![ConfigProblem::at(at(""), problem)]);
-        }
-        let source: Arc<dyn Source> = match (&config.csv, &config.sheet, &config.sqlite) {
-            (Some(csv), ..) => Arc::new(CsvSource::new(csv, &self.base, mapping)),
-            (_, Some(sheet), _) => Arc::new(SheetSource::new(sheet, &self.base, mapping)),
-            (.., Some(sqlite)) => {
-                let source = SqliteSource::new(sqlite, &self.base, mapping);
-                Arc::new(source.map_err(|e| vec![ConfigProblem::at(at(".sqlite"), e)])?)
-            }
-            _ => return Err(vec![ConfigProblem::at(at(""), "expected exactly one of csv, sheet and sqlite")]),
-        };
+        let schedule = schedule(config, zone).map_err(|problem| vec![ConfigProblem::at(at(""), problem)])?;
+        let source = self.connector(config, mapping, lookup);
+        let source = source.map_err(|(key, problem)| vec![ConfigProblem::at(at(key), problem)])?;
         if source.asks_since() != terms.since.is_some() {
-            let problem = "since: expected both this key and :since in what the source is asked, or neither";
+            let problem = "since: expected both this key and :since (of http {{ since }}) in what the source is asked, or neither";
             return Err(vec![ConfigProblem::at(at(""), problem)]);
         }
         Ok(Polled { name: name.into(), source, columns, schedule, guard: config.guard, terms, waiting })
+    }
+
+    /// What reads a source; the error names the key.
+    fn connector(
+        &self,
+        config: &SourceConfig,
+        mapping: Arc<Mapping>,
+        lookup: Lookup<'_>,
+    ) -> Result<Arc<dyn Source>, (&'static str, String)> {
+        if let Some(csv) = &config.csv {
+            return Ok(Arc::new(CsvSource::new(csv, &self.base, mapping)));
+        }
+        if let Some(sheet) = &config.sheet {
+            return Ok(Arc::new(SheetSource::new(sheet, &self.base, mapping)));
+        }
+        if let Some(sqlite) = &config.sqlite {
+            let source = SqliteSource::new(sqlite, &self.base, mapping);
+            return Ok(Arc::new(source.map_err(|e| (".sqlite", e.to_string()))?));
+        }
+        if let Some(http) = &config.http {
+            let secret = |(name, at): (&String, &SecretRef)| Ok((name.clone(), self.secret(at, lookup)?));
+            let secrets = http.secrets.iter().map(secret).collect::<Result<BTreeMap<_, _>, String>>();
+            let secrets = secrets.map_err(|problem| (".http.secrets", problem))?;
+            let source = HttpSource::new(http, &self.base, mapping, secrets, Arc::new(SystemClock::start()));
+            return Ok(Arc::new(source.map_err(|e| (".http", e.to_string()))?));
+        }
+        let push = config.push.as_ref().ok_or_else(|| ("", ONE_SOURCE.to_owned()))?;
+        Ok(Arc::new(PushSource::new(push, mapping).map_err(|problem| (".push", problem))?))
+    }
+}
+
+/// When a source is polled, if it is.
+fn schedule(config: &SourceConfig, zone: Tz) -> Result<Option<Schedule>, String> {
+    if config.push.is_some() {
+        return Ok(None);
+    }
+    let line = config.every.as_deref().or(config.cron.as_deref()).unwrap_or_default();
+    let schedule = Schedule::parse(line, zone).map_err(|e| e.to_string())?;
+    let wants = if config.every.is_some() { "every" } else { "cron" };
+    if config.every.is_some() != schedule.interval().is_some() {
+        return Err(format!("{wants}: expected {}, got {line:?}", kind_of(config.every.is_some())));
+    }
+    Ok(Some(schedule))
+}
+
+/// A secret that nobody guesses.
+fn long_enough(key: SecretString) -> Result<SecretString, String> {
+    match key.expose_secret().len() {
+        SHORTEST_KEY.. => Ok(key),
+        short => Err(format!("expected {SHORTEST_KEY} characters or more that nobody guesses, got {short}")),
     }
 }
 

@@ -18,12 +18,15 @@ use crate::core::item::Item;
 pub mod attach;
 pub mod csv;
 pub mod guard;
+pub mod http;
 pub mod inbox;
 pub mod joined;
+mod json;
 pub mod ledger;
 pub mod mapping;
 pub mod moment;
 mod packed;
+pub mod push;
 pub mod sqlite;
 mod statement;
 mod table;
@@ -131,12 +134,36 @@ pub enum PollError {
         problem: String,
     },
     /// The answer took too long, and the query was stopped.
-    #[error("{place}: expected an answer within {limit_s} s, stopped the query")]
+    #[error("{place}: expected an answer within {limit_s} s, stopped asking")]
     Timeout {
         /// The database.
         place: String,
         /// The limit, in seconds.
         limit_s: u64,
+    },
+    /// The server does not know us, or not any more: a wrong or expired login.
+    #[error("{place}: the login was refused: {problem}")]
+    Login {
+        /// The server.
+        place: String,
+        /// What it says.
+        problem: String,
+    },
+    /// The server answered, and that was a refusal.
+    #[error("{place}: {problem}")]
+    Refused {
+        /// The server.
+        place: String,
+        /// The status, and what it says.
+        problem: String,
+    },
+    /// The server wants to be left alone for a while.
+    #[error("{place}: the server limits how often it is asked, and is not asked again for {wait_s} s")]
+    Busy {
+        /// The server.
+        place: String,
+        /// What is left of the wait that it asked for, in seconds.
+        wait_s: u64,
     },
     /// There is more than can be held.
     #[error("{place}: {problem}")]

@@ -35,6 +35,25 @@ pub(super) trait Table: Send + Sync {
     fn place(&self, number: u64) -> String;
 }
 
+/// A table that several hold.
+impl<T: Table> Table for std::sync::Arc<T> {
+    fn columns(&self) -> &[Name] {
+        T::columns(self)
+    }
+
+    fn rows(&self) -> usize {
+        T::rows(self)
+    }
+
+    fn visit<'t>(&'t self, chunk: usize, see: &mut dyn FnMut(Row<'t, '_>)) {
+        T::visit(self, chunk, see);
+    }
+
+    fn place(&self, number: u64) -> String {
+        T::place(self, number)
+    }
+}
+
 /// One row.
 pub(super) struct Row<'t, 'v> {
     /// Its position in the table, from 0.

@@ -6,7 +6,6 @@
 //! **Invariant:** a channel holds no transaction and no state that a restart would miss; every send has a timeout; no
 //! text that a peer or an item gave reaches a header or an envelope unchecked; secrets never reach an outcome's reason.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,9 @@ use crate::core::contact::Medium;
 use crate::core::delivery::{DeliveryId, Outcome, Receipt};
 use crate::core::rate::Rates;
 
+pub use crate::reach::KeyError as ChannelError;
+pub use crate::reach::{address, trust};
+
 pub mod email;
 pub mod folder;
 pub mod heartbeat;
@@ -26,12 +28,10 @@ pub mod robot;
 pub mod sms;
 pub mod webhook;
 
-pub mod address;
 pub mod http;
 pub mod line;
 pub mod redaction;
 pub mod signature;
-pub mod trust;
 pub mod vendor;
 
 /// One message, rendered and ready to go to one address.
@@ -118,24 +118,6 @@ pub trait Channel: Send + Sync {
 
 /// A channel that many may use at once.
 pub type SharedChannel = Arc<dyn Channel>;
-
-/// A channel's configuration that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: expected {expected}, got {got}")]
-pub struct ChannelError {
-    /// The key inside the channel's table.
-    pub key: &'static str,
-    /// What can stand there.
-    pub expected: String,
-    /// What stands there.
-    pub got: String,
-}
-
-impl ChannelError {
-    pub(crate) fn new(key: &'static str, expected: impl Into<String>, got: impl Display) -> Self {
-        Self { key, expected: expected.into(), got: got.to_string() }
-    }
-}
 
 /// `path` as seen from `folder`, where the file that names it lies.
 pub(crate) fn seen_from(folder: &std::path::Path, path: &mut std::path::PathBuf) {

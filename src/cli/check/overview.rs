@@ -22,10 +22,10 @@ pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
     let sources = wiring.sources.iter().map(|polled| {
         let mut next = now;
         let polls = std::iter::repeat_with(|| {
-            next = polled.schedule.next_after(Some(next), next);
-            time_words::instant(next, zone)
+            next = polled.schedule.as_ref()?.next_after(Some(next), next);
+            Some(time_words::instant(next, zone))
         });
-        let polls: Vec<String> = polls.take(3).collect();
+        let polls: Vec<String> = polls.take(3).flatten().collect();
         Remark::note(format!("source.{}", polled.name), say::source(language, &polled.columns, &polls))
     });
     let channels = playbook

@@ -132,6 +132,16 @@ impl Mapping {
         &self.columns
     }
 
+    /// The column of the id.
+    pub(super) fn id_column(&self) -> &str {
+        &self.columns[self.id]
+    }
+
+    /// The zone of times that name none.
+    pub(super) fn zone(&self) -> Option<Tz> {
+        self.moments.zone()
+    }
+
     /// An instant as the source's own clock on the wall shows it; none is the beginning of time.
     pub(super) fn naive(&self, at: Option<Instant>) -> NaiveDateTime {
         let at = at.unwrap_or_default();

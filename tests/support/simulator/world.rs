@@ -232,7 +232,7 @@ impl World {
             name: SOURCES[source].into(),
             source: Arc::new(Told::new(reader, self.cities[source].file(answer))),
             columns: Vec::new(),
-            schedule: office().schedule.clone(),
+            schedule: Some(office().schedule.clone()),
             guard: office().guard,
             terms: PollTerms::default(),
             waiting: None,

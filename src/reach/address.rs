@@ -1,8 +1,11 @@
 //! Which addresses a request may go to: the guard that stands between a name and a connection.
 //!
-//! Public addresses are free. Private and other addresses that are not global are for the channels whose
-//! `allow_networks` name them, loopback included. Link-local, metadata, multicast, broadcast and unspecified addresses
-//! are for none: nothing that takes messages lives there, and what does gives out credentials.
+//! For channels ([`Networks`]) public addresses are free. Private and other addresses that are not global are for those
+//! whose `allow_networks` name them, loopback included. Link-local, metadata, multicast, broadcast and unspecified
+//! addresses are for none: nothing that takes messages lives there, and what does gives out credentials.
+//!
+//! Sources ([`House`]) live in the house: private addresses are free too. Link-local and metadata addresses need a line,
+//! and what names no single machine is for none.
 //!
 //! **Invariant:** an IPv6 address that stands for an IPv4 one counts as that one, in every notation; names are judged
 //! by what they resolve to, each time, and a connection goes only to an address that was judged.
@@ -16,7 +19,7 @@ use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde::{Deserialize, Deserializer};
 
-use super::ChannelError;
+use super::KeyError;
 
 /// The networks beyond the public ones that a channel's requests may go to: `["10.0.0.0/8", "127.0.0.1"]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +29,10 @@ impl Networks {
     /// Whether a request to `host` may go to this address of it.
     pub fn judge(&self, host: &str, address: IpAddr) -> Result<(), Refusal> {
         let address = canonical(address);
-        let refuse = |kind| Err(Refusal { host: host.to_owned(), address, kind });
+        let refuse = |kind: Kind| {
+            let can_be_allowed = !matches!(kind, Kind::Never(_));
+            Err(Refusal { host: host.to_owned(), address, kind, can_be_allowed })
+        };
         match Kind::of(address) {
             Kind::Public => Ok(()),
             kind @ Kind::Never(_) => refuse(kind),
@@ -45,21 +51,13 @@ impl Networks {
     }
 
     /// Judges a host that is written as an address; a name is judged when it has been resolved.
-    pub fn judge_literal(&self, key: &'static str, url: &Url) -> Result<(), ChannelError> {
-        let host = url.host_str().unwrap_or_default();
-        let Ok(address) = host.trim_matches(['[', ']']).parse() else { return Ok(()) };
-        self.judge(host, address)
-            .map_err(|refusal| ChannelError::new(key, "an address that requests may go to", refusal))
+    pub fn judge_literal(&self, key: &'static str, url: &Url) -> Result<(), KeyError> {
+        judge_literal(self, key, url)
     }
 
     /// Those of a name's addresses that a request may go to; an error if there is none.
     pub fn judge_all(&self, host: &str, found: &[SocketAddr]) -> Result<Vec<SocketAddr>, Refusal> {
-        let judged: Vec<_> = found.iter().map(|to| self.judge(host, to.ip()).map(|()| *to)).collect();
-        let allowed: Vec<_> = judged.iter().filter_map(|to| to.as_ref().ok().copied()).collect();
-        match judged.into_iter().find_map(Result::err) {
-            Some(refusal) if allowed.is_empty() => Err(refusal),
-            _ => Ok(allowed),
-        }
+        judge_all(self, host, found)
     }
 }
 
@@ -97,25 +95,95 @@ impl<'de> Deserialize<'de> for Networks {
     }
 }
 
+/// The networks beyond the usual ones that a source may be in: `["169.254.10.0/24"]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct House(Vec<IpNet>);
+
+impl House {
+    /// Judges a host that is written as an address; a name is judged when it has been resolved.
+    pub fn judge_literal(&self, key: &'static str, url: &Url) -> Result<(), KeyError> {
+        judge_literal(self, key, url)
+    }
+}
+
+impl<'de> Deserialize<'de> for House {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let net = |text: &String| {
+            let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            net.map_err(|_| format!("expected a network such as \"169.254.10.0/24\" or an address, got {text:?}"))
+        };
+        let nets: Result<Vec<IpNet>, _> = Vec::<String>::deserialize(deserializer)?.iter().map(net).collect();
+        nets.map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What says where requests may go.
+pub trait Guard: Clone + Send + Sync + 'static {
+    /// Whether a request to `host` may go to this address of it.
+    fn judge(&self, host: &str, address: IpAddr) -> Result<(), Refusal>;
+}
+
+impl Guard for Networks {
+    fn judge(&self, host: &str, address: IpAddr) -> Result<(), Refusal> {
+        Self::judge(self, host, address)
+    }
+}
+
+impl Guard for House {
+    fn judge(&self, host: &str, address: IpAddr) -> Result<(), Refusal> {
+        let address = canonical(address);
+        match Kind::of(address) {
+            Kind::Never("link-local" | METADATA_SERVICE) if self.0.iter().any(|net| net.contains(&address)) => Ok(()),
+            kind @ Kind::Never(name) => {
+                let can_be_allowed = matches!(name, "link-local" | METADATA_SERVICE);
+                Err(Refusal { host: host.to_owned(), address, kind, can_be_allowed })
+            }
+            Kind::Public | Kind::Private | Kind::Loopback => Ok(()),
+        }
+    }
+}
+
+fn judge_literal(guard: &impl Guard, key: &'static str, url: &Url) -> Result<(), KeyError> {
+    let host = url.host_str().unwrap_or_default();
+    let Ok(address) = host.trim_matches(['[', ']']).parse() else { return Ok(()) };
+    guard.judge(host, address).map_err(|refusal| KeyError::new(key, "an address that requests may go to", refusal))
+}
+
+/// Those of a name's addresses that a request may go to; an error if there is none.
+fn judge_all(guard: &impl Guard, host: &str, found: &[SocketAddr]) -> Result<Vec<SocketAddr>, Refusal> {
+    let judged: Vec<_> = found.iter().map(|to| guard.judge(host, to.ip()).map(|()| *to)).collect();
+    let allowed: Vec<_> = judged.iter().filter_map(|to| to.as_ref().ok().copied()).collect();
+    match judged.into_iter().find_map(Result::err) {
+        Some(refusal) if allowed.is_empty() => Err(refusal),
+        _ => Ok(allowed),
+    }
+}
+
 /// Why no request goes to an address, and what to write if it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Refusal {
     host: String,
     address: IpAddr,
     kind: Kind,
+    /// Whether a line can allow it.
+    can_be_allowed: bool,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, address, kind } = self;
+        let Self { host, address, kind, can_be_allowed } = self;
         match host.trim_matches(['[', ']']).parse() {
             Ok(literal) if canonical(literal) == *address => write!(f, "{host}")?,
             _ => write!(f, "{host} at {address}")?,
         }
         match kind {
-            Kind::Never(name) => write!(f, ", which is {name}: no request goes there"),
+            Kind::Never(name) if !can_be_allowed => write!(f, ", which is {name}: no request goes there"),
             kind => {
-                let name = if *kind == Kind::Loopback { "this machine" } else { "no public address" };
+                let name = match kind {
+                    Kind::Never(name) => name,
+                    Kind::Loopback => "this machine",
+                    _ => "no public address",
+                };
                 write!(f, ", which is {name}; if it is meant, write allow_networks = [\"{}\"]", IpNet::from(*address))
             }
         }
@@ -134,7 +202,7 @@ enum Kind {
 impl Kind {
     fn of(address: IpAddr) -> Self {
         if METADATA.contains(&address) {
-            return Self::Never("a metadata service");
+            return Self::Never(METADATA_SERVICE);
         }
         match address {
             IpAddr::V4(v4) => Self::of_v4(v4),
@@ -165,6 +233,8 @@ impl Kind {
         }
     }
 }
+
+const METADATA_SERVICE: &str = "a metadata service";
 
 /// Metadata services outside the link-local ranges: Aliyun's, Azure's, Oracle's, and over IPv6 those of AWS, Google,
 /// Oracle and Scaleway.
@@ -229,14 +299,15 @@ fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
 }
 
 /// The system's resolver, behind the guard.
-pub(super) struct Resolver(pub(super) Networks);
+#[derive(Debug)]
+pub(crate) struct Resolver<G>(pub(crate) G);
 
-impl Resolve for Resolver {
+impl<G: Guard> Resolve for Resolver<G> {
     fn resolve(&self, name: Name) -> Resolving {
-        let networks = self.0.clone();
+        let guard = self.0.clone();
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            Ok(Box::new(networks.judge_all(name.as_str(), &found)?.into_iter()) as Addrs)
+            Ok(Box::new(judge_all(&guard, name.as_str(), &found)?.into_iter()) as Addrs)
         })
     }
 }
@@ -364,6 +435,28 @@ mod tests {
             assert!(text.parse::<Networks>().is_err(), "{text}");
         }
         assert_eq!("10.1.2.3/8".parse::<Networks>(), "10.0.0.0/8".parse());
+    }
+
+    #[test]
+    fn a_source_may_live_in_the_house_but_not_beside_credentials_unless_a_line_says_so() {
+        let house = |texts: &[&str]| -> House {
+            let table = toml::Table::from_iter([("list".to_owned(), toml::Value::from(texts.to_vec()))]);
+            table["list"].clone().try_into().expect("networks")
+        };
+        let judged =
+            |allowed: &[&str], address: &str| house(allowed).judge("api.test", address.parse().expect(address));
+        for free in ["10.1.2.3", "127.0.0.1", "192.168.1.1", "fc00::1", "8.8.8.8", "::1"] {
+            judged(&[], free).expect(free);
+        }
+        for address in ["169.254.169.254", "::ffff:169.254.0.1", "fe80::1", "100.100.100.200"] {
+            let refusal = judged(&[], address).expect_err(address).to_string();
+            assert!(refusal.contains("write allow_networks = [\""), "{refusal}");
+        }
+        judged(&["169.254.10.0/24"], "169.254.10.3").expect("listed");
+        for address in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "ff02::1"] {
+            let refusal = judged(&["0.0.0.0/0", "::/0"], address).expect_err(address).to_string();
+            assert!(refusal.ends_with("no request goes there"), "{refusal}");
+        }
     }
 
     proptest! {

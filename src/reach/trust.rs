@@ -1,4 +1,5 @@
-//! Whom a channel believes to be its server: system authorities, an own authority's file, or one pinned certificate.
+//! Whom a channel or a source believes to be its server: system authorities, an own authority's file, one pinned
+//! certificate or key; or, of a source that says so, anybody.
 //!
 //! **Invariant:** a certificate that is not believed ends the connection; nothing falls back to plain text. With a pin
 //! neither chain nor name nor dates are asked, but the server still proves that it holds the certificate's key.
@@ -11,38 +12,45 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest as _, Sha256};
 
-use super::ChannelError;
+use super::KeyError;
 
-/// What a channel's configuration says about trust.
+/// What a configuration says about trust.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
     /// PEM file with the authorities to believe.
     pub ca_file: Option<PathBuf>,
     /// Whether the system's authorities are believed beside those of `ca_file`.
     pub system_roots: bool,
-    /// `sha256:` and the hex of the server's certificate (DER).
+    /// `sha256:` and the hex of the server's certificate (DER), or of its public key (`SubjectPublicKeyInfo`).
     pub pin: Option<String>,
 }
 
 impl Trust {
     /// The TLS configuration of a client that believes this.
-    pub fn client_config(&self) -> Result<ClientConfig, ChannelError> {
+    pub fn client_config(&self) -> Result<ClientConfig, KeyError> {
         let provider = Arc::new(ring::default_provider());
         let judge = Judge {
             chain: self.chain(&provider)?,
             pin: self.pin.as_deref().map(parse_pin).transpose()?,
+            anybody: false,
             provider: provider.clone(),
         };
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| ChannelError::new("tls", "TLS 1.2 and 1.3", error))?;
-        Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(judge)).with_no_client_auth())
+        configured(judge, provider)
     }
 
-    fn chain(&self, provider: &Arc<CryptoProvider>) -> Result<Option<Arc<WebPkiServerVerifier>>, ChannelError> {
+    /// The TLS configuration of a client that encrypts and asks nobody who they are: whoever can stand in the way can
+    /// read and change everything.
+    pub fn anybody() -> Result<ClientConfig, KeyError> {
+        let provider = Arc::new(ring::default_provider());
+        let judge = Judge { chain: None, pin: None, anybody: true, provider: provider.clone() };
+        configured(judge, provider)
+    }
+
+    fn chain(&self, provider: &Arc<CryptoProvider>) -> Result<Option<Arc<WebPkiServerVerifier>>, KeyError> {
         let mut roots = RootCertStore::empty();
         if self.system_roots {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -56,12 +64,19 @@ impl Trust {
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
             .map(Some)
-            .map_err(|error| ChannelError::new("ca_file", "authorities", error))
+            .map_err(|error| KeyError::new("ca_file", "authorities", error))
     }
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), ChannelError> {
-    let wrong = |got: String| ChannelError::new("ca_file", "a PEM file with certificates of authorities", got);
+fn configured(judge: Judge, provider: Arc<CryptoProvider>) -> Result<ClientConfig, KeyError> {
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| KeyError::new("tls", "TLS 1.2 and 1.3", error))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(judge)).with_no_client_auth())
+}
+
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), KeyError> {
+    let wrong = |got: String| KeyError::new("ca_file", "a PEM file with certificates of authorities", got);
     let certificates = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
@@ -69,12 +84,12 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), ChannelError> 
     if added == 0 { Err(wrong(format!("no certificate in {}", path.display()))) } else { Ok(()) }
 }
 
-fn parse_pin(text: &str) -> Result<[u8; 32], ChannelError> {
+fn parse_pin(text: &str) -> Result<[u8; 32], KeyError> {
     let mut pin = [0; 32];
     let hex = text.strip_prefix("sha256:").unwrap_or_default().replace(':', "");
     hex::decode_to_slice(hex, &mut pin)
         .map(|()| pin)
-        .map_err(|_| ChannelError::new("pin", "sha256: and 64 hex digits", format!("{text:?}")))
+        .map_err(|_| KeyError::new("pin", "sha256: and 64 hex digits", format!("{text:?}")))
 }
 
 /// Judges a server's certificate, and says what to configure when it refuses one.
@@ -82,6 +97,7 @@ fn parse_pin(text: &str) -> Result<[u8; 32], ChannelError> {
 struct Judge {
     chain: Option<Arc<WebPkiServerVerifier>>,
     pin: Option<[u8; 32]>,
+    anybody: bool,
     provider: Arc<CryptoProvider>,
 }
 
@@ -97,7 +113,10 @@ impl ServerCertVerifier for Judge {
         let print: [u8; 32] = Sha256::digest(end_entity).into();
         let refuse = |why: String| Err(rustls::Error::General(why));
         match (&self.pin, &self.chain) {
-            (Some(pin), _) if *pin == print => Ok(ServerCertVerified::assertion()),
+            _ if self.anybody => Ok(ServerCertVerified::assertion()),
+            (Some(pin), _) if *pin == print || Some(*pin) == key_print(end_entity) => {
+                Ok(ServerCertVerified::assertion())
+            }
             (Some(pin), _) => refuse(format!(
                 "the server's certificate is not the pinned one: expected sha256:{}, got sha256:{}; if it was renewed on \
                  purpose, write pin = \"sha256:{1}\"",
@@ -132,6 +151,12 @@ impl ServerCertVerifier for Judge {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// The hash of a certificate's public key, which stays when the certificate is renewed for the same key.
+fn key_print(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    Some(Sha256::digest(parsed.subject_public_key_info()).into())
 }
 
 /// Why a certificate was refused, and the line to paste when it is the right one all the same.
