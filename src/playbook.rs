@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use self::routes::RoutesFile;
 use crate::answer::Answering;
+use crate::answer::intake::Intake;
 use crate::calendars;
 use crate::config::{Config, ConfigProblem, Mode, WindowsConfig};
 use crate::core::calendar::{Calendar, Calendars, read_calendar};
@@ -78,6 +79,8 @@ pub struct InForce {
     pub playbook: Arc<Playbook>,
     /// The sources that are polled.
     pub sources: Vec<Arc<str>>,
+    /// The sources that call by themselves, and what takes their calls.
+    pub intakes: BTreeMap<Arc<str>, Arc<dyn Intake>>,
     /// Why the last good playbook runs instead of the files; empty if the files are in force.
     pub degraded: Vec<String>,
     /// What a loop says about the store that fails it; `None` while all of them get on.

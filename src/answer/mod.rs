@@ -4,11 +4,13 @@
 //! signing    a card as it stands for who wants to sign, and the writing down
 //! reply      a short message that came back: who sent it, and whether it signs
 //! receipts   asking peers what became of what they took
+//! intake     rows that a system brings by itself
 //! ```
 //!
 //! **Invariant:** nothing here sends. An answer that nobody can place changes nothing and is told to operators.
 
 pub mod form;
+pub mod intake;
 pub mod receipts;
 pub mod reply;
 pub mod signing;

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::desk::Desk;
 use super::beats::{Beats, are_operators_cut_off};
 use super::clock::ClockWatch;
 use super::emergency::Emergency;
@@ -17,6 +18,7 @@ use super::key::{self, own_key};
 use super::poll::{self, Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
 use super::wiring::{Lookup, Polled, Site, Wiring};
+use crate::answer::intake::Intake;
 use crate::answer::receipts::Asker;
 use crate::answer::{Answering, News};
 use crate::config::ConfigProblem;
@@ -35,6 +37,8 @@ use crate::tell::link::LinkKey;
 use crate::time::{Clock, jittered};
 use crate::wire::SharedChannel;
 use crate::wire::heartbeat::Heartbeat;
+
+mod desk;
 
 /// Deliveries under way from which on the courier lets a few ends come together, and for how long: a round costs the same
 /// for one and for many.
@@ -167,31 +171,37 @@ impl Daemon<'_> {
             emergency.begin();
             let outages = watch::Sender::default();
             let playbook = Arc::new(wiring.playbook);
-            self.in_force.send_replace(Some(InForce {
-                playbook: playbook.clone(),
-                sources: sources.iter().map(|polled| polled.name.clone()).collect(),
-                degraded: wiring.degraded.iter().map(ToString::to_string).collect(),
-                trouble: None,
-                answering: answering.clone(),
-                clock_doubt: watch.seen(),
-                outages: outages.subscribe(),
-            }));
             let shift = Arc::new(Shift {
                 store: self.store.clone(),
                 clock: self.clock.clone(),
                 pipeline: Pipeline::new(self.store.clone()),
-                playbook,
+                playbook: playbook.clone(),
                 ways,
                 emergency: emergency.clone(),
                 progress: progress.clone(),
                 stop: stop.clone(),
                 to_send,
                 to_look: Notify::new(),
-                answering,
+                answering: answering.clone(),
                 watch: watch.clone(),
                 outages,
                 events: self.events.clone(),
             });
+            let desks = wiring.callers.into_iter().map(|caller| {
+                let desk: (Arc<str>, Arc<dyn Intake>) =
+                    (caller.polled.name.clone(), Arc::new(Desk::new(caller, &shift)));
+                desk
+            });
+            self.in_force.send_replace(Some(InForce {
+                playbook,
+                sources: sources.iter().map(|polled| polled.name.clone()).collect(),
+                intakes: desks.collect(),
+                degraded: wiring.degraded.iter().map(ToString::to_string).collect(),
+                trouble: None,
+                answering,
+                clock_doubt: watch.seen(),
+                outages: shift.outages.subscribe(),
+            }));
             if !wiring.degraded.is_empty() {
                 let title = ["配置文件有误，按上一次的运行", "The files do not load, the last good ones run"];
                 shift.tell_of_files(title, &wiring.degraded).await;

@@ -1,10 +1,11 @@
 //! What a browser, a monitor and a channel's peer see: a plain page of open cards, the same as JSON, the page of a card,
-//! signing by link, the peers' calls, and health.
+//! signing by link, the peers' calls, rows that systems bring, and health.
 //!
 //! **Invariant:** `GET` changes nothing; every text of an item is escaped; nothing is loaded from elsewhere.
 
 mod card;
 mod hooks;
+mod items;
 mod metrics;
 mod sign;
 
@@ -58,6 +59,7 @@ pub async fn serve(listener: TcpListener, board: Board, stop: CancellationToken)
         .route("/hooks/{name}/{key}/receipts", post(hooks::receipts))
         .route("/hooks/{name}/{key}/replies", post(hooks::replies))
         .route("/api/v1/cards", get(cards))
+        .route("/api/v1/items", post(items::take))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))
@@ -169,6 +171,10 @@ async fn ready(State(board): State<Board>) -> Response {
                 let trouble = trouble(known.iter().find(|record| record.source == *source));
                 troubles.extend(trouble.map(|trouble| format!("source {source}: {trouble}")));
             }
+            // One that calls may never have called yet.
+            let callers = known.iter().filter(|record| in_force.intakes.contains_key(&record.source));
+            let doubted = callers.filter_map(|record| Some((&record.source, record.trouble.as_ref()?)));
+            troubles.extend(doubted.map(|(source, trouble)| format!("source {source}: {trouble}")));
         }
     }
     troubles.extend(in_force.clock_doubt.borrow().as_ref().map(|doubt| format!("clock: {doubt}")));

@@ -189,6 +189,7 @@ async fn what_a_peer_brings_by_itself_counts_under_its_key() {
     let in_force = InForce {
         playbook: house.playbook.clone(),
         sources: Vec::new(),
+        intakes: [].into(),
         degraded: Vec::new(),
         trouble: None,
         answering: Arc::new(answering),

@@ -3,9 +3,11 @@
 use super::{Remark, people, routes};
 use crate::cli::Caller;
 use crate::cli::words::{self, check as say};
-use crate::config::{ChannelConfig, Mode};
+use crate::config::{ChannelConfig, Mode, SourceConfig};
 use crate::core::calendar::missing_year;
 use crate::daemon::wiring::{Site, Wiring};
+use crate::secret::SecretRef;
+use crate::source::http::HttpConfig;
 use crate::tell::language::Language;
 use crate::wire::email::Security;
 
@@ -18,6 +20,14 @@ pub fn all(site: &Site, wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
         let weak = weak_points(channel, caller.language).into_iter();
         remarks.extend(weak.map(|text| Remark::warning(&*place, text)));
         remarks.extend(open_secrets(site, channel, caller).into_iter().map(|text| Remark::warning(&*place, text)));
+    }
+    for (name, source) in &site.config.source {
+        let place = format!("source.{name}");
+        let weak = weak_ways(source, caller.language).into_iter();
+        remarks.extend(weak.map(|text| Remark::warning(&*place, text)));
+        let secrets = source.http.iter().flat_map(|http| http.secrets.values());
+        let secrets = secrets.chain(source.push.iter().map(|push| &push.token));
+        remarks.extend(open_files(site, secrets, caller).into_iter().map(|text| Remark::warning(&*place, text)));
     }
     remarks.extend(people::all(wiring, caller));
     remarks.extend(routes::all(site, wiring, caller.language));
@@ -69,9 +79,24 @@ fn weak_points(channel: &ChannelConfig, language: Language) -> Vec<&'static str>
     weak
 }
 
+/// Where others could change what a source says, or read it on the way.
+fn weak_ways(source: &SourceConfig, language: Language) -> Vec<&'static str> {
+    let mut weak = Vec::new();
+    if source.http.as_ref().is_some_and(HttpConfig::is_plain) {
+        weak.push(say::plain_source(language));
+    }
+    if source.http.as_ref().is_some_and(HttpConfig::trusts_anybody) {
+        weak.push(say::unknown_source(language));
+    }
+    weak
+}
+
 fn open_secrets(site: &Site, channel: &ChannelConfig, caller: &Caller<'_>) -> Vec<String> {
+    open_files(site, channel.password.iter().chain(channel.secrets.values()), caller)
+}
+
+fn open_files<'a>(site: &Site, secrets: impl Iterator<Item = &'a SecretRef>, caller: &Caller<'_>) -> Vec<String> {
     let lookup = |name: &str| caller.environment.get(name).map(str::to_owned);
-    let secrets = channel.password.iter().chain(channel.secrets.values());
     let resolved = secrets.filter_map(|secret| secret.resolve(&lookup, &site.base).ok()?.warning);
     resolved.map(|warning| warning.to_string()).collect()
 }

@@ -81,6 +81,22 @@ pub fn plain_call(language: Language) -> &'static str {
     language.pick("http://：消息和密钥在网络上不加密", "http://: messages and secrets cross the network in the clear")
 }
 
+/// A source is asked in the clear.
+pub fn plain_source(language: Language) -> &'static str {
+    language.pick(
+        "http://：数据和密钥在网络上不加密，途中可被改动",
+        "http://: data and secrets cross the network in the clear, and can be changed on the way",
+    )
+}
+
+/// A source's server need not prove who it is.
+pub fn unknown_source(language: Language) -> &'static str {
+    language.pick(
+        "tls = \"encrypt-only\"：不核对服务器身份，数据途中可被改动",
+        "tls = \"encrypt-only\": the server need not prove who it is, and data can be changed on the way",
+    )
+}
+
 /// A ladder names a channel that is not there.
 pub fn unknown_channel(language: Language, channel: &str) -> String {
     match language {

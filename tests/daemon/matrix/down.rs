@@ -55,6 +55,7 @@ impl House {
         let in_force = InForce {
             playbook: playbook.clone(),
             sources: Vec::new(),
+            intakes: [].into(),
             degraded: Vec::new(),
             trouble: None,
             answering: Arc::new(answering),
