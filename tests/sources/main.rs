@@ -5,3 +5,7 @@ mod support;
 
 mod bridge;
 mod sheets;
+mod http;
+mod http_faults;
+mod http_login;
+mod push;

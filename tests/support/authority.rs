@@ -68,6 +68,13 @@ impl Authority {
         format!("sha256:{}", hex::encode(Sha256::digest(&self.certificate)))
     }
 
+    /// The pin of the signed certificate's key.
+    pub fn key_pin(&self) -> String {
+        use rcgen::PublicKeyData as _;
+        let key = KeyPair::from_pem(&self.key_pem).expect("key");
+        format!("sha256:{}", hex::encode(Sha256::digest(key.subject_public_key_info())))
+    }
+
     /// A TLS server that shows the signed certificate.
     pub fn server(&self) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
