@@ -61,7 +61,7 @@ fn every_key_has_a_comment_line() {
 fn the_examples_can_be_used() {
     let config = read(&with_examples());
     assert_eq!(config.channels.keys().collect::<Vec<_>>(), ["mail", "sms"]);
-    assert_eq!(config.source.keys().collect::<Vec<_>>(), ["hotline", "ledger"]);
+    assert_eq!(config.source.keys().collect::<Vec<_>>(), ["calls", "hotline", "ledger", "orders"]);
 
     let folder = tempfile::tempdir().expect("a folder");
     for file in ["contacts.csv", "ladders.toml"] {
@@ -71,7 +71,15 @@ fn the_examples_can_be_used() {
     let rules = format!("{:?}", shipped("rules"));
     let text = with_examples().replace("\"../rules\"", &rules).replace("{ env = ", "{ file = ");
     std::fs::write(&path, text).expect("a configuration");
-    for secret in ["SMTP_PASSWORD", "SMS_TOKEN", "SMS_HOOK_KEY", "DUBAN_DB_PASSWORD", "DUBAN_LINK_KEY"] {
+    for secret in [
+        "SMTP_PASSWORD",
+        "SMS_TOKEN",
+        "SMS_HOOK_KEY",
+        "DUBAN_DB_PASSWORD",
+        "DUBAN_LINK_KEY",
+        "ORDERS_SECRET",
+        "CALLS_TOKEN",
+    ] {
         std::fs::write(folder.path().join(secret), "not-much-of-a-secret").expect("a secret");
     }
     let run = duban(&["check", "--config", &path.display().to_string()]);

@@ -340,6 +340,9 @@ fn start(
     events: Option<mpsc::UnboundedSender<Happened>>,
 ) -> JoinSet<Result<(), StoreError>> {
     let mut loops = JoinSet::new();
+    if sources.is_empty() {
+        loops.spawn(no_polls(shift.clone()));
+    }
     for polled in sources {
         loops.spawn(poll_loop(shift.clone(), polled));
     }
@@ -373,6 +376,15 @@ fn forward(events: mpsc::UnboundedSender<Happened>) -> mpsc::UnboundedSender<cou
         }
     });
     sender
+}
+
+/// Where every source calls by itself, nobody waits for polls: the watchdog must not either.
+async fn no_polls(shift: Arc<Shift>) -> Result<(), StoreError> {
+    while !shift.stop.is_cancelled() {
+        shift.progress.stamp(Loop::Poll, shift.clock.monotonic());
+        shift.nap(None, None).await;
+    }
+    Ok(())
 }
 
 async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> {

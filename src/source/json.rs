@@ -57,9 +57,13 @@ impl Document {
         let pointer = located.map(|node| node.location().to_json_pointer()).map_err(|_| {
             format!("expected one list at {path}, got {}", self.described(path.query(&self.plain).len()))
         })?;
+        if !self.plain.pointer(&pointer).is_some_and(Value::is_array) {
+            return Err(format!("expected a list at {path}, got something else; {}", hint(&self.plain)));
+        }
         let Self { mut plain, mut exact } = self;
-        let Some(Value::Array(rows)) = plain.pointer_mut(&pointer).map(Value::take) else {
-            return Err(format!("expected a list at {path}, got something else; {}", hint(&plain)));
+        let rows = match plain.pointer_mut(&pointer).map(Value::take) {
+            Some(Value::Array(rows)) => rows,
+            _ => Vec::new(),
         };
         let exact = exact.as_mut().and_then(|exact| exact.pointer_mut(&pointer)).map(Value::take);
         Ok(match exact {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Board;
-use crate::answer::intake::Refusal;
+use crate::answer::intake::{Refusal, Taken};
 
 /// How long a call may take to arrive.
 const LONGEST_ARRIVAL: Duration = Duration::from_mins(2);
@@ -43,31 +43,45 @@ pub(super) async fn take(
         let text = "expected Authorization: Bearer with the token of a source that calls";
         return ([(header::WWW_AUTHENTICATE, "Bearer")], refused(StatusCode::UNAUTHORIZED, text)).into_response();
     };
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let limit = intake.max_bytes();
-    if length.is_some_and(|length| length > limit) {
-        return too_large(limit);
-    }
-    let arrival = tokio::time::timeout(LONGEST_ARRIVAL, whole(body.into_data_stream(), limit)).await;
-    let body = match arrival {
-        Ok(Ok(body)) => body,
-        Ok(Err(Broken::TooLarge)) => return too_large(limit),
-        Ok(Err(Broken::Off)) => return refused(StatusCode::BAD_REQUEST, "the call broke off"),
-        Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "the call did not arrive in two minutes"),
+    let body = match whole(&headers, body.into_data_stream(), intake.max_bytes()).await {
+        Ok(body) => body,
+        Err(broken) => return broken,
     };
     // What was begun is ended, whether the caller waits for it or not.
     let intake = intake.clone();
-    let taken = tokio::spawn(async move { intake.take(body).await }).await;
-    match taken {
-        Ok(Ok(taken)) => Json(taken).into_response(),
-        Ok(Err(Refusal::Form(why))) => refused(StatusCode::BAD_REQUEST, &why),
-        Ok(Err(Refusal::Doubted(why, taken))) => {
-            let why = format!("not believed, nothing changes: {why}");
-            let said = json!({ "error": why, "rows": taken.rows, "rejected_rows": taken.rejected_rows, "rejected": taken.rejected });
+    let ended = tokio::spawn(async move { intake.take(body).await }).await;
+    ended.map_or_else(|_| refused(StatusCode::SERVICE_UNAVAILABLE, "the taking broke off, call again"), answer)
+}
+
+fn answer(ended: Result<Taken, Refusal>) -> Response {
+    match ended {
+        Ok(taken) => Json(taken).into_response(),
+        Err(Refusal::Form(why)) => refused(StatusCode::BAD_REQUEST, &why),
+        Err(Refusal::Doubted(why, shown)) => {
+            let error = format!("not believed, nothing changes: {why}");
+            let Taken { rows, rejected_rows, rejected, .. } = shown;
+            let said = json!({ "error": error, "rows": rows, "rejected_rows": rejected_rows, "rejected": rejected });
             (StatusCode::UNPROCESSABLE_ENTITY, Json(said)).into_response()
         }
-        Ok(Err(Refusal::Later(why))) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
-        Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the taking broke off, call again"),
+        Err(Refusal::Later(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+    }
+}
+
+/// The whole body, or the answer to one that is not there, comes too slowly or is too large.
+async fn whole(headers: &HeaderMap, stream: BodyDataStream, limit: usize) -> Result<Vec<u8>, Response> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let too_large = || {
+        let text = format!("expected at most {limit} bytes (max_bytes): send parts with complete = false");
+        refused(StatusCode::PAYLOAD_TOO_LARGE, &text)
+    };
+    if length.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(LONGEST_ARRIVAL, gathered(stream, limit)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(Broken::TooLarge)) => Err(too_large()),
+        Ok(Err(Broken::Off)) => Err(refused(StatusCode::BAD_REQUEST, "the call broke off")),
+        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "the call did not arrive in two minutes")),
     }
 }
 
@@ -77,7 +91,7 @@ enum Broken {
     Off,
 }
 
-async fn whole(mut stream: BodyDataStream, limit: usize) -> Result<Vec<u8>, Broken> {
+async fn gathered(mut stream: BodyDataStream, limit: usize) -> Result<Vec<u8>, Broken> {
     let mut body = Vec::new();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Broken::Off)?;
@@ -92,11 +106,6 @@ async fn whole(mut stream: BodyDataStream, limit: usize) -> Result<Vec<u8>, Brok
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-fn too_large(limit: usize) -> Response {
-    let text = format!("expected at most {limit} bytes (max_bytes): send parts with complete = false");
-    refused(StatusCode::PAYLOAD_TOO_LARGE, &text)
 }
 
 fn refused(status: StatusCode, why: &str) -> Response {

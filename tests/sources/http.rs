@@ -155,7 +155,8 @@ async fn a_post_carries_the_page_and_the_instant_in_its_body() {
     let first = &api.asked()[0];
     assert_eq!(first.json(), json!({ "page": 1, "after": "2026-03-02 10:00:00", "k": "t0ken-t0ken" }));
     assert_eq!((first.header("x-key"), first.header("content-type")), ("t0ken-t0ken", "application/json"));
-    let unix = api.source("query = { t = '{{ since }}' }\nmethod = 'POST'\nbody = '{\"page\": 3}'\nsince_format = 'unix'");
+    let unix =
+        api.source("query = { t = '{{ since }}' }\nmethod = 'POST'\nbody = '{\"page\": 3}'\nsince_format = 'unix'");
     unix.fetch(Some(since)).await.expect("poll");
     assert_eq!(api.asked().last().expect("asked").uri.query(), Some("t=1772416800"));
 }
@@ -180,7 +181,8 @@ async fn a_list_that_did_not_change_is_not_sent_again() {
 #[tokio::test]
 async fn what_the_list_lacks_is_asked_for_item_by_item() {
     let api = Api::start(|asked, _| match asked.uri.path() {
-        "/tickets" => Json(json!([{ "id": "a/b", "title": null }, { "id": 2, "title": "known" }, { "id": "gone" }])).into_response(),
+        "/tickets" => Json(json!([{ "id": "a/b", "title": null }, { "id": 2, "title": "known" }, { "id": "gone" }]))
+            .into_response(),
         "/tickets/a%2Fb" => Json(json!({ "data": { "title": "deep", "price": 1.50 } })).into_response(),
         _ => StatusCode::NOT_FOUND.into_response(),
     })
@@ -196,7 +198,7 @@ async fn what_the_list_lacks_is_asked_for_item_by_item() {
 }
 
 #[tokio::test]
-async fn an_answer_in_gzip_and_in_the_charset_of_the_server_is_read() {
+async fn an_answer_in_the_charset_of_the_server_is_read() {
     let gbk = encoding_rs::GBK.encode(r#"[{"id": 1, "title": "成功"}]"#).0.into_owned();
     let api = Api::start(move |asked, _| {
         assert!(asked.header("accept-encoding").contains("gzip"));
@@ -209,6 +211,24 @@ async fn an_answer_in_gzip_and_in_the_charset_of_the_server_is_read() {
     assert!(title(api.source("query = { x = '' }\nencoding = 'gb18030'")).await.expect("poll").contains("成功"));
     let error = title(api.source("query = { x = '' }")).await.expect_err("not UTF-8");
     assert!(matches!(error, PollError::Encoding { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_read_and_counted_by_what_it_holds() {
+    const ONE: &str = "1f8b08000000000002038bae56ca4c51b25230d451502ac92cc94905b2952a946a63017d2cdf6e19000000";
+    // A list after 300,000 blanks.
+    let bomb =
+        format!("1f8b0800000000000203edc1010d00000c02a02af672f6aff11e1f90{}c01fdd0130ff57d0e2930400", "0".repeat(580));
+    for (packed, expected) in [(ONE.to_owned(), Ok(vec![1])), (bomb, Err(()))] {
+        let packed = hex::decode(packed).expect("hex");
+        let api = Api::start(move |_, _| {
+            ([("content-encoding", "gzip"), ("content-type", "application/json")], packed.clone()).into_response()
+        })
+        .await;
+        let found = ids(&api.source("max_bytes = 100000")).await;
+        assert!(found.is_ok() || matches!(found, Err(PollError::TooLarge { .. })), "{found:?}");
+        assert_eq!(found.map_err(drop), expected);
+    }
 }
 
 #[tokio::test]

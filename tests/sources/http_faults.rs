@@ -77,7 +77,12 @@ async fn a_total_that_does_not_match_is_an_error() {
 #[tokio::test]
 async fn an_answer_that_is_no_list_says_what_it_is() {
     for (status, kind, body, expected) in [
-        (200, "text/html", "<!DOCTYPE html><title>统一登录</title>", "a page with the title \"统一登录\": the login may have"),
+        (
+            200,
+            "text/html",
+            "<!DOCTYPE html><title>统一登录</title>",
+            "a page with the title \"统一登录\": the login may have",
+        ),
         (200, "application/json", "{\"code\": 500, \"msg\": \"参数错误\"}", "code: \"500\", msg: \"参数错误\""),
         (200, "application/json", "[{\"id\": 1}, {\"id\"", "the answer ends in the middle, after 18 bytes"),
         (200, "application/json", "", "got an empty answer"),
@@ -125,7 +130,8 @@ async fn an_answer_that_is_cut_counts_for_nothing_however_it_is_cut() {
     proxy.set(Mode::Pass);
     assert_eq!(ids(&source).await.map(|ids| ids.len()), Ok(400), "and then all is well again");
     // Without a length, only the JSON says that it is cut.
-    let port = raw(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n[{\"id\": 1, \"title\": \"x\"},", Duration::ZERO).await;
+    let port =
+        raw(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n[{\"id\": 1, \"title\": \"x\"},", Duration::ZERO).await;
     let error = ids(&source_at(&format!("http://127.0.0.1:{port}/"), "")).await.expect_err("cut").to_string();
     assert!(error.contains("the answer ends in the middle"), "{error}");
     let error = ids(&source_at(&format!("http://127.0.0.1:{}/", free_port()), "")).await.expect_err("nobody");

@@ -69,7 +69,8 @@ fn what_is_brought_is_stored_before_it_is_taken_and_the_same_again_changes_nothi
         let (status, said) = house.push(&calls(1..=30, "噪声"), complete);
         assert_eq!((status, &said["changed"]), (200, &json!(0)), "{said}");
     }
-    let change = json!([{ "id": 3, "title": "噪声，已到场", "handler": { "name": "h1" } }, { "id": 31, "title": "新" }]);
+    let change =
+        json!([{ "id": 3, "title": "噪声，已到场", "handler": { "name": "h1" } }, { "id": 31, "title": "新" }]);
     let (status, said) = house.push(&change, false);
     assert_eq!((status, &said["changed"]), (200, &json!(2)), "changes alone say nothing of the others: {said}");
     assert_eq!(house.items(), 31);
@@ -126,7 +127,9 @@ fn a_huge_body_is_refused_before_it_is_read_and_while_it_comes() {
     let house = House::new();
     let _daemon = house.open();
     let head = |more: &str| {
-        format!("POST /api/v1/items?source=hotline HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n{more}\r\n\r\n")
+        format!(
+            "POST /api/v1/items?source=hotline HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n{more}\r\n\r\n"
+        )
     };
     let mut stream = TcpStream::connect(("127.0.0.1", house.port)).expect("connected");
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("timeout");

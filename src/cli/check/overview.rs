@@ -28,6 +28,10 @@ pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
         let polls: Vec<String> = polls.take(3).flatten().collect();
         Remark::note(format!("source.{}", polled.name), say::source(language, &polled.columns, &polls))
     });
+    let callers = wiring.callers.iter().map(|caller| {
+        let polled = &caller.polled;
+        Remark::note(format!("source.{}", polled.name), say::caller(language, &polled.columns))
+    });
     let channels = playbook
         .office
         .channels
@@ -35,5 +39,5 @@ pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
         .map(|(name, terms)| Remark::note(format!("channels.{name}"), say::channel(language, terms.medium)));
     let contacts = playbook.office.directory.all().len();
     let contacts = std::iter::once(Remark::note("contacts.csv", say::contacts(language, contacts)));
-    rules.chain(calendars).chain(sources).chain(channels).chain(contacts).collect()
+    rules.chain(calendars).chain(sources).chain(callers).chain(channels).chain(contacts).collect()
 }

@@ -221,6 +221,14 @@ pub fn source(language: Language, columns: &[String], polls: &[String]) -> Strin
     }
 }
 
+/// A source that calls by itself.
+pub fn caller(language: Language, columns: &[String]) -> String {
+    match language {
+        Chinese => format!("主动推送的数据源，列 {}", columns.join("、")),
+        English => format!("source that calls by itself, columns {}", columns.join(", ")),
+    }
+}
+
 /// A channel.
 pub fn channel(language: Language, medium: Medium) -> &'static str {
     match medium {
