@@ -137,7 +137,7 @@ impl Poll<'_> {
         if report.lost == 0 {
             let cursor_at = before.cursor_at.max(sight.newest);
             let good_rows = if only_changes { before.good_rows } else { None };
-            self.finish(&report, SourceRecord { cursor_at, good_rows, ..shown }, baseline, began).await?;
+            self.finish(&report, SourceRecord { good_rows, cursor_at, ..shown }, baseline, began).await?;
         }
         Ok(report)
     }

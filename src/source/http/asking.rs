@@ -43,7 +43,7 @@ impl HttpSource {
             return table.ok_or_else(|| refused("the server answered 304, which was not asked for".to_owned()));
         }
         let page = self.taken_apart(&answer, place)?;
-        Ok(Got::Page(page, url, answer.headers))
+        Ok(Got::Page(Box::new((page, url, answer.headers))))
     }
 
     fn taken_apart(&self, answer: &Answer, place: &str) -> Result<Page, PollError> {

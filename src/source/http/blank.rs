@@ -96,7 +96,7 @@ impl Blanks {
 
     /// The text without any of the secrets.
     pub fn redacted(&self, text: String) -> String {
-        let long = self.secrets.values().map(|secret| secret.expose_secret()).filter(|secret| secret.len() >= 4);
+        let long = self.secrets.values().map(SecretString::expose_secret).filter(|secret| secret.len() >= 4);
         long.fold(text, |text, secret| text.replace(secret, "***"))
     }
 }

@@ -26,10 +26,10 @@ use crate::time::Clock;
 const MOST_REDIRECTS: usize = 5;
 
 /// How long a server is left alone that limits requests without saying for how long.
-const A_MINUTE: Duration = Duration::from_secs(60);
+const A_MINUTE: Duration = Duration::from_mins(1);
 
 /// The longest that a server is left alone, whatever it asks for.
-const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// A client for one source's server.
 pub(super) struct Wire {

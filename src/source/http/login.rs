@@ -138,7 +138,7 @@ async fn ask(oauth2: &Oauth2Config, wire: &Wire, blanks: &Blanks, deadline: Dura
         value => value.as_u64(),
     });
     let lives = lives.map(|seconds: u64| Duration::from_secs(seconds.min(30 * 86_400)));
-    let until = lives.map(|lives| wire.monotonic() + lives - MARGIN.min(lives / 10));
+    let until = lives.map(|lives| wire.monotonic() + lives.saturating_sub(MARGIN.min(lives / 10)));
     Ok(Token { text: token.to_owned().into(), until })
 }
 

@@ -86,10 +86,13 @@ struct Detail {
     lacks: Option<String>,
 }
 
+/// What a table is known by, as the headers that ask whether it is still the same.
+type Validators = Vec<(HeaderName, HeaderValue)>;
+
 /// The last good table of a list that is one page, and what it is known by.
 struct Kept {
     url: Url,
-    validators: Vec<(HeaderName, HeaderValue)>,
+    validators: Validators,
     table: Arc<Packed>,
 }
 
@@ -101,7 +104,7 @@ struct Page {
 
 /// What a request came to.
 enum Got {
-    Page(Page, Url, HeaderMap),
+    Page(Box<(Page, Url, HeaderMap)>),
     Unchanged(Arc<Packed>),
 }
 
@@ -189,21 +192,19 @@ impl HttpSource {
             let structure = |problem: String| PollError::Structure { place: place.clone(), problem };
             let (page, url, headers) = match self.page(&at, since, &place, deadline).await? {
                 Got::Unchanged(table) => return Ok(table),
-                Got::Page(page, url, headers) => (page, url, headers),
+                Got::Page(page) => *page,
             };
             seen.note(&page.rows, &page.sign).map_err(structure)?;
             let (rows, sign) = (page.rows.len() as u64, page.sign);
             self.add(&mut table, page.rows, &place, deadline).await?;
             let so_far = table.rows() as u64;
-            match self.paging.next(&at, &url, &sign, rows, so_far).map_err(structure)? {
-                Some(next) => at = next,
-                None => {
-                    check_total(first_total.or(sign.total), sign.total, so_far).map_err(structure)?;
-                    self.columns.complete(&mut table);
-                    return Ok(self.keep(table, url, &headers));
-                }
-            }
             first_total = first_total.or(sign.total);
+            let Some(next) = self.paging.next(&at, &url, &sign, rows, so_far).map_err(structure)? else {
+                check_total(first_total, sign.total, so_far).map_err(structure)?;
+                self.columns.complete(&mut table);
+                return Ok(self.keep(table, url, &headers));
+            };
+            at = next;
         }
         let problem = format!("expected at most {} pages (max_pages), and there are more", self.max_pages);
         Err(PollError::TooLarge { place: self.place.clone(), problem })
@@ -264,7 +265,7 @@ impl HttpSource {
     }
 
     /// What the last good table of the same request is known by, and the table.
-    fn kept_for(&self, url: &Url) -> Option<(Vec<(HeaderName, HeaderValue)>, Arc<Packed>)> {
+    fn kept_for(&self, url: &Url) -> Option<(Validators, Arc<Packed>)> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.as_ref().filter(|kept| kept.url == *url).map(|kept| (kept.validators.clone(), kept.table.clone()))
     }

@@ -147,14 +147,13 @@ impl Seen {
     pub fn note(&mut self, rows: &[Document], sign: &Sign) -> Result<(), String> {
         let texts: Vec<String> = rows.iter().map(Document::json).collect();
         let digest = Digest::of(texts.iter().map(String::as_bytes));
-        if !rows.is_empty() {
-            if let Some(before) = self.pages.iter().position(|page| *page == digest) {
-                let now = self.pages.len() + 1;
-                return Err(format!(
-                    "page {now} has the very rows of page {}: the server does not understand which page it is asked for",
-                    before + 1
-                ));
-            }
+        let before = self.pages.iter().position(|page| *page == digest).filter(|_| !rows.is_empty());
+        if let Some(before) = before {
+            let now = self.pages.len() + 1;
+            return Err(format!(
+                "page {now} has the very rows of page {}: the server does not understand which page it is asked for",
+                before + 1
+            ));
         }
         self.pages.push(digest);
         match &sign.next {
