@@ -84,7 +84,7 @@ async fn an_answer_that_is_no_list_says_what_it_is() {
             "a page with the title \"统一登录\": the login may have",
         ),
         (200, "application/json", "{\"code\": 500, \"msg\": \"参数错误\"}", "code: \"500\", msg: \"参数错误\""),
-        (200, "application/json", "[{\"id\": 1}, {\"id\"", "the answer ends in the middle, after 18 bytes"),
+        (200, "application/json", "[{\"id\": 1}, {\"id\"", "the answer ends in the middle, after 17 bytes"),
         (200, "application/json", "", "got an empty answer"),
         (200, "application/json", "null", "expected a list at $"),
         (200, "application/json", "oops", "expected JSON, got \"oops\""),
