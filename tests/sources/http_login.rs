@@ -9,7 +9,9 @@ use tokio::net::TcpListener;
 
 use crate::http::{Api, ids, path, rows, source_at, try_source};
 use crate::support::authority::Authority;
+use crate::support::command::duban;
 use crate::support::gateway::Asked;
+use crate::support::site::Site;
 
 #[tokio::test]
 async fn a_login_stands_in_a_header() {
@@ -137,4 +139,24 @@ async fn a_server_proves_who_it_is_unless_it_need_not() {
     assert!(error.contains("is not the pinned one"), "{error}");
     assert_eq!(ids(&source_at(&address, "tls = 'encrypt-only'")).await, Ok(vec![1]));
     assert!(try_source(&name, "ca_file = '/nowhere/ca.pem'").is_err());
+}
+
+#[test]
+fn what_is_weaker_than_it_could_be_is_a_warning_of_the_check() {
+    let site = Site::new();
+    let source = |name: &str, http: &str| {
+        format!("[source.{name}]\nkind = 'a'\nid = 'id'\nevery = '5m'\n[source.{name}.http]\n{http}\n")
+    };
+    site.configure(&format!(
+        "{}{}{}",
+        source("plain", "url = 'http://10.1.2.3/x'"),
+        source("blind", "url = 'https://10.1.2.3/x'\ntls = 'encrypt-only'"),
+        source("good", "url = 'https://10.1.2.3/x'"),
+    ));
+    let config = site.path("duban.toml").display().to_string();
+    let run = duban(&["check", "--lang", "en", "--format", "csv", "--config", &config]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let about =
+        |name: &str| run.stdout.lines().filter(|line| line.starts_with(&format!("warning,source.{name},"))).count();
+    assert_eq!((about("plain"), about("blind"), about("good")), (1, 1, 0), "{}", run.stdout);
 }
