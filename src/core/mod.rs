@@ -48,6 +48,7 @@ pub mod acknowledgement;
 
 pub mod notice;
 
+pub mod database;
 pub mod delivery;
 
 pub mod outage;

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
+use crate::core::database::{self, POSTGRES};
 use crate::secret::SecretRef;
+
+pub use crate::core::database::Tls as PostgresTls;
 
 /// What `[store.postgres]` says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,22 +35,6 @@ fn connections() -> u32 {
     8
 }
 
-/// How a server is trusted. A socket on the same machine needs none of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PostgresTls {
-    /// Its certificate is signed by a known authority and names the host.
-    #[default]
-    Verify,
-    /// Nobody on the way can listen; who answers is not checked.
-    EncryptOnly,
-    /// In the clear.
-    Off,
-}
-
-/// Keys of a URL that say which database, and nothing else.
-const KEYS: [&str; 3] = ["host", "port", "user"];
-
 impl PostgresConfig {
     /// A database with everything else at its default.
     pub fn at(url: impl Into<String>) -> Self {
@@ -69,7 +56,7 @@ impl PostgresConfig {
 
     /// The database in words, without a secret.
     pub fn place(&self) -> String {
-        self.url.split('?').next().unwrap_or_default().to_owned()
+        database::place(&self.url)
     }
 
     /// Makes relative paths start at a folder.
@@ -80,7 +67,7 @@ impl PostgresConfig {
     /// How to connect. What is left open, such as the user, comes from where
     /// PostgreSQL's own programs take it.
     pub fn options(&self, password: Option<&SecretString>) -> Result<PgConnectOptions, String> {
-        check(&self.url)?;
+        POSTGRES.check(&self.url)?;
         let parsed = PgConnectOptions::from_str(&self.url);
         let parsed = parsed.map_err(|error| format!("url: expected postgres://USER@HOST/DATABASE: {error}"))?;
         let is_socket = parsed.get_socket().is_some() || parsed.get_host().starts_with('/');
@@ -100,30 +87,4 @@ impl PostgresConfig {
         // Statements are unnamed: a pooler may hand the next one to another connection.
         Ok(options.statement_cache_capacity(0))
     }
-}
-
-/// Checks what a URL must not hold.
-fn check(url: &str) -> Result<(), String> {
-    let expected = "expected postgres://USER@HOST/DATABASE";
-    let Some(rest) = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://")) else {
-        return Err(format!("url: {expected}, got {:?}", url.split('@').next_back().unwrap_or_default()));
-    };
-    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let user = place.rsplit_once('@').map_or("", |(user, _)| user);
-    if user.contains(':') {
-        return Err(r#"url: holds a password; it belongs into password = { file = "PATH" }"#.to_owned());
-    }
-    if place.split_once('/').is_none_or(|(_, database)| database.is_empty()) {
-        return Err(format!("url: {expected}, got one without a database"));
-    }
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let key = pair.split('=').next().unwrap_or_default();
-        if !KEYS.contains(&key) {
-            let keys = KEYS.join(", ");
-            return Err(format!(
-                "url: expected one of {keys} after the ?, got {key:?}; trust is configured by tls and ca_file"
-            ));
-        }
-    }
-    Ok(())
 }
