@@ -27,6 +27,7 @@ pub mod mapping;
 pub mod moment;
 mod packed;
 pub mod push;
+pub mod sql;
 pub mod sqlite;
 mod statement;
 mod table;
