@@ -25,6 +25,7 @@ use crate::source::http::HttpConfig;
 use crate::source::mapping::config::MappingConfig;
 use crate::source::mapping::{FieldKind, MappedField, Mapping};
 use crate::source::push::PushConfig;
+use crate::source::sql::SqlConfig;
 use crate::source::sqlite::SqliteConfig;
 use crate::source::terms::{Absent, PollTerms, Since, a_quarter, span};
 use crate::store::postgres::PostgresConfig;
@@ -310,6 +311,10 @@ pub struct SourceConfig {
     pub http: Option<HttpConfig>,
     /// Calls of the system itself: it is not polled.
     pub push: Option<PushConfig>,
+    /// A query on PostgreSQL.
+    pub postgres: Option<SqlConfig>,
+    /// A query on MySQL or MariaDB.
+    pub mysql: Option<SqlConfig>,
     /// When a poll is believed.
     #[serde(default)]
     pub guard: GuardLimits,
@@ -421,12 +426,14 @@ impl Config {
 }
 
 impl SourceConfig {
-    const KEYS: [&str; 13] = [
+    const KEYS: [&str; 15] = [
         "every",
         "cron",
         "csv",
         "sheet",
         "sqlite",
+        "postgres",
+        "mysql",
         "http",
         "push",
         "guard",
@@ -469,7 +476,15 @@ impl SourceConfig {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let kinds = [self.csv.is_some(), self.sheet.is_some(), self.sqlite.is_some(), self.http.is_some(), self.push.is_some()];
+        let kinds = [
+            self.csv.is_some(),
+            self.sheet.is_some(),
+            self.sqlite.is_some(),
+            self.postgres.is_some(),
+            self.mysql.is_some(),
+            self.http.is_some(),
+            self.push.is_some(),
+        ];
         if kinds.into_iter().filter(|is_there| *is_there).count() != 1 {
             problems.push(ONE_SOURCE.into());
         }
@@ -484,7 +499,7 @@ impl SourceConfig {
 }
 
 /// What a source is.
-pub(crate) const ONE_SOURCE: &str = "expected exactly one of csv, sheet, sqlite, http and push";
+pub(crate) const ONE_SOURCE: &str = "expected exactly one of csv, sheet, sqlite, postgres, mysql, http and push";
 
 /// What a channel is.
 pub(crate) const ONE_KIND: &str =

@@ -61,7 +61,7 @@ fn every_key_has_a_comment_line() {
 fn the_examples_can_be_used() {
     let config = read(&with_examples());
     assert_eq!(config.channels.keys().collect::<Vec<_>>(), ["mail", "sms"]);
-    assert_eq!(config.source.keys().collect::<Vec<_>>(), ["calls", "hotline", "ledger", "orders"]);
+    assert_eq!(config.source.keys().collect::<Vec<_>>(), ["calls", "hotline", "ledger", "orders", "projects"]);
 
     let folder = tempfile::tempdir().expect("a folder");
     for file in ["contacts.csv", "ladders.toml"] {
@@ -79,6 +79,7 @@ fn the_examples_can_be_used() {
         "DUBAN_LINK_KEY",
         "ORDERS_SECRET",
         "CALLS_TOKEN",
+        "PROJECTS_PASSWORD",
     ] {
         std::fs::write(folder.path().join(secret), "not-much-of-a-secret").expect("a secret");
     }
@@ -112,4 +113,40 @@ fn a_channel_is_exactly_one_kind_whose_keys_are_known() {
         assert!(said.contains(expected), "{said}");
     }
     Config::read("duban.toml", &format!("[channels.x]\n{robot}")).expect("a robot");
+}
+
+#[test]
+fn a_server_that_is_believed_without_being_known_is_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in ["contacts.csv", "ladders.toml"] {
+        std::fs::copy(shipped(&format!("config/{file}")), folder.path().join(file)).expect("a copy");
+    }
+    let path = folder.path().join("duban.toml");
+    let check = |keys: &str| {
+        let text = format!(
+            "rules_dir = {:?}\nrules = {{ enabled = [] }}\n[source.x]\nid = 'id'\nkind = 'x'\nevery = '5m'\nfields = {{ title = 'title' }}\n\
+             [source.x.mysql]\nquery = 'SELECT 1 AS id'\n{keys}",
+            shipped("rules")
+        );
+        std::fs::write(&path, text).expect("a configuration");
+        let run = duban(&["check", "--config", &path.display().to_string()]);
+        format!("{} {} {}", run.status, run.stdout, run.stderr)
+    };
+    let url = "url = 'mysql://duban@db.example/city'";
+    let weak = "source.x.mysql: tls";
+    assert!(!check(url).contains(weak));
+    for tls in ["encrypt-only", "off"] {
+        let said = check(&format!("{url}\ntls = '{tls}'"));
+        assert!(said.contains(&format!("{weak} = \"{tls}\"")), "{said}");
+    }
+    let socket = "url = 'mysql://duban@localhost/city?socket=/run/mysqld/mysqld.sock'\ntls = 'off'";
+    assert!(!check(socket).contains(weak), "nobody is in between");
+    for (keys, says) in [
+        ("url = 'mysql://duban:secret@db.example/city'", "source.x.mysql: url: holds a password"),
+        ("url = 'postgres://duban@db.example/city'", "source.x.mysql: url: expected mysql://"),
+        ("url = 'mysql://duban@db.example/city'\npassword = { file = 'nowhere' }", "source.x.mysql: password: "),
+    ] {
+        let said = check(keys);
+        assert!(said.starts_with('1') && said.contains(says) && !said.contains("secret@"), "{said}");
+    }
 }

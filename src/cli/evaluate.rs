@@ -49,16 +49,11 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
     let config = caller.site()?;
+    let lookup = |name: &str| caller.environment.get(name).map(str::to_owned);
     let playbook = match config.playbook_alone() {
         Ok(playbook) => playbook,
         Err(mut problems) => {
-            problems.extend(
-                config
-                    .sources_alone(Tz::UTC, &|name| caller.environment.get(name).map(str::to_owned))
-                    .err()
-                    .into_iter()
-                    .flatten(),
-            );
+            problems.extend(config.sources_alone(Tz::UTC, &lookup).err().into_iter().flatten());
             return Err(site::wrong(&problems));
         }
     };
@@ -67,9 +62,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
     let at = at.map_err(|error| {
         Failure::usage(words::about(caller.language, "--at", &words::cannot_read(caller.language, &error)))
     })?;
-    let sources = config
-        .sources_alone(zone, &|name| caller.environment.get(name).map(str::to_owned))
-        .map_err(|problems| site::wrong(&problems))?;
+    let sources = config.sources_alone(zone, &lookup).map_err(|problems| site::wrong(&problems))?;
     let sources = chosen(sources, arguments.source.as_deref(), caller)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let fetch = |polled: &Polled| runtime.block_on(polled.source.fetch(None)).map_err(|error| error.to_string());

@@ -30,6 +30,7 @@ use crate::source::joined::{Attached, Joined};
 use crate::source::ledger::SheetSource;
 use crate::source::mapping::Mapping;
 use crate::source::push::PushSource;
+use crate::source::sql::{MySqlSource, PostgresSource, SqlConfig};
 use crate::source::sqlite::SqliteSource;
 use crate::source::terms::PollTerms;
 use crate::source::waiting::Waiting;
@@ -487,6 +488,21 @@ impl Site {
         if let Some(sqlite) = &config.sqlite {
             let source = SqliteSource::new(sqlite, &self.base, mapping);
             return Ok(Arc::new(source.map_err(|e| (".sqlite", e.to_string()))?));
+        }
+        let password = |kind: &'static str, sql: &SqlConfig| {
+            let secret = sql.password.as_ref().map(|secret| self.secret(secret, lookup)).transpose();
+            secret.map_err(|problem| (kind, format!("password: {problem}")))
+        };
+        let wrong = |kind: &'static str| move |problem: String| (kind, problem);
+        if let Some(sql) = &config.postgres {
+            let password = password(".postgres", sql)?;
+            let source = PostgresSource::new(sql, password.as_ref(), &self.base, mapping);
+            return Ok(Arc::new(source.map_err(wrong(".postgres"))?));
+        }
+        if let Some(sql) = &config.mysql {
+            let password = password(".mysql", sql)?;
+            let source = MySqlSource::new(sql, password.as_ref(), &self.base, mapping);
+            return Ok(Arc::new(source.map_err(wrong(".mysql"))?));
         }
         if let Some(http) = &config.http {
             let secret = |(name, at): (&String, &SecretRef)| Ok((name.clone(), self.secret(at, lookup)?));

@@ -17,17 +17,27 @@ pub fn all(site: &Site, wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
     remarks.extend(calendars(wiring, caller));
     for (name, channel) in &site.config.channels {
         let place = format!("channels.{name}");
+        let secrets = channel.password.iter().chain(channel.secrets.values());
         let weak = weak_points(channel, caller.language).into_iter();
         remarks.extend(weak.map(|text| Remark::warning(&*place, text)));
-        remarks.extend(open_secrets(site, channel, caller).into_iter().map(|text| Remark::warning(&*place, text)));
+        remarks.extend(open_secrets(site, secrets, caller).into_iter().map(|text| Remark::warning(&*place, text)));
     }
     for (name, source) in &site.config.source {
         let place = format!("source.{name}");
         let weak = weak_ways(source, caller.language).into_iter();
         remarks.extend(weak.map(|text| Remark::warning(&*place, text)));
+        for (kind, sql) in [("postgres", &source.postgres), ("mysql", &source.mysql)] {
+            let Some(sql) = sql else { continue };
+            let place = format!("source.{name}.{kind}");
+            if sql.is_weak() {
+                remarks.push(Remark::warning(&*place, say::weak_trust(caller.language, sql.tls)));
+            }
+            let open = open_secrets(site, sql.password.iter(), caller).into_iter();
+            remarks.extend(open.map(|text| Remark::warning(&*place, text)));
+        }
         let secrets = source.http.iter().flat_map(|http| http.secrets.values());
         let secrets = secrets.chain(source.push.iter().map(|push| &push.token));
-        remarks.extend(open_files(site, secrets, caller).into_iter().map(|text| Remark::warning(&*place, text)));
+        remarks.extend(open_secrets(site, secrets, caller).into_iter().map(|text| Remark::warning(&*place, text)));
     }
     remarks.extend(people::all(wiring, caller));
     remarks.extend(routes::all(site, wiring, caller.language));
@@ -91,11 +101,7 @@ fn weak_ways(source: &SourceConfig, language: Language) -> Vec<&'static str> {
     weak
 }
 
-fn open_secrets(site: &Site, channel: &ChannelConfig, caller: &Caller<'_>) -> Vec<String> {
-    open_files(site, channel.password.iter().chain(channel.secrets.values()), caller)
-}
-
-fn open_files<'a>(site: &Site, secrets: impl Iterator<Item = &'a SecretRef>, caller: &Caller<'_>) -> Vec<String> {
+fn open_secrets<'s>(site: &Site, secrets: impl Iterator<Item = &'s SecretRef>, caller: &Caller<'_>) -> Vec<String> {
     let lookup = |name: &str| caller.environment.get(name).map(str::to_owned);
     let resolved = secrets.filter_map(|secret| secret.resolve(&lookup, &site.base).ok()?.warning);
     resolved.map(|warning| warning.to_string()).collect()

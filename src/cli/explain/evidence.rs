@@ -122,8 +122,8 @@ impl Evidence {
     /// What the sources say now.
     pub async fn polled(wanted: &str, playbook: &Playbook, at: Instant, caller: &Caller<'_>) -> Result<Self, Failure> {
         let lookup = |name: &str| caller.environment.get(name).map(str::to_owned);
-        let sources =
-            caller.site()?.sources_alone(playbook.calendar().zone(), &lookup).map_err(|problems| wrong(&problems))?;
+        let zone = playbook.calendar().zone();
+        let sources = caller.site()?.sources_alone(zone, &lookup).map_err(|problems| wrong(&problems))?;
         let mut found: Vec<Item> = Vec::new();
         for polled in sources {
             match polled.source.fetch(None).await {

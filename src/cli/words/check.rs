@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use crate::cli::check::Weight;
 use crate::core::contact::Medium;
+use crate::core::database::Tls;
 use crate::core::window::Level;
 use crate::tell::language::Language::{self, Chinese, English};
 
@@ -95,6 +96,21 @@ pub fn unknown_source(language: Language) -> &'static str {
         "tls = \"encrypt-only\"：不核对服务器身份，数据途中可被改动",
         "tls = \"encrypt-only\": the server need not prove who it is, and data can be changed on the way",
     )
+}
+
+/// A server of databases that is believed without being known.
+pub fn weak_trust(language: Language, tls: Tls) -> &'static str {
+    match tls {
+        Tls::Verify => "",
+        Tls::EncryptOnly => language.pick(
+            "tls = \"encrypt-only\"：不核对服务器证书，冒充者可以得到口令并编造数据",
+            "tls = \"encrypt-only\": the server's certificate is not checked; whoever stands in for it gets the password and invents data",
+        ),
+        Tls::Off => language.pick(
+            "tls = \"off\"：口令和数据在网络上不加密，途中可被读取和改动",
+            "tls = \"off\": data cross the network in the clear, and can be read and changed on the way",
+        ),
+    }
 }
 
 /// A ladder names a channel that is not there.
