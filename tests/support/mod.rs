@@ -12,6 +12,7 @@ pub mod forwarder;
 pub mod gateway;
 pub mod hostile;
 pub mod letter;
+pub mod mariadb;
 pub mod memory;
 pub mod patience;
 pub mod post;

@@ -1,0 +1,150 @@
+//! A real MariaDB server on a free loopback port, which ends with the test however that ends.
+//!
+//! The script `mariadb` beside this file holds the process and the temporary folder.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tempfile::TempDir;
+
+use super::authority::Authority;
+use super::postgres::block_on;
+
+/// A server; it ends with this value or with the test's process.
+pub struct MariaDb {
+    script: Mutex<Script>,
+    socket: PathBuf,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    databases: AtomicUsize,
+}
+
+/// The script, and the pipe on which it depends.
+struct Script {
+    child: Child,
+    lines: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl MariaDb {
+    /// The server that all tests of a binary share: a test has a database of its own in it, and does it no harm.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<MariaDb> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// A server of a test's own.
+    pub fn start() -> Self {
+        Self::start_in(None)
+    }
+
+    /// The same, which also speaks TLS.
+    pub fn start_with(certificate: &Authority) -> Self {
+        let folder = TempDir::with_prefix("certificate-").expect("folder");
+        for (name, text) in [("certificate.pem", &certificate.certificate_pem), ("key.pem", &certificate.key_pem)] {
+            std::fs::write(folder.path().join(name), text).expect(name);
+        }
+        Self::start_in(Some(&folder))
+    }
+
+    fn start_in(certificate: Option<&TempDir>) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/mariadb");
+        let mut child = Command::new(&path)
+            .args(certificate.map(TempDir::path))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let lines = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().expect("piped"));
+        let mut script = Script { child, lines, answers };
+        let answer = script.answer();
+        let (port, socket) = answer.split_once(' ').expect("port and socket");
+        Self {
+            socket: socket.into(),
+            port: port.parse().expect("a port"),
+            script: Mutex::new(script),
+            databases: AtomicUsize::new(0),
+        }
+    }
+
+    /// A new, empty database.
+    pub fn new_database(&self) -> String {
+        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.run("mysql", &format!("CREATE DATABASE {name} CHARACTER SET utf8mb4"));
+        name
+    }
+
+    /// The way of the user who may everything to a database, over TCP.
+    pub fn url(&self, database: &str) -> String {
+        format!("mysql://root@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// `kill -9`.
+    pub fn crash(&self) {
+        self.obey("crash");
+    }
+
+    /// Starts it again on the same port, and waits until it takes connections.
+    pub fn start_again(&self) {
+        self.obey("start");
+    }
+
+    /// Does something in a database.
+    #[track_caller]
+    pub fn run(&self, database: &str, sql: &str) {
+        let options = self.root(database);
+        block_on(async {
+            let mut connection = options.connect().await.expect("connected");
+            let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await;
+            done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            connection.close().await.expect("closed");
+        });
+    }
+
+    /// The number that a query gives in a database.
+    pub fn number(&self, database: &str, sql: &str) -> i64 {
+        let options = self.root(database);
+        block_on(async {
+            let mut connection = options.connect().await.expect("connected");
+            let number = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await;
+            connection.close().await.expect("closed");
+            number.unwrap_or_else(|error| panic!("{sql}: {error}"))
+        })
+    }
+
+    fn root(&self, database: &str) -> MySqlConnectOptions {
+        MySqlConnectOptions::new()
+            .socket(&self.socket)
+            .username("root")
+            .database(database)
+            .ssl_mode(MySqlSslMode::Disabled)
+    }
+
+    fn obey(&self, line: &str) {
+        let mut script = self.script.lock().expect("lock");
+        writeln!(script.lines.as_mut().expect("it runs"), "{line}").expect("it runs");
+        assert_eq!(script.answer(), "ok", "{line}");
+    }
+}
+
+impl Script {
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("a line");
+        assert!(line.ends_with('\n'), "the server does not run; the script says why");
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.lines.take();
+        let _ = self.child.wait();
+    }
+}
