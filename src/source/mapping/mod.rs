@@ -148,11 +148,6 @@ impl Mapping {
         self.moments.zone().map_or_else(|| at.naive_utc(), |zone| at.with_timezone(&zone).naive_local())
     }
 
-    /// The zone of the source's own clock on the wall.
-    pub(super) fn zone(&self) -> Option<Tz> {
-        self.moments.zone()
-    }
-
     /// The fields that every item has, beside those that exist on every item anyway.
     pub fn fields(&self) -> Vec<MappedField> {
         let fields = self.fields.iter().map(|field| MappedField { name: field.name.clone(), kind: field.kind });
