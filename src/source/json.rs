@@ -359,12 +359,16 @@ mod tests {
     use super::*;
 
     fn mapping(columns: &[&str]) -> Mapping {
-        let fields: String = columns.iter().enumerate().map(|(at, name)| format!("f{at} = '{name}'\n")).collect();
+        let fields: Vec<String> = columns.iter().enumerate().map(|(at, name)| format!("f{at} = '{name}'\n")).collect();
+        let fields = fields.concat();
         let config = toml::from_str(&format!("id = 'id'\nkind = 'ticket'\n[fields]\n{fields}")).expect("mapping");
         Mapping::new("api", &config).expect("mapping")
     }
 
-    fn table(mapping: &Mapping, optional: &[&str], json: &str) -> (Vec<String>, Vec<(Vec<String>, Option<String>)>) {
+    /// A row's cells, and its flaw.
+    type Shown = (Vec<String>, Option<String>);
+
+    fn table(mapping: &Mapping, optional: &[&str], json: &str) -> (Vec<String>, Vec<Shown>) {
         let optional: Vec<String> = optional.iter().map(ToString::to_string).collect();
         let columns = Columns::new(mapping, &optional).expect("columns");
         let rows = Document::parse(json).expect("JSON").into_rows(&JsonPath::parse("$").expect("path")).expect("list");

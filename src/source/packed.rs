@@ -187,7 +187,7 @@ mod tests {
         for chunk in 0..table.chunks() {
             table.visit(chunk, &mut |row| {
                 let cells =
-                    row.cells.iter().map(|cell| cell.text().map_or("NULL".to_owned(), |text| text.into_owned()));
+                    row.cells.iter().map(|cell| cell.text().map_or("NULL".to_owned(), std::borrow::Cow::into_owned));
                 seen.push((row.number, cells.collect(), row.flaw));
             });
         }

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 use duban::daemon::poll;
 
+use crate::support::post::Arrived;
 use crate::support::site::{Site, Ticket};
 use crate::support::stage::{Stage, at, dispatched, office};
 use crate::threads::VISIT;
@@ -30,26 +31,28 @@ fn standing(terms: &str, count: usize) -> (Stage, Vec<Ticket>) {
     (stage, tickets)
 }
 
+fn shown(mails: &[Arrived]) -> Vec<String> {
+    mails.iter().map(Arrived::line).collect()
+}
+
 #[test]
 fn the_drill_closes_no_card_and_tells_operators_once_of_each_fault() {
-    let count = if std::env::var_os("DUBAN_TEST_LONG").is_some() { 5_000 } else { 500 };
+    let count = if crate::support::is_long() { 5_000 } else { 500 };
     let (mut stage, _) = standing("blind_after = \"5m\"", count);
     let open = stage.open();
     let whole = std::fs::read(stage.site.path("tickets.csv")).expect("the source");
     let text = String::from_utf8(whole.clone()).expect("text");
     let lines: Vec<&str> = text.lines().collect();
     let head_of = |rows: usize| format!("{}\n", lines[..=rows].join("\n"));
-    let doubled = format!(
-        "{text}{}",
-        text.lines().skip(1).map(|line| format!("{},\n", line.replace("道路", "桥梁"))).collect::<String>()
-    );
+    let others: Vec<String> = text.lines().skip(1).map(|line| line.replace("道路", "桥梁")).collect();
+    let doubled = format!("{text}{}\n", others.join("\n"));
     let faults: [(&str, Vec<u8>, &str); 6] = [
         ("no rows", head_of(0).into_bytes(), "no rows"),
         ("half a page", head_of(count / 2 - 1).into_bytes(), "expected at least"),
         ("a file that is cut", whole[..whole.len() * 9 / 10 - 7].to_vec(), "tickets.csv"),
         ("a renamed column", text.replace("派单时间", "派遣时间").into_bytes(), "expected column \"派单时间\""),
-        ("garbage", (0..whole.len()).map(|byte| (byte * 7 % 251) as u8).collect(), "tickets.csv"),
-        ("doubled ids", doubled.replace(",\n", "\n").into_bytes(), "rejected"),
+        ("garbage", (0..=250_u8).cycle().step_by(7).take(whole.len()).collect(), "tickets.csv"),
+        ("doubled ids", doubled.into_bytes(), "rejected"),
     ];
     for (fault, bytes, says) in faults {
         std::fs::write(stage.site.path("tickets.csv"), bytes).expect("written");
@@ -61,14 +64,14 @@ fn the_drill_closes_no_card_and_tells_operators_once_of_each_fault() {
             stage.until_instant(next);
         }
         let told = stage.mail_of("ops");
-        assert_eq!(told.len(), 1, "{fault}: {:?}", told.iter().map(|mail| mail.line()).collect::<Vec<_>>());
+        assert_eq!(told.len(), 1, "{fault}: {:?}", shown(&told));
         assert!(told[0].line().contains("source/tickets"), "{fault}: {}", told[0].line());
         std::fs::write(stage.site.path("tickets.csv"), &whole).expect("written");
         assert_eq!(stage.poll(), None, "{fault}");
         let next = stage.now() + TimeDelta::minutes(10);
         stage.until_instant(next);
         let told = stage.mail_of("ops");
-        assert_eq!(told.len(), 1, "{fault} is over: {:?}", told.iter().map(|mail| mail.line()).collect::<Vec<_>>());
+        assert_eq!(told.len(), 1, "{fault} is over: {:?}", shown(&told));
         assert_eq!(stage.open(), open, "{fault}");
         stage.tells_nobody();
     }
@@ -138,11 +141,11 @@ fn what_is_missing_keeps_its_card_where_nothing_else_is_said_and_operators_get_o
     }
     assert_eq!(stage.open().len(), 6);
     let coming = dispatched("T9", "2026-03-03 08:00");
-    stage.source(&[&tickets[2..], &[coming.clone()]].concat());
+    stage.source(&[&tickets[2..], std::slice::from_ref(&coming)].concat());
     stage.source(&tickets[2..]);
     stage.until("2026-03-02 17:00");
     let told = stage.mail_of("ops");
-    assert_eq!(told.len(), 1, "{:?}", told.iter().map(|mail| mail.line()).collect::<Vec<_>>());
+    assert_eq!(told.len(), 1, "{:?}", shown(&told));
 }
 
 #[test]

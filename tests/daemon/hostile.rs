@@ -309,6 +309,7 @@ fn in_mails(peers: &Peers, cases: &[Case]) -> Vec<String> {
         own[0].letter()
     };
     let tame = letter(&cases[0]);
+    let link = Regex::new("/sign/[A-Za-z0-9_-]+").expect("expression");
     let html = |letter: &Letter| letter.parts[1].body.clone();
     for case in cases {
         let (letter, name) = (letter(case), case.name);
@@ -326,7 +327,6 @@ fn in_mails(peers: &Peers, cases: &[Case]) -> Vec<String> {
         assert!(is_plain(&html(&letter)), "{name}");
         let foreign: Vec<_> = elements(&html(&letter)).difference(&elements(&html(&tame))).cloned().collect();
         assert!(foreign.is_empty(), "{name}: {foreign:?}");
-        let link = Regex::new("/sign/[A-Za-z0-9_-]+").expect("expression");
         links.push(link.find(text).unwrap_or_else(|| panic!("{name}: no link in {text}")).as_str().to_owned());
     }
     links

@@ -49,7 +49,7 @@ pub enum Errand {
     /// To start, alone on its store or not.
     Start(bool),
     /// To poll a source.
-    Poll(Polled),
+    Poll(Box<Polled>),
     /// To look at what is due, or to judge again.
     Look,
     /// To settle, claim and send.

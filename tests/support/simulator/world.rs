@@ -238,7 +238,7 @@ impl World {
             waiting: None,
         };
         self.tell(&format!("{} answers: {answer:?}, {good} good rows, {rejected} bad ones", SOURCES[source]));
-        let news = self.go(place, "poll", Errand::Poll(polled), plan).await;
+        let news = self.go(place, "poll", Errand::Poll(Box::new(polled)), plan).await;
         let Some(cards) = cards else {
             let is_doubted = news.is_some_and(|news| news.trouble.is_some());
             self.ledger.demand(!is_doubted, || format!("2: a good poll of {} was not believed", SOURCES[source]));

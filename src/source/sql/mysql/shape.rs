@@ -160,7 +160,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn text(shape: Shape, bytes: &[u8]) -> Option<String> {
-        shape.cell(bytes, Clock::Wall).expect("a value").text().map(|text| text.into_owned())
+        shape.cell(bytes, Clock::Wall).expect("a value").text().map(std::borrow::Cow::into_owned)
     }
 
     #[test]
