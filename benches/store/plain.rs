@@ -73,7 +73,7 @@ macro_rules! plain {
 }
 
 plain!(ItemRow, "items", "source, id",
-    source id digest judged_under version first_seen_at seen_at noticed_at next_look_at missing_polls title unit item
+    source id digest judged_under version first_seen_at seen_at noticed_at next_look_at missing_polls left_at title unit item
     rulings watches);
 
 plain!(TransitionRow, "transitions", "card, number",

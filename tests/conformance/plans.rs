@@ -18,7 +18,7 @@ const BIG: [&str; 9] =
 
 /// A big city, from one item: nothing of it is due.
 const CITY: [&str; 9] = [
-    "INSERT INTO items SELECT 'tickets', 'T' || n, digest, judged_under, 1, 0, 0, NULL, 4000000000000000 + n, 0, title,
+    "INSERT INTO items SELECT 'tickets', 'T' || n, digest, judged_under, 1, 0, 0, NULL, 4000000000000000 + n, 0, NULL, title,
         NULL, item, rulings, watches FROM items CROSS JOIN generate_series(1, 30000) AS n",
     "INSERT INTO snapshots (source, item, seen_at, digest, content)
         SELECT source, id, 0, digest, item FROM items",

@@ -49,9 +49,10 @@ INSERT INTO playbooks SELECT 'v' || i, at, t, '{}' FROM numbers WHERE i <= 20;
 INSERT INTO playbook_in_force VALUES (1, 'v7');
 INSERT INTO playbook_log SELECT i * 10, 'v' || i, at, t FROM numbers WHERE i <= 20;
 INSERT INTO rule_versions SELECT i, 'rule' || i, 'v', at, 'start', t, t FROM numbers WHERE i <= 20;
-INSERT INTO sources SELECT 'source' || i, at, nullif(i, 3), NULL, i, t FROM numbers WHERE i <= 20;
+INSERT INTO sources SELECT 'source' || i, at, nullif(i, 3), nullif(at, 0), NULL, i, i, i, i, i, t, at FROM numbers WHERE i <= 20;
 INSERT INTO schedules SELECT 'schedule' || i, at FROM numbers WHERE i <= 20;
-INSERT INTO items SELECT 's', 'i' || i || t, 'd', 'v', i, at, at, nullif(at, 0), nullif(at, -1), 0, t, nullif(t, ''), t,
+INSERT INTO items SELECT 's', 'i' || i || t, 'd', 'v', i, at, at, nullif(at, 0), nullif(at, -1), 0, nullif(at, 1), t,
+    nullif(t, ''), t,
     '[]', '[]' FROM numbers;
 INSERT INTO snapshots SELECT i * 3, 's', 'i' || i || t, at, 'd', t FROM numbers;
 INSERT INTO cards SELECT 'c' || i, 's', 'i' || i || t, 'r', t, nullif('red', iif(i % 3, '', 'red')),

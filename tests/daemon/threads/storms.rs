@@ -24,6 +24,9 @@ fn alertmanager_4108_after_a_receivers_outage_one_of_two_processes_sends() {
     stage.until("2026-03-02 17:00");
     let said = stage.mail_of("h1");
     assert_eq!(said.len(), 1, "{said:#?}");
+    let heard = stage.mail_of("ops");
+    assert_eq!(heard.len(), 1, "that the channel was out is said once too: {heard:#?}");
+    assert!(heard[0].line().contains("[System] The channel mail takes nothing"), "{heard:#?}");
     stage.tells_nobody();
 }
 
