@@ -74,17 +74,22 @@ pub struct Poll<'a> {
 pub async fn confirm(polled: &Polled, store: &dyn Store, pipeline: &Pipeline) -> Result<()> {
     let confirm = TimeDelta::from_std(polled.terms.confirm).unwrap_or_default();
     if !confirm.is_zero() {
-        let known = store.sources().await?.into_iter().find(|known| known.source == polled.name);
-        pipeline.confirm(&polled.name, confirm, known.and_then(|known| known.good_at));
+        pipeline.confirm(&polled.name, confirm, known(polled, store).await?.good_at);
     }
     Ok(())
+}
+
+/// What is known of a source; nothing yet, if it was never polled.
+async fn known(polled: &Polled, store: &dyn Store) -> Result<SourceRecord> {
+    let known = store.sources().await?.into_iter().find(|known| known.source == polled.name);
+    Ok(known.unwrap_or_else(|| SourceRecord { source: polled.name.clone(), ..SourceRecord::default() }))
 }
 
 impl Poll<'_> {
     /// Polls. A million rows go through in chunks; none but the rejected ones are kept.
     pub async fn run(&self) -> Result<Report> {
         let began = self.clock.monotonic();
-        let before = self.before().await?;
+        let before = known(self.polled, &**self.store).await?;
         let since = self.polled.terms.since.as_ref();
         let since = since.and_then(|since| Some(before.cursor_at? - since.overlap));
         let fetched = self.polled.source.fetch(since).await;
@@ -98,12 +103,8 @@ impl Poll<'_> {
     /// Takes rows that did not come by asking: a system has called. They are all that there is, or changes only.
     pub async fn run_with(&self, fetched: Fetched, only_changes: bool) -> Result<Report> {
         let began = self.clock.monotonic();
-        self.take(Arc::new(fetched), only_changes, &self.before().await?, began).await
-    }
-
-    async fn before(&self) -> Result<SourceRecord> {
-        let known = self.store.sources().await?.into_iter().find(|s| s.source == self.polled.name);
-        Ok(known.unwrap_or_else(|| SourceRecord { source: self.polled.name.clone(), ..SourceRecord::default() }))
+        let before = known(self.polled, &**self.store).await?;
+        self.take(Arc::new(fetched), only_changes, &before, began).await
     }
 
     /// Believes a poll or not. That is known only when all its rows were mapped, and nothing may change before that: so
@@ -143,11 +144,12 @@ impl Poll<'_> {
     }
 
     async fn verdict(&self, before: &SourceRecord, shown: &SourceRecord, only_changes: bool) -> Result<Verdict> {
-        // Who accepts has looked at the last poll.
-        let looked_at = before.doubted_at.and(before.polled_at);
-        let accepted_at = blind::accepted_at(&**self.store, &before.source).await?;
-        let is_accepted = looked_at.is_some_and(|polled_at| accepted_at.is_some_and(|at| at >= polled_at));
-        let accepted = is_accepted.then_some(Accepted { rows: before.rows, rejected: before.rejected });
+        let accepted = match before.doubted_at.and(before.polled_at) {
+            // Who accepts has looked at the last poll.
+            Some(polled_at) => blind::accepted_at(&**self.store, &before.source).await?.filter(|at| *at >= polled_at),
+            None => None,
+        };
+        let accepted = accepted.map(|_| Accepted { rows: before.rows, rejected: before.rejected });
         let (rows, rejected, guard) = (shown.rows, shown.rejected, &self.polled.guard);
         Ok(if only_changes {
             judge_changes(rows, rejected, accepted, guard)
