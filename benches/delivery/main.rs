@@ -36,6 +36,7 @@ mod support {
     pub mod memory;
     pub mod patience;
     pub mod postgres;
+    pub mod script;
     pub mod site;
 }
 

@@ -17,6 +17,7 @@ mod turns;
 mod support {
     pub mod authority;
     pub mod postgres;
+    pub mod script;
 }
 
 use std::path::Path;

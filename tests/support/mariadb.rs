@@ -2,33 +2,24 @@
 //!
 //! The script `mariadb` beside this file holds the process and the temporary folder.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
-use tempfile::TempDir;
 
 use super::authority::Authority;
 use super::postgres::block_on;
+use super::script::Script;
 
 /// A server; it ends with this value or with the test's process.
 pub struct MariaDb {
-    script: Mutex<Script>,
+    script: Script,
     socket: PathBuf,
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
     databases: AtomicUsize,
-}
-
-/// The script, and the pipe on which it depends.
-struct Script {
-    child: Child,
-    lines: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
 }
 
 impl MariaDb {
@@ -45,32 +36,12 @@ impl MariaDb {
 
     /// The same, which also speaks TLS.
     pub fn start_with(certificate: &Authority) -> Self {
-        let folder = TempDir::with_prefix("certificate-").expect("folder");
-        for (name, text) in [("certificate.pem", &certificate.certificate_pem), ("key.pem", &certificate.key_pem)] {
-            std::fs::write(folder.path().join(name), text).expect(name);
-        }
-        Self::start_in(Some(&folder))
+        Self::start_in(Some(certificate))
     }
 
-    fn start_in(certificate: Option<&TempDir>) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/mariadb");
-        let mut child = Command::new(&path)
-            .args(certificate.map(TempDir::path))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let lines = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().expect("piped"));
-        let mut script = Script { child, lines, answers };
-        let answer = script.answer();
-        let (port, socket) = answer.split_once(' ').expect("port and socket");
-        Self {
-            socket: socket.into(),
-            port: port.parse().expect("a port"),
-            script: Mutex::new(script),
-            databases: AtomicUsize::new(0),
-        }
+    fn start_in(certificate: Option<&Authority>) -> Self {
+        let (script, port, socket) = Script::start("mariadb", certificate);
+        Self { socket: socket.into(), port, script, databases: AtomicUsize::new(0) }
     }
 
     /// A new, empty database.
@@ -87,12 +58,12 @@ impl MariaDb {
 
     /// `kill -9`.
     pub fn crash(&self) {
-        self.obey("crash");
+        self.script.obey("crash");
     }
 
     /// Starts it again on the same port, and waits until it takes connections.
     pub fn start_again(&self) {
-        self.obey("start");
+        self.script.obey("start");
     }
 
     /// Does something in a database.
@@ -124,27 +95,5 @@ impl MariaDb {
             .username("root")
             .database(database)
             .ssl_mode(MySqlSslMode::Disabled)
-    }
-
-    fn obey(&self, line: &str) {
-        let mut script = self.script.lock().expect("lock");
-        writeln!(script.lines.as_mut().expect("it runs"), "{line}").expect("it runs");
-        assert_eq!(script.answer(), "ok", "{line}");
-    }
-}
-
-impl Script {
-    fn answer(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("a line");
-        assert!(line.ends_with('\n'), "the server does not run; the script says why");
-        line.trim_end().to_owned()
-    }
-}
-
-impl Drop for Script {
-    fn drop(&mut self) {
-        self.lines.take();
-        let _ = self.child.wait();
     }
 }

@@ -18,6 +18,7 @@ pub mod patience;
 pub mod post;
 pub mod postgres;
 pub mod proxy;
+pub mod script;
 pub mod sink;
 pub mod site;
 pub mod stage;

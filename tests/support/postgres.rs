@@ -3,17 +3,15 @@
 //! The script `postgres` beside this file holds the processes and the temporary folder.
 
 use std::future::Future;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
-use tempfile::TempDir;
 
 use super::authority::Authority;
+use super::script::{Script, files_of};
 
 /// The role that owns the databases. Nobody asks it for a password.
 pub const OWNER: &str = "duban";
@@ -24,19 +22,12 @@ pub const PASSWORD: &str = "correct horse/battery:staple@'%41";
 
 /// A server; it ends with this value or with the test's process.
 pub struct Postgres {
-    script: Mutex<Script>,
+    script: Script,
     folder: PathBuf,
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
     pool: OnceLock<u16>,
     databases: AtomicUsize,
-}
-
-/// The script, and the pipe on which it depends.
-struct Script {
-    child: Child,
-    lines: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
 }
 
 impl Postgres {
@@ -53,29 +44,13 @@ impl Postgres {
 
     /// The same, which also speaks TLS.
     pub fn start_with(certificate: &Authority) -> Self {
-        Self::start_in(Some(&files_of(certificate)))
+        Self::start_in(Some(certificate))
     }
 
-    fn start_in(certificate: Option<&TempDir>) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/postgres");
-        let mut child = Command::new(&path)
-            .args(certificate.map(TempDir::path))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let lines = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().expect("piped"));
-        let mut script = Script { child, lines, answers };
-        let answer = script.answer();
-        let (port, folder) = answer.split_once(' ').expect("port and folder");
-        let postgres = Self {
-            script: Mutex::new(script),
-            folder: folder.into(),
-            port: port.parse().expect("a port"),
-            pool: OnceLock::new(),
-            databases: AtomicUsize::new(0),
-        };
+    fn start_in(certificate: Option<&Authority>) -> Self {
+        let (script, port, folder) = Script::start("postgres", certificate);
+        let postgres =
+            Self { script, folder: folder.into(), port, pool: OnceLock::new(), databases: AtomicUsize::new(0) };
         let quoted = PASSWORD.replace('\'', "''");
         postgres.run(&format!("CREATE ROLE {OWNER} LOGIN"));
         postgres.run(&format!("CREATE ROLE {GUARDED} LOGIN PASSWORD '{quoted}' IN ROLE {OWNER}"));
@@ -101,25 +76,25 @@ impl Postgres {
 
     /// `kill -9` of all its processes.
     pub fn crash(&self) {
-        self.obey("crash");
+        self.script.obey("crash");
     }
 
     /// As `pg_ctl stop -m immediate`.
     pub fn stop_immediately(&self) {
-        self.obey("immediate");
+        self.script.obey("immediate");
     }
 
     /// Starts it again on the same port, and waits until it takes connections.
     pub fn start_again(&self) {
-        self.obey("start");
+        self.script.obey("start");
     }
 
     /// Stops it, and starts it with another certificate.
     pub fn start_again_with(&self, certificate: &Authority) {
         let files = files_of(certificate);
-        self.obey("immediate");
-        self.obey(&format!("certificate {}", files.path().display()));
-        self.obey("start");
+        self.script.obey("immediate");
+        self.script.obey(&format!("certificate {}", files.path().display()));
+        self.script.obey("start");
     }
 
     /// Ends all connections to all databases, and says how many there were.
@@ -165,32 +140,7 @@ impl Postgres {
 
     /// The port of a pooler in transaction mode with three connections for each database; it runs from now on.
     fn pool(&self) -> u16 {
-        *self.pool.get_or_init(|| self.obey("pool").parse().expect("a port"))
-    }
-
-    /// Has the script obey; what it says besides.
-    fn obey(&self, line: &str) -> String {
-        let mut script = self.script.lock().expect("lock");
-        writeln!(script.lines.as_mut().expect("it runs"), "{line}").expect("it runs");
-        let answer = script.answer();
-        let rest = answer.strip_prefix("ok").unwrap_or_else(|| panic!("{line}: {answer:?}"));
-        rest.trim_start().to_owned()
-    }
-}
-
-impl Script {
-    fn answer(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("a line");
-        assert!(line.ends_with('\n'), "the server does not run; the script says why");
-        line.trim_end().to_owned()
-    }
-}
-
-impl Drop for Script {
-    fn drop(&mut self) {
-        self.lines.take();
-        let _ = self.child.wait();
+        *self.pool.get_or_init(|| self.script.obey("pool").parse().expect("a port"))
     }
 }
 
@@ -249,15 +199,6 @@ impl Drop for Database<'_> {
             let _ = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await;
         });
     }
-}
-
-/// A folder with what the server shows to its clients.
-fn files_of(certificate: &Authority) -> TempDir {
-    let folder = TempDir::with_prefix("certificate-").expect("folder");
-    for (name, text) in [("certificate.pem", &certificate.certificate_pem), ("key.pem", &certificate.key_pem)] {
-        std::fs::write(folder.path().join(name), text).expect(name);
-    }
-    folder
 }
 
 /// Waits for something, in a test of any kind: also in one that already runs in a runtime.
