@@ -436,7 +436,7 @@ pub struct Again<'a> {
 }
 
 /// Plans held notices again: the same notices, now with a place to go to, or held by the next filter. What was held in
-/// rehearsal is not said live, nor the reverse.
+/// rehearsal is not said live, nor the reverse: when that mode comes back, it belongs to its baseline.
 pub fn plan_again(
     held: &[Again<'_>],
     office: &Office,
@@ -451,6 +451,8 @@ pub fn plan_again(
         let suspect = Suspect { item, rule: &change.rule, window: &change.name, level: notice.level };
         let routing = Routing::of(&office.routes, &suspect);
         if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
+            let hold = Some(Hold::Baseline);
+            planned.extend((notice.hold != hold).then(|| held_by(notice, hold)));
             continue;
         }
         let silenced = circumstances.silence(&suspect, now);
@@ -472,6 +474,11 @@ pub fn plan_again(
     }
     planned.extend(for_operators(&unreached, &planned, office, circumstances, joinable, now));
     planned
+}
+
+/// A held notice, held by something else from now on.
+fn held_by(notice: &Notice, hold: Option<Hold>) -> Planned {
+    Planned { notice: Notice { hold, ..notice.clone() }, placement: None }
 }
 
 /// Where nobody can be reached any more of those to whom something was held, the operators are told in their place, so

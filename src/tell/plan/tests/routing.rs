@@ -116,6 +116,9 @@ fn a_silence_holds_and_what_it_held_is_planned_again_once_it_is_over() {
     assert!(again(&scene, "02 14:59").iter().all(|line| line.contains("Silence")));
     assert_eq!(again(&scene, "02 15:00"), ["raise z1 mail 02 15:00", "raise u1 mail 02 15:00"]);
     assert_eq!(again(&scene, "02 20:00"), ["raise z1 mail 03 09:00", "raise u1 mail 03 09:00"], "quiet hours hold");
+    scene.office.rehearsal = true;
+    let other_mode = ["raise z1 mail Some(Baseline)", "raise u1 mail Some(Baseline)"];
+    assert_eq!(again(&scene, "02 15:00"), other_mode, "what was held live is released when it is live again");
 }
 
 #[test]
