@@ -350,8 +350,11 @@ impl Pipeline {
             history.acknowledgements = self.store.acknowledgements(&open).await?;
         }
         for thought in thoughts.filter(|t| t.other_playbook || climbs) {
-            let watches = &thought.write.record.watches;
-            if watches.iter().any(|w| w.level.is_some() && !history.said.contains_key(&w.card)) {
+            let is_unsaid = |w: &Watch| {
+                let said = history.said.get(&w.card);
+                w.level.is_some() && !said.into_iter().flatten().any(|notice| notice.number == w.number)
+            };
+            if thought.write.record.watches.iter().any(is_unsaid) {
                 let transitions = self.store.transitions(&thought.item.key).await?;
                 history.raised.insert(thought.item.key.clone(), transitions);
             }

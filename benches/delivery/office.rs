@@ -1,7 +1,7 @@
 //! duban at an office where many tickets fall due at once.
 
 use std::process::{Child, Command, Stdio};
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
 use crate::postfix::{CONNECTIONS, Programs};
 use crate::receiver::{Receiver, name};
@@ -33,10 +33,11 @@ pub fn webhook_round(receiver: &Receiver, count: usize) -> Round {
     furnish(&site, &channel, count);
     let daemon = Daemon::polled(&site);
     receiver.expect(count);
+    let before = program::worked(daemon.pid());
     let (began, mut releasing) = release(&site);
     let (first, last) = receiver.all();
     assert!(releasing.wait().expect("the release").success());
-    ended(began, first, last, daemon)
+    ended(began, first, last, daemon, before)
 }
 
 /// The same by mail.
@@ -52,10 +53,11 @@ pub fn mail_round(programs: &Programs, count: usize) -> Round {
         Daemon::polled(&site)
     };
     let sink = programs.sink(port);
+    let before = program::worked(daemon.pid());
     let (began, mut releasing) = release(&site);
     let (first, last) = sink.all(count);
     assert!(releasing.wait().expect("the release").success());
-    ended(began, first, last, daemon)
+    ended(began, first, last, daemon, before)
 }
 
 /// An office whose ledger is overdue from the first poll on, so that all its messages are held.
@@ -85,8 +87,8 @@ fn contacts(count: usize) -> String {
     format!("id,name,unit,roles,email,im\n{handlers}ops,值班员,,operator,ops@city.test,ops\n")
 }
 
-fn ended(began: Clock, first: Clock, last: Clock, daemon: Daemon) -> Round {
-    let (worked, memory) = (program::worked(daemon.pid()), program::memory(daemon.pid()));
+fn ended(began: Clock, first: Clock, last: Clock, daemon: Daemon, before: Duration) -> Round {
+    let (worked, memory) = (program::worked(daemon.pid()) - before, program::memory(daemon.pid()));
     // What was answered is still written down.
     assert_eq!(daemon.stop(), 0);
     Round { took: last - began, first: first - began, worked, memory }

@@ -137,7 +137,7 @@ pub enum Hold {
     NoAddress,
     /// The card is no longer at that level.
     NoLongerSo,
-    /// The contact never heard of the card, so nothing has to be taken back.
+    /// The contact never heard of the card, or of its higher level, so nothing has to be taken back.
     NeverTold,
     /// Somebody wanted quiet about it; it is planned again when the silence ends.
     Silence {

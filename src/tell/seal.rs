@@ -114,14 +114,16 @@ fn was_answered(member: &Notice, standing: &Standing) -> bool {
     })
 }
 
-/// Whether a delivery was to tell of a card at other levels only than the one to which it fell since.
+/// Whether a fall is what a delivery has to tell of a card: the last one, where it was to tell of other levels only before.
 fn takes_over(member: &Notice, members: &[Notice]) -> bool {
-    let is_earlier = |m: &&Notice| {
+    let beside = members.iter().filter(|m| {
         let same_card = (m.card, m.episode) == (member.card, member.episode);
-        m.state == NoticeState::Planned && same_card && m.number < member.number
-    };
-    let mut earlier = members.iter().filter(is_earlier).peekable();
-    earlier.peek().is_some() && earlier.all(|m| m.level != member.level)
+        m.state == NoticeState::Planned && same_card && m.key != member.key
+    });
+    let (earlier, later): (Vec<_>, Vec<_>) = beside.partition(|m| m.number < member.number);
+    let falls_again = later.iter().any(|m| m.kind == NoticeKind::Lower);
+    let says_it = |m: &&Notice| m.kind != NoticeKind::Lower && m.level == member.level;
+    !falls_again && !earlier.is_empty() && !earlier.iter().any(says_it)
 }
 
 /// Whether the contact heard of the card in this episode by this channel.

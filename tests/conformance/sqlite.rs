@@ -204,10 +204,12 @@ async fn a_command_beside_the_daemon_wakes_it_and_its_own_commits_do_not() {
     let path = folder.path().join("duban.db");
     let store = open(&path).await;
     let nudged = async || tokio::time::timeout(Duration::from_secs(2), store.nudged()).await.is_ok();
-    assert!(!nudged().await, "nobody has written anything");
+    let visitor = SqliteStore::visit(&path).await.expect("a visit");
+    visitor.fired("at once", now()).await.expect("written");
+    assert!(nudged().await, "so does one that is there as soon as the daemon");
+    assert!(!nudged().await, "nobody has written anything since");
     commit(&store, [tells("A", [opens("A", "li")])]).await;
     assert!(!nudged().await, "it is woken by itself");
-    let visitor = SqliteStore::visit(&path).await.expect("a visit");
     visitor.fired("beside", now()).await.expect("written");
     assert!(nudged().await, "a command beside the daemon wakes it");
     visitor.close().await;

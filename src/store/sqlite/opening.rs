@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions, Connection};
 use super::SqliteEngine;
 use super::backup::{self, BackupError};
 use super::schema::{self, Found, SCHEMA};
+use super::session::version;
 use crate::store::{Result, StoreError, Updated};
 
 /// How long a verb waits for another program's lock on the file.
@@ -42,7 +43,8 @@ pub async fn open(path: &Path) -> Result<SqliteEngine> {
     }
     let readers = options(path).pragma("query_only", "ON").pragma("cache_size", READER_CACHE);
     let readers = pool(READERS).connect_with(readers).await?;
-    Ok(SqliteEngine { writer, readers, doubted: Arc::default(), others: AtomicI64::default(), _lock: Some(lock) })
+    let others = AtomicI64::new(version(&writer).await?);
+    Ok(SqliteEngine { writer, readers, doubted: Arc::default(), others, _lock: Some(lock) })
 }
 
 /// Brings the schema of the store at `path` up to date, and leaves it closed. One that is up to date may be in use.
@@ -120,7 +122,8 @@ pub async fn visit(path: &Path) -> Result<SqliteEngine> {
     let wanted = schema::newest(&SCHEMA);
     match found {
         Found::Store(schema) if schema == wanted => {
-            Ok(SqliteEngine { writer, readers, doubted: Arc::default(), others: AtomicI64::default(), _lock: None })
+            let others = AtomicI64::new(version(&writer).await?);
+            Ok(SqliteEngine { writer, readers, doubted: Arc::default(), others, _lock: None })
         }
         Found::Store(schema) if wanted < schema => Err(schema::newer(path, schema, wanted).await),
         Found::Store(schema) => {

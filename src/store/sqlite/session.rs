@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
-use sqlx::{Arguments, AssertSqlSafe, Transaction};
+use sqlx::{Arguments, AssertSqlSafe, SqlitePool, Transaction};
 
 use super::SqliteEngine;
 use crate::store::sql::courier::claimed;
@@ -75,12 +75,8 @@ impl Engine for SqliteEngine {
     async fn nudged(&self) {
         loop {
             tokio::time::sleep(LOOK_FOR_OTHERS).await;
-            // A connection's own commits do not count.
-            let version: std::result::Result<i64, _> =
-                sqlx::query_scalar("PRAGMA data_version").fetch_one(&self.writer).await;
-            let Ok(version) = version else { continue };
-            let before = self.others.swap(version, Ordering::Relaxed);
-            if before != 0 && before != version {
+            let Ok(version) = version(&self.writer).await else { continue };
+            if self.others.swap(version, Ordering::Relaxed) != version {
                 return;
             }
         }
@@ -155,6 +151,11 @@ impl Session for SqliteSession {
         }
         done
     }
+}
+
+/// The file's version as a connection counts it: its own commits do not count.
+pub(super) async fn version(writer: &SqlitePool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("PRAGMA data_version").fetch_one(writer).await
 }
 
 /// A statement over rows that come as one JSON text, an array for each row, after so many values.

@@ -106,7 +106,10 @@ impl<'a> Telling<'a> {
             hearer.because.instead_of = step.roles.first().map(|role| role.as_str().into());
             hearer.because.why = Some(Gap::Unreachable);
         }
-        instead.retain(|hearer| self.is_reached(hearer));
+        // Who cannot be reached either stands there only where nobody can.
+        if instead.iter().any(|hearer| self.is_reached(hearer)) {
+            instead.retain(|hearer| self.is_reached(hearer));
+        }
         instead
     }
 

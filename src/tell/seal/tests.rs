@@ -144,6 +144,14 @@ fn a_card_that_fell_before_anybody_was_told_is_told_as_it_stands_and_once() {
     let members = [raise(Yellow, 1, Planned), raise(Red, 2, Planned), notice(Lower, Some(Yellow), 3, Planned)];
     let expected = (vec![(Raise, 1)], vec![Hold::NoLongerSo, Hold::NeverTold]);
     assert_eq!(outcome(&look(&members, Some(Yellow), &[])), expected);
+    let members = [
+        raise(Red, 1, Planned),
+        notice(Lower, Some(Yellow), 2, Planned),
+        raise(Red, 3, Planned),
+        notice(Lower, Some(Yellow), 4, Planned),
+    ];
+    let expected = (vec![(Lower, 4)], vec![Hold::NoLongerSo, Hold::NeverTold, Hold::NoLongerSo]);
+    assert_eq!(outcome(&look(&members, Some(Yellow), &[])), expected, "its last fall is the news");
 }
 
 #[test]

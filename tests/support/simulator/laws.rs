@@ -147,7 +147,11 @@ impl End {
                 (NoticeState::Dropped | NoticeState::Held, _) => false,
                 _ => true,
             };
-            ledger.demand(is_so, || format!("2: there is no ground for {}", of_notice(notice)));
+            ledger.demand(is_so, || {
+                let beside = |n: &&Notice| (n.card, &n.contact) == (notice.card, &notice.contact);
+                let beside: Vec<String> = self.notices.iter().filter(beside).map(of_notice).collect();
+                format!("2: there is no ground for {} beside {beside:#?}", of_notice(notice))
+            });
         }
     }
 
@@ -218,8 +222,10 @@ impl End {
     fn was_told(&self, notice: &Notice, ledger: &Ledger) -> bool {
         let book = ledger.book();
         self.notices.iter().any(|earlier| {
+            // What the same message says was not heard before it.
             is_earlier(earlier, notice)
                 && earlier.state.is_told()
+                && earlier.delivery != notice.delivery
                 && !earlier.delivery.is_some_and(|id| book.retried.contains_key(&id))
         })
     }

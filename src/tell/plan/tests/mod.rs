@@ -269,6 +269,11 @@ fn where_nobody_has_an_address_the_operators_are_told() {
         scene.raise("solved", 1, Yellow, "02 10:00"),
         ["raise n1 mail Some(NoAddress)", "raise o1 mail 02 10:00"]
     );
+    // Not even them: what was tried stands there.
+    let mut scene = Scene::new("n1", "水务局");
+    scene.bad_addresses = vec![("o1".into(), "mail".into(), "o1@example.com".to_owned())];
+    let held = scene.raise("solved", 1, Yellow, "02 10:00");
+    assert_eq!(held, ["raise n1 mail Some(NoAddress)", "raise o1 mail Some(BadAddress)"]);
 }
 
 #[test]
