@@ -39,6 +39,9 @@ pub const REHEARSAL: &str = "notify.rehearsal_to";
 /// How long a lease outlasts the longest try.
 const GRACE: Duration = Duration::from_mins(1);
 
+/// How often bad ends are looked for that somebody else wrote down, who died before reporting them.
+const LOOK_FOR_ENDS: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+
 /// A channel with how it tries again.
 #[derive(Clone)]
 pub struct Way {
@@ -98,6 +101,8 @@ pub struct Courier {
     claimed: Vec<Claimed>,
     /// Whether some delivery may have ended badly and not be reported yet.
     unreported: bool,
+    /// When it was looked for those last.
+    looked_at: Instant,
     outages: Outages,
     /// Outages of which operators are not told yet.
     untold: Vec<Outage>,
@@ -139,8 +144,7 @@ impl Courier {
     pub fn new(store: Arc<dyn Store>, ways: Ways, clock: Arc<dyn Clock>, nudge: Arc<Notify>) -> Self {
         let results = mpsc::unbounded_channel();
         let (sending, claimed) = (HashMap::new(), Vec::new());
-        // Whoever carried before may have died before it could report.
-        let (unreported, jitter) = (true, 0);
+        let (unreported, looked_at, jitter) = (false, Instant::MIN_UTC, 0);
         Self {
             store,
             ways,
@@ -152,6 +156,7 @@ impl Courier {
             results,
             claimed,
             unreported,
+            looked_at,
             outages: Outages::default(),
             untold: Vec::new(),
             shown: watch::Sender::default(),
@@ -484,6 +489,10 @@ impl Courier {
             self.hear(sent, now);
         }
         self.tell_outages(playbook, pipeline, now).await?;
+        // Whoever carries beside this one, or carried before it, may have died before it could report.
+        if (now - self.looked_at).abs() >= LOOK_FOR_ENDS {
+            (self.unreported, self.looked_at) = (true, now);
+        }
         while self.unreported {
             self.unreported = pipeline.report(playbook, now).await?;
         }

@@ -117,8 +117,10 @@ impl<'a> Sealing<'a> {
             known.matters.insert(matter.item.key.clone(), matter);
         }
         known.standing.said = by_card(self.store.notices_about(&items).await?);
-        if self.playbook.office.climbs() {
-            let cards: HashSet<CardId> = members.clone().filter_map(|m| m.card).collect();
+        // Only what follows on something else is held by a signature.
+        let follows = |m: &&Notice| m.step > 0 || m.kind == NoticeKind::Reminder;
+        let cards: HashSet<CardId> = members.clone().filter(follows).filter_map(|m| m.card).collect();
+        if !cards.is_empty() {
             let cards: Vec<CardId> = cards.into_iter().collect();
             known.standing.acknowledgements = self.store.acknowledgements(&cards).await?;
         }

@@ -22,6 +22,10 @@ pub struct Book {
     pub leases: HashMap<DeliveryId, (i64, Option<Instant>)>,
     /// Sends that were counted against a limit: when, by which channel, to whom.
     pub allowed: Vec<(Instant, Arc<str>, Arc<str>)>,
+    /// The earliest instant to which the clock was set back.
+    pub set_back_to: Option<Instant>,
+    /// The latest clock under which sends were counted; what is a day older is forgotten.
+    pub counted_at: Option<Instant>,
     /// Sends by a channel that has a limit: by which, to whom, how many.
     pub limited: HashMap<(Arc<str>, Arc<str>), usize>,
     /// Addresses that were refused for good, with their channel.

@@ -139,7 +139,11 @@ impl Witness {
             self.count_change(*change);
             if is_by_time && to < from {
                 let old = old.expect("it was there");
-                let because = latest_datum(write).is_some_and(|at| at > old.seen_at);
+                // A clock that had gone back kept it from being noticed when it was judged.
+                let is_late = old.noticed_at == Some(transition.noticed_at);
+                // What a clock that was set back made a thing of the future came about again.
+                let seen_at = self.ledger.book().set_back_to.map_or(old.seen_at, |back| back.min(old.seen_at));
+                let because = is_late || latest_datum(write).is_some_and(|at| at > seen_at);
                 self.ledger
                     .demand(because, || format!("7: {key}: time alone brought down {}", of_transition(transition)));
             }
@@ -189,7 +193,8 @@ impl Witness {
             });
             // What was held is said now, to whoever is there now.
             let was_held = |n: &Notice| n.hold.as_ref().is_some_and(may_be_lifted) && is_same(n, notice);
-            let is_again = said.iter().any(was_held);
+            // Or somebody else was faster with it: then what is stored stands.
+            let is_again = said.iter().any(|n| was_held(n) || n.key == notice.key);
             self.ledger.demand(is_of_one || is_again || is_late && stands, || {
                 format!("3: {key}: a notice without its transition: {}", of_notice(&planned.notice))
             });
@@ -267,6 +272,11 @@ impl Witness {
     pub fn watch_limits(&self, now: Instant, wants: &[Want], answers: &[Option<Instant>]) {
         let same = wants.len() == answers.len();
         self.ledger.demand(same, || format!("5: {} wants and {} answers", wants.len(), answers.len()));
+        let limited = wants.iter().any(|want| !want.rates.is_empty());
+        let mut book = self.ledger.book();
+        book.counted_at = book.counted_at.max(limited.then_some(now));
+        let forgotten = book.counted_at.map(|at| at - chrono::TimeDelta::hours(24));
+        drop(book);
         for (want, answer) in wants.iter().zip(answers) {
             if let Some(at) = answer {
                 self.ledger.count("sends that wait at a limit");
@@ -290,10 +300,16 @@ impl Witness {
             let rates = all.chain(want.rates.each.iter().map(|rate| (rate, &each)));
             let broken: Vec<String> = rates
                 .filter_map(|(rate, sends)| {
-                    let within = |at: &&Instant| **at <= now && (now - **at).to_std().is_ok_and(|ago| ago < rate.per);
-                    let count = sends.iter().filter(within).count();
-                    (count > rate.count as usize)
-                        .then(|| format!("5: {count} sends to {} by {} against {rate}", want.contact, want.channel))
+                    // A step of the clock by more than a day may come between an instant and its use.
+                    let is_kept = |at: &Instant| forgotten.is_none_or(|forgotten| *at > forgotten);
+                    let within = |at: &&Instant| {
+                        **at <= now && (now - **at).to_std().is_ok_and(|ago| ago < rate.per) && is_kept(at)
+                    };
+                    let within: Vec<&Instant> = sends.iter().filter(within).collect();
+                    (within.len() > rate.count as usize).then(|| {
+                        let (contact, channel) = (&want.contact, &want.channel);
+                        format!("5: sends to {contact} by {channel} at {within:?} against {rate} in {wants:?}")
+                    })
                 })
                 .collect();
             book.broken.extend(broken);

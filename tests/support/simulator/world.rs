@@ -310,7 +310,12 @@ impl World {
         let minutes = self.dice.weighted(&[(3, 5), (2, 90), (1, 3_000)]);
         let minutes = self.dice.between(-minutes, minutes);
         self.clock.set(self.now() + TimeDelta::minutes(minutes));
-        self.latest = self.latest.max(self.now());
+        let now = self.now();
+        self.latest = self.latest.max(now);
+        if minutes < 0 {
+            let mut book = self.ledger.book();
+            book.set_back_to = book.set_back_to.map_or(Some(now), |earliest| Some(earliest.min(now)));
+        }
         self.count("clock steps");
         self.tell(&format!("the clock is stepped by {minutes} minutes"));
     }
