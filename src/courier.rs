@@ -13,12 +13,13 @@ use self::failing::Failing;
 use self::sealing::{Sealed, Sealing};
 use crate::core::Instant;
 use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
+use crate::core::json::Json;
 use crate::core::notice::{Body, NoticeKind, Wait};
 use crate::core::outage::{Change, Outage, Outages};
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
 use crate::store::{
-    Attempt, AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Settle, Store, Want,
+    Attempt, AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Seal, Settle, Store, Want,
 };
 use crate::tell::language::Language;
 use crate::tell::link::{LinkKey, put_links};
@@ -298,7 +299,9 @@ impl Courier {
         let (mut fresh, sealed): (Vec<_>, Vec<_>) = all.into_iter().partition(|c| c.delivery.sealed.is_none());
         self.claimed = sealed;
         match self.seal(playbook, &mut fresh, now).await {
-            Ok(()) => fresh.into_iter().for_each(|claimed| self.send(playbook, claimed)),
+            Ok(sealed) => {
+                fresh.into_iter().zip(sealed).for_each(|(claimed, sealed)| self.send(playbook, claimed, Some(sealed)))
+            }
             Err(e) => {
                 self.claimed.append(&mut fresh);
                 return Err(e);
@@ -323,7 +326,7 @@ impl Courier {
                 let reason = "an earlier try was cut off, and nobody can know whether it went out".to_owned();
                 self.end_untried(claimed, Outcome::Unknowable { reason, repeatable: false });
             } else {
-                self.send(playbook, claimed);
+                self.send(playbook, claimed, None);
             }
         }
         Ok(())
@@ -371,12 +374,13 @@ impl Courier {
     }
 
     /// Looks again at the members of deliveries, and fixes what they say. What has nothing to say is cancelled; what is
-    /// at a limit waits, and can still be joined. What is left of them is to be sent.
-    async fn seal(&mut self, playbook: &Playbook, claimed: &mut Vec<Claimed>, now: Instant) -> Result<()> {
+    /// at a limit waits, and can still be joined. What is left of them is to be sent, and that is what each says.
+    async fn seal(&mut self, playbook: &Playbook, claimed: &mut Vec<Claimed>, now: Instant) -> Result<Vec<Sealed>> {
         if claimed.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let mut seals = Sealing::begin(&self.store, playbook, now).await?.seals(claimed).await?;
+        let found = Sealing::begin(&self.store, playbook, now).await?.seals(claimed).await?;
+        let (mut seals, said): (Vec<Seal>, Vec<Option<Sealed>>) = found.into_iter().unzip();
         let ready: Vec<usize> = (0..seals.len()).filter(|index| seals[*index].sealed.is_some()).collect();
         let wants = ready.iter().map(|index| Self::first_want(playbook, &claimed[*index])).collect();
         let limits = self.limits(wants, now).await?;
@@ -391,18 +395,20 @@ impl Courier {
             seals[index].postponed_to = Some((at, Some(Wait::Rate)));
         }
         let lost: HashSet<DeliveryId> = self.store.seal(now, &seals).await?.into_iter().collect();
-        for (mut one, seal) in std::mem::take(claimed).into_iter().zip(seals) {
+        let mut to_say = Vec::with_capacity(seals.len());
+        for ((mut one, seal), said) in std::mem::take(claimed).into_iter().zip(seals).zip(said) {
             if let (Some(sealed), None, false) = (seal.sealed, seal.postponed_to, lost.contains(&seal.id)) {
                 one.delivery.sealed = Some(sealed);
                 if impatient.contains(&seal.id) {
                     let reason = "the channel is at its limit for longer than a message waits".to_owned();
                     self.end_untried(one, Outcome::Permanent { reason, bad_address: false });
-                } else {
+                } else if let Some(said) = said {
                     claimed.push(one);
+                    to_say.push(said);
                 }
             }
         }
-        Ok(())
+        Ok(to_say)
     }
 
     /// A try, as the limits of its channel count it.
@@ -427,8 +433,8 @@ impl Courier {
         self.store.take(now, &wants).await
     }
 
-    /// Renders a sealed delivery and starts to send it.
-    fn send(&mut self, playbook: &Arc<Playbook>, claimed: Claimed) {
+    /// Renders a sealed delivery and starts to send it. Who has just sealed it knows what it says; else it is read.
+    fn send(&mut self, playbook: &Arc<Playbook>, claimed: Claimed, sealed: Option<Sealed>) {
         let name = claimed.delivery.channel.clone();
         let way = self.way(&claimed.delivery).cloned();
         self.leases.insert(claimed.delivery.id, claimed.fence);
@@ -438,7 +444,7 @@ impl Courier {
         let links = self.links.clone();
         tokio::spawn(async move {
             let retry = way.as_ref().map(|way| way.retry.clone()).unwrap_or_default();
-            let message = message(&playbook, &claimed, links.as_deref(), rehearsal);
+            let message = message(&playbook, &claimed, sealed, links.as_deref(), rehearsal);
             let template = message.as_ref().ok().and_then(|(_, error)| error.clone());
             let (to, subject, outcome) = match (message, way) {
                 (Ok((message, _)), Some(way)) => {
@@ -616,12 +622,12 @@ fn no_channel(name: &str) -> Outcome {
 fn message(
     playbook: &Playbook,
     claimed: &Claimed,
+    sealed: Option<Sealed>,
     links: Option<&LinkKey>,
     rehearsal: Option<String>,
 ) -> std::result::Result<(Message, Option<TemplateError>), String> {
-    let sealed = claimed.delivery.sealed.clone().ok_or("nothing is sealed")?;
-    let Sealed { mut facts, medium, language, thread }: Sealed =
-        serde_json::from_value(sealed).map_err(|e| e.to_string())?;
+    let stored = || claimed.delivery.sealed.as_ref().ok_or("nothing is sealed")?.read().map_err(|e| e.to_string());
+    let Sealed { mut facts, medium, language, thread } = sealed.map_or_else(stored, Ok)?;
     // A link is as good as a password: it is made now, and what is sealed holds none.
     if let Some(key) = links {
         put_links(&mut facts, key);
@@ -639,7 +645,7 @@ fn message(
         text: rendered.text,
         html: rendered.html,
         thread,
-        facts: serde_json::to_value(&facts).unwrap_or_default(),
+        facts: Json::of(&facts),
     };
     Ok((message, error))
 }

@@ -37,7 +37,7 @@ fn message(name: &str) -> Message {
         text: "请于今日办结。\n.\n.. 一行一点\n".to_owned(),
         html: Some("<p>请于今日办结。</p>".to_owned()),
         thread: Vec::new(),
-        facts: serde_json::json!({ "code": "P0136", "level": "red" }),
+        facts: serde_json::json!({ "code": "P0136", "level": "red" }).into(),
     }
 }
 

@@ -59,7 +59,7 @@ async fn courier(store: Arc<dyn Store>) -> usize {
 
 fn seal(claimed: &Claimed) -> Seal {
     let (id, fence) = (claimed.delivery.id, claimed.fence);
-    Seal { id, fence, dropped: vec![], sealed: Some("facts".into()), postponed_to: None }
+    Seal { id, fence, dropped: vec![], sealed: Some(serde_json::json!("facts").into()), postponed_to: None }
 }
 
 fn settle(claimed: &Claimed) -> Settle {

@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 
 use crate::core::Instant;
 use crate::core::delivery::{DeliveryId, Receipt};
+use crate::core::json::Json;
 use crate::store::{DeliveryRecord, Result, Store};
 use crate::wire::SharedChannel;
 
@@ -92,7 +93,8 @@ fn pause(delivery: &DeliveryRecord, now: Instant) -> TimeDelta {
 
 async fn ask(name: Arc<str>, channel: SharedChannel, delivery: DeliveryRecord) -> Option<Receipt> {
     let (remote_id, taken_at) = (delivery.remote_id.as_deref()?, delivery.settled_at?);
-    let address = delivery.sealed.as_ref().and_then(|sealed| sealed.pointer("/facts/to/address")?.as_str());
+    let sealed = delivery.sealed.as_ref().map(Json::value);
+    let address = sealed.as_ref().and_then(|sealed| sealed.pointer("/facts/to/address")?.as_str());
     match channel.receipt(remote_id, address.unwrap_or_default(), taken_at).await {
         Ok(receipt) => receipt,
         Err(problem) => {

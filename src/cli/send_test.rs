@@ -89,7 +89,7 @@ fn message(caller: &Caller<'_>, to_name: String, to_address: String) -> Message 
         subject: words::test_subject(caller.language).to_owned(),
         html: None,
         thread: Vec::new(),
-        facts: serde_json::json!({ "test": true, "text": text }),
+        facts: serde_json::json!({ "test": true, "text": text }).into(),
         text: format!("{text}\n"),
     }
 }

@@ -59,6 +59,8 @@ pub mod clock_doubt;
 
 pub mod digest;
 
+pub mod json;
+
 pub mod line;
 
 /// A point on the time line, UTC. Fields and columns that hold one end in `_at`.

@@ -13,6 +13,7 @@ use crate::core::contact::Medium;
 use crate::core::delivery::DeliveryId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
+use crate::core::json::Json;
 use crate::core::matcher::Suspect;
 use crate::core::notice::{Notice, NoticeKind, by_card};
 use crate::core::silence::{self, Silence};
@@ -63,8 +64,8 @@ impl<'a> Sealing<'a> {
         Ok(Self { store, playbook, now, silences: store.silences(false).await?, as_of })
     }
 
-    /// A seal for each, in their order.
-    pub(super) async fn seals(&self, claimed: &[Claimed]) -> Result<Vec<Seal>> {
+    /// A seal for each, in their order, and what is sealed.
+    pub(super) async fn seals(&self, claimed: &[Claimed]) -> Result<Vec<(Seal, Option<Sealed>)>> {
         let mut seals = Vec::with_capacity(claimed.len());
         for group in groups(claimed) {
             if let [long] = group
@@ -85,7 +86,7 @@ impl<'a> Sealing<'a> {
 
     /// Seals a delivery of very many members, piece by piece: first all are looked at, then those that are told one by
     /// one are fetched again.
-    async fn seal_long(&self, claimed: &Claimed) -> Result<Seal> {
+    async fn seal_long(&self, claimed: &Claimed) -> Result<(Seal, Option<Sealed>)> {
         let mut by_item: BTreeMap<Option<&ItemKey>, Vec<&Notice>> = BTreeMap::new();
         for member in &claimed.members {
             by_item.entry(member.item.as_ref()).or_default().push(member);
@@ -129,18 +130,20 @@ impl<'a> Sealing<'a> {
         Ok(known)
     }
 
-    fn seal(&self, claimed: &Claimed, look: Look, known: &Known, rest: Counts) -> Seal {
+    fn seal(&self, claimed: &Claimed, look: Look, known: &Known, rest: Counts) -> (Seal, Option<Sealed>) {
         let (id, fence) = (claimed.delivery.id, claimed.fence);
         let mut seal = Seal { id, fence, dropped: look.dropped, sealed: None, postponed_to: None };
+        let mut what = None;
         if look.unsettled {
             let age = self.now - claimed.delivery.opened_at;
             seal.postponed_to = Some((self.now + (age / 4).clamp(UNSETTLED[0], UNSETTLED[1]), None));
         } else if !look.kept.is_empty() {
             let mut sealed = self.facts(claimed, &look.kept, known);
             sealed.facts.rest = counted(rest);
-            seal.sealed = Some(serde_json::to_value(sealed).expect("facts have JSON"));
+            seal.sealed = Some(Json::of(&sealed));
+            what = Some(sealed);
         }
-        seal
+        (seal, what)
     }
 
     fn facts(&self, claimed: &Claimed, told: &[Notice], known: &Known) -> Sealed {

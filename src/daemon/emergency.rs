@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::core::Instant;
 use crate::core::contact::Medium;
 use crate::core::delivery::{DeliveryId, Outcome};
+use crate::core::json::Json;
 use crate::core::notice::{Body, Notice, NoticeKind};
 use crate::courier::{Way, Ways};
 use crate::playbook::{InForce, Playbook};
@@ -200,7 +201,7 @@ fn message(playbook: &Playbook, id: DeliveryId, notice: &Notice, medium: Medium,
         text: rendered.text,
         html: rendered.html,
         thread: Vec::new(),
-        facts: serde_json::to_value(&facts).unwrap_or_default(),
+        facts: Json::of(&facts),
     }
 }
 

@@ -32,6 +32,7 @@ use crate::core::card::{CardId, Transition, Watch};
 use crate::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
+use crate::core::json::Json;
 use crate::core::notice::{Hold, Notice, OpenDelivery, Planned, Wait};
 use crate::core::rate::Rates;
 use crate::core::silence::Silence;
@@ -203,7 +204,7 @@ pub struct DeliveryRecord {
     /// When it was sealed.
     pub sealed_at: Option<Instant>,
     /// What was sealed: members, contact, facts. The same for every try.
-    pub sealed: Option<serde_json::Value>,
+    pub sealed: Option<Json>,
     /// When it was settled for good.
     pub settled_at: Option<Instant>,
     /// The peer's answer or the reason of the last try.
@@ -235,7 +236,7 @@ pub struct Seal {
     /// Members that are no longer so, with the reason.
     pub dropped: Vec<(Digest, Hold)>,
     /// Members, contact and facts; `None` cancels the delivery, since nothing is left to say.
-    pub sealed: Option<serde_json::Value>,
+    pub sealed: Option<Json>,
     /// When to look at it again instead, and why: something it depends on is still on its way (no wait), or the channel
     /// is at its limit. It can still be joined.
     pub postponed_to: Option<(Instant, Option<Wait>)>,

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::core::clock_doubt::PeerTime;
 use crate::core::contact::Medium;
 use crate::core::delivery::{DeliveryId, Outcome, Receipt};
+use crate::core::json::Json;
 use crate::core::rate::Rates;
 
 pub use crate::reach::KeyError as ChannelError;
@@ -54,7 +55,7 @@ pub struct Message {
     /// Deliveries of the same card that went to this receiver before, oldest first.
     pub thread: Vec<DeliveryId>,
     /// The facts behind the words, for templates of webhooks and for machines.
-    pub facts: serde_json::Value,
+    pub facts: Json,
 }
 
 /// A way out of the house.

@@ -211,7 +211,7 @@ pub async fn claim_one(store: &Arc<dyn Store>, now: Instant) -> Claimed {
 }
 
 pub fn sealed(claimed: &Claimed) -> Seal {
-    let sealed = serde_json::json!({"members": claimed.members.len(), "to": "督办"});
+    let sealed = serde_json::json!({"members": claimed.members.len(), "to": "督办"}).into();
     Seal { id: claimed.delivery.id, fence: claimed.fence, dropped: vec![], sealed: Some(sealed), postponed_to: None }
 }
 

@@ -96,7 +96,7 @@ async fn a_delivery_at_the_limit_of_its_channel_can_be_joined_and_stays_there(st
 async fn a_delivery_is_sealed_once(store: Arc<dyn Store>) {
     let claimed = claimed_about(&store, &["A"]).await;
     seal(&store, sealed(&claimed)).await;
-    let other = Seal { sealed: Some(serde_json::json!("other")), ..sealed(&claimed) };
+    let other = Seal { sealed: Some(serde_json::json!("other").into()), ..sealed(&claimed) };
     assert_eq!(store.seal(now(), std::slice::from_ref(&other)).await.expect("a seal"), [claimed.delivery.id]);
     assert_eq!(shown(&store, claimed.delivery.id).await.0.sealed, sealed(&claimed).sealed);
     let cancel = Seal { sealed: None, ..other };

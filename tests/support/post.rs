@@ -114,7 +114,7 @@ impl Channel for Line {
             at: self.post.clock.now(),
             id: message.id,
             channel: self.name.clone(),
-            to: message.facts["to"]["contact"].as_str().unwrap_or_default().to_owned(),
+            to: message.facts.value()["to"]["contact"].as_str().unwrap_or_default().to_owned(),
             subject: message.subject.clone(),
             text: message.text.clone(),
         });

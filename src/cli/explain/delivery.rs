@@ -93,7 +93,7 @@ fn tell(
     }
     if let (Some(sealed), Some(at)) = (&delivery.sealed, delivery.sealed_at) {
         line(2, Label::Sealed, &instant(at))?;
-        for text in format!("{sealed:#}").lines() {
+        for text in format!("{:#}", sealed.value()).lines() {
             writeln!(out, "    {}", plain(text))?;
         }
     }

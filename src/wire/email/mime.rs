@@ -144,7 +144,7 @@ mod tests {
             text: "正文".to_owned(),
             html: Some("<p>正文</p>".to_owned()),
             thread: Vec::new(),
-            facts: serde_json::Value::Null,
+            facts: serde_json::Value::Null.into(),
         }
     }
 

@@ -78,6 +78,7 @@ pub(super) struct Wording {
     variable: Regex,
     names: Vec<String>,
     templates: Environment<'static>,
+    asks_for_facts: bool,
     max_len: MaxLen,
 }
 
@@ -106,12 +107,13 @@ impl Wording {
             template::add(&mut templates, "params", &place(name), value, &BTreeMap::new())?;
         }
         let names = params.into_iter().map(|(name, _)| name).collect();
-        Ok(Self { sign: sign.to_owned(), text: text.to_owned(), variable, names, templates, max_len: max_len.clone() })
+        let (sign, text, asks_for_facts) = (sign.to_owned(), text.to_owned(), template::asks_for_facts(&templates));
+        Ok(Self { sign, text, variable, names, templates, asks_for_facts, max_len: max_len.clone() })
     }
 
     /// The values for one message, in the order of the parameters.
     pub(super) fn fill(&self, message: &Message) -> Result<Vec<(&str, String)>, String> {
-        let values = template::values(message, Medium::Sms, &BTreeMap::new());
+        let values = template::values(message, Medium::Sms, &BTreeMap::new(), self.asks_for_facts);
         self.names.iter().map(|name| Ok((name.as_str(), self.value(name, &values)?))).collect()
     }
 

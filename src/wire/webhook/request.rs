@@ -63,6 +63,7 @@ pub(super) struct Blank {
     templates: Environment<'static>,
     secrets: Secrets,
     signer: Option<Signer>,
+    asks_for_facts: bool,
 }
 
 impl Blank {
@@ -88,6 +89,7 @@ impl Blank {
             query: names(query),
             form: names(form),
             headers: headers.keys().map(|name| header_name(name)).collect::<Result<_, _>>()?,
+            asks_for_facts: template::asks_for_facts(&templates),
             templates,
             secrets,
             signer,
@@ -115,7 +117,7 @@ impl Blank {
         let sent_at = now.timestamp();
         match subject {
             Subject::Message(message) => {
-                context! { sent_at, ..template::values(message, self.medium, &self.secrets) }
+                context! { sent_at, ..template::values(message, self.medium, &self.secrets, self.asks_for_facts) }
             }
             Subject::Receipt { remote_id, address, taken_at } => {
                 let secret = self.secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret()));
@@ -218,7 +220,11 @@ impl Blank {
 
 /// What goes out when no template says otherwise.
 fn whole(message: &Message, medium: Medium) -> Result<String, String> {
-    standard::data(message, medium).map(|value| value.to_string())
+    let mut text = serde_json::to_string(message).map_err(|error| error.to_string())?;
+    // One more member of the object.
+    text.pop();
+    let medium = serde_json::to_string(&medium).map_err(|error| error.to_string())?;
+    Ok(format!("{text},\"medium\":{medium}}}"))
 }
 
 /// A request that is ready to go.

@@ -66,7 +66,7 @@ fn parse_key(secret: &SecretString) -> Result<SecretBox<Vec<u8>>, ChannelError> 
 }
 
 /// A message as data.
-pub(super) fn data(message: &Message, medium: Medium) -> Result<Value, String> {
+fn data(message: &Message, medium: Medium) -> Result<Value, String> {
     let mut value = serde_json::to_value(message).map_err(|error| error.to_string())?;
     value["medium"] = serde_json::to_value(medium).map_err(|error| error.to_string())?;
     Ok(value)
@@ -148,7 +148,7 @@ mod tests {
             text: text.to_owned(),
             html: Some(text.to_owned()),
             thread: Vec::new(),
-            facts,
+            facts: facts.into(),
         };
         let read = |message: &Message| -> Value {
             let text = payload(message, Medium::Im).expect("payload");

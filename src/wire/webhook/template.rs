@@ -87,8 +87,18 @@ pub(super) fn add_knowing(
     }
 }
 
-/// What templates see of a message.
-pub(in crate::wire) fn values(message: &Message, medium: Medium, secrets: &BTreeMap<String, SecretString>) -> Value {
+/// Whether a template speaks of the facts behind the words, which are taken apart for nobody else.
+pub(in crate::wire) fn asks_for_facts(environment: &Environment<'_>) -> bool {
+    environment.templates().any(|(_, template)| template.undeclared_variables(false).contains("facts"))
+}
+
+/// What templates see of a message; without its facts if nobody asks for them.
+pub(in crate::wire) fn values(
+    message: &Message,
+    medium: Medium,
+    secrets: &BTreeMap<String, SecretString>,
+    with_facts: bool,
+) -> Value {
     let secret = secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret()));
     context! {
         id => message.id.to_string(),
@@ -99,7 +109,7 @@ pub(in crate::wire) fn values(message: &Message, medium: Medium, secrets: &BTree
         text => message.text.as_str(),
         html => message.html.as_deref(),
         medium => Serde(medium),
-        facts => Serde(&message.facts),
+        facts => if with_facts { Value::from(Serde(message.facts.value())) } else { Value::UNDEFINED },
         secret => Value::from_pairs(secret),
     }
 }

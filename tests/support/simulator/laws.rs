@@ -148,8 +148,7 @@ impl End {
                 _ => true,
             };
             ledger.demand(is_so, || {
-                let beside = |n: &&Notice| (n.card, &n.contact) == (notice.card, &notice.contact);
-                let beside: Vec<String> = self.notices.iter().filter(beside).map(of_notice).collect();
+                let beside = self.beside(notice);
                 format!("2: there is no ground for {} beside {beside:#?}", of_notice(notice))
             });
         }
@@ -200,6 +199,12 @@ impl End {
         }
     }
 
+    /// What else was to be said to a notice's contact about its card.
+    fn beside(&self, notice: &Notice) -> Vec<String> {
+        let is_beside = |n: &&Notice| (n.card, &n.contact) == (notice.card, &notice.contact);
+        self.notices.iter().filter(is_beside).map(of_notice).collect()
+    }
+
     /// Whether a notice still says what stands.
     fn stands(&self, notice: &Notice) -> bool {
         self.open.iter().any(|(_, watch, _)| {
@@ -240,8 +245,15 @@ impl End {
         }
         let ends = self.notices.iter().filter(|n| matches!(n.kind, NoticeKind::Clear | NoticeKind::Revoke));
         for notice in ends.filter(|notice| notice.state.is_told()) {
-            let was_told = self.notices.iter().any(|earlier| is_earlier(earlier, notice) && earlier.state.is_told());
-            ledger.demand(was_told, || format!("7: who never heard of the card hears {}", of_notice(notice)));
+            // What nobody could know may have turned out not to have arrived, when somebody tried it again.
+            let is_or_was_told = |earlier: &Notice| {
+                earlier.state.is_told() || earlier.delivery.is_some_and(|id| ledger.book().retried.contains_key(&id))
+            };
+            let was_told = self.notices.iter().any(|earlier| is_earlier(earlier, notice) && is_or_was_told(earlier));
+            ledger.demand(was_told, || {
+                let beside = self.beside(notice);
+                format!("7: who never heard of the card hears {} beside {beside:#?}", of_notice(notice))
+            });
         }
     }
 

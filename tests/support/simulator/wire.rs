@@ -217,7 +217,8 @@ impl Wire {
     }
 
     fn hear(&self, message: &Message, channel: &'static str, may_repeat: bool) {
-        let members = message.facts.get("members").and_then(|members| members.as_array());
+        let facts = message.facts.value();
+        let members = facts.get("members").and_then(|members| members.as_array());
         let key = |member: &serde_json::Value| member.get("key").and_then(|key| key.as_str()).map(str::to_owned);
         let keys = members.into_iter().flatten().filter_map(key).collect();
         let Message { to_address, subject, text, html, .. } = message;

@@ -368,7 +368,7 @@ impl Witness {
                 book.broken.push(law);
             }
             if let Some(sealed) = seal.sealed.as_ref().filter(|_| seal.postponed_to.is_none()) {
-                let text = sealed.to_string();
+                let text = sealed.text().to_owned();
                 let before = book.sealed.insert(seal.id, text.clone());
                 if before.is_some_and(|before| before != text) {
                     book.broken.push(format!("6: {} was sealed twice", short(seal.id)));

@@ -240,7 +240,7 @@ impl From<&Seal> for SealRow {
         let (state, outcome, sealed) = match (seal.postponed_to, &seal.sealed) {
             (Some(_), _) => (DeliveryState::Scheduled, Some(AttemptOutcome::Postponed), None),
             (None, None) => (DeliveryState::Cancelled, Some(AttemptOutcome::Cancelled), None),
-            (None, Some(sealed)) => (DeliveryState::Sending, None, Some(json(sealed))),
+            (None, Some(sealed)) => (DeliveryState::Sending, None, Some(sealed.text().to_owned())),
         };
         Self {
             id: seal.id.to_string(),

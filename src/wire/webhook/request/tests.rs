@@ -15,7 +15,7 @@ fn message(text: &str) -> Message {
         text: text.to_owned(),
         html: None,
         thread: Vec::new(),
-        facts: serde_json::json!({ "title": text, "days": 3 }),
+        facts: serde_json::json!({ "title": text, "days": 3 }).into(),
     }
 }
 
