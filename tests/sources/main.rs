@@ -20,6 +20,7 @@ mod http;
 mod http_faults;
 mod http_login;
 mod push;
+mod same;
 mod sheets;
 mod trust;
 mod writes;

@@ -42,7 +42,7 @@ impl Cells<'_> {
         Ok(match json {
             Json::Null => Value::Missing,
             Json::Bool(yes) => Value::Bool(*yes),
-            Json::Number(n) => n.as_i64().map_or_else(|| Value::Float(n.as_f64().unwrap_or_default()), Value::Int),
+            Json::Number(n) => n.as_i64().map_or_else(|| whole_or_not(n.as_f64().unwrap_or_default()), Value::Int),
             Json::String(text) if name.ends_with("_at") => {
                 if text.trim().is_empty() {
                     Value::Missing
@@ -57,7 +57,10 @@ impl Cells<'_> {
             }
             Json::Array(list) => Value::List(list.iter().map(|json| self.json("", json)).collect::<Result<_, _>>()?),
             Json::Object(map) => {
-                let fields = map.iter().map(|(name, json)| {
+                // Databases sort the keys of what they store as JSON, each in its own way, and some APIs shuffle them.
+                let mut pairs: Vec<_> = map.iter().collect();
+                pairs.sort_unstable_by_key(|(name, _)| *name);
+                let fields = pairs.into_iter().map(|(name, json)| {
                     let value = self.json(name, json)?;
                     clean(name).map(|name| (name, value))
                 });
@@ -88,18 +91,33 @@ pub(super) fn clean(text: &str) -> Result<Arc<str>, String> {
     if text.contains('\0') { Err("expected text without NUL".to_owned()) } else { Ok(text.into()) }
 }
 
+/// A number is the same one however it is written: `12.00` in one database is `12` in another, and in a spreadsheet.
 fn number(text: &str) -> Result<Value, String> {
-    if let Ok(whole) = text.parse() {
+    if let Some(whole) = whole(text) {
         return Ok(Value::Int(whole));
     }
     // Rust also reads "inf", "nan" and "infinity".
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     let read = text.parse::<f64>().ok().filter(|number| plain && number.is_finite());
-    read.map(Value::Float).ok_or_else(|| "expected a number such as 12 or 1.5".to_owned())
+    read.map(whole_or_not).ok_or_else(|| "expected a number such as 12 or 1.5".to_owned())
 }
 
 fn integer(text: &str) -> Result<Value, String> {
-    text.parse().map(Value::Int).map_err(|_| "expected a whole number".to_owned())
+    whole(text).map(Value::Int).ok_or_else(|| "expected a whole number".to_owned())
+}
+
+/// The whole number that digits say, behind which there may be nothing but zeros: `12`, `12.00`.
+fn whole(text: &str) -> Option<i64> {
+    let digits = match text.split_once('.') {
+        Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') => digits,
+        _ => text,
+    };
+    digits.parse().ok()
+}
+
+/// A number as its shortest writing says it.
+fn whole_or_not(number: f64) -> Value {
+    number.to_string().parse().map_or(Value::Float(number), Value::Int)
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -125,9 +143,13 @@ mod tests {
         for (text, kind, is) in [
             ("12", Number, Value::Int(12)),
             (" -1.50 ", Number, Value::Float(-1.5)),
-            ("1e3", Number, Value::Float(1000.0)),
+            ("1e3", Number, Value::Int(1000)),
+            ("12.00", Number, Value::Int(12)),
+            ("-0.0", Number, Value::Int(0)),
+            ("9007199254740993.00", Number, Value::Int(9_007_199_254_740_993)),
             ("99999999999999999999", Number, Value::Float(1e20)),
             ("7", Integer, Value::Int(7)),
+            ("-7.00", Integer, Value::Int(-7)),
             ("是", Bool, Value::Bool(true)),
             ("No", Bool, Value::Bool(false)),
         ] {
@@ -141,6 +163,9 @@ mod tests {
             ("", Number),
             ("0x10", Number),
             ("1.5", Integer),
+            ("1.", Integer),
+            (".0", Integer),
+            ("1e3", Integer),
             ("99999999999999999999", Integer),
             ("maybe", Bool),
             ("", Bool),
@@ -156,6 +181,9 @@ mod tests {
         let Value::Map(row) = &list[0] else { panic!("{list:?}") };
         assert_eq!(row.get("from_at"), Some(&Value::Instant("2026-03-02T02:00:00Z".parse().expect("instant"))));
         assert_eq!((row.get("to_at"), row.get("n")), (Some(&Value::Missing), Some(&Value::Int(2))));
+        let twice = [r#"{"b":2.0,"a":[1.5,{"d":1e2,"c":0}]}"#, r#"{"a":[1.50,{"c":-0.0,"d":100}],"b":2}"#];
+        let twice = twice.map(|text| format!("{:?}", value(text, FieldKind::Json).expect("JSON")));
+        assert_eq!(twice[0], twice[1], "neither the order of keys nor the writing of numbers tells two apart");
         for (text, says) in [
             ("[", "expected JSON"),
             (r#"{"done_at":"昨天"}"#, "under \"done_at\""),

@@ -58,7 +58,8 @@ impl Plan {
     }
 }
 
-/// Columns with a name; of several with the same name the first.
+/// Columns with a name, in the order of their names, so that a column that is moved changes no item; of several with the
+/// same name the first.
 fn kept(columns: &[Name]) -> Vec<(usize, Name)> {
     let mut kept: Vec<(usize, Name)> = Vec::new();
     for (column, name) in columns.iter().enumerate() {
@@ -66,5 +67,6 @@ fn kept(columns: &[Name]) -> Vec<(usize, Name)> {
             kept.push((column, name.clone()));
         }
     }
+    kept.sort_unstable_by(|(_, a), (_, b)| a.cmp(b));
     kept
 }
