@@ -1,9 +1,16 @@
 //! Sources that can be believed: what is bad, empty or gone closes nothing, operators hear of it once, and whoever says
 //! that a source may look like that is obeyed.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
 use chrono::TimeDelta;
 use duban::daemon::poll;
+use futures_util::{StreamExt as _, stream};
 
+use crate::support::gateway::Gateway;
 use crate::support::post::Arrived;
 use crate::support::site::{Site, Ticket};
 use crate::support::stage::{Stage, at, dispatched, office};
@@ -35,46 +42,161 @@ fn shown(mails: &[Arrived]) -> Vec<String> {
     mails.iter().map(Arrived::line).collect()
 }
 
-#[test]
-fn the_drill_closes_no_card_and_tells_operators_once_of_each_fault() {
-    let count = if crate::support::is_long() { 5_000 } else { 500 };
-    let (mut stage, _) = standing("blind_after = \"5m\"", count);
+/// A fault of a source: what is called so, what the polls then say, and how many of them there are.
+struct Fault<'f> {
+    name: &'f str,
+    says: &'f str,
+    polls: usize,
+    begin: Box<dyn Fn() + 'f>,
+}
+
+impl<'f> Fault<'f> {
+    fn new(name: &'f str, says: &'f str, begin: impl Fn() + 'f) -> Self {
+        Self { name, says, polls: 20, begin: Box::new(begin) }
+    }
+}
+
+fn how_many() -> usize {
+    if crate::support::is_long() { 5_000 } else { 500 }
+}
+
+/// Each fault in turn, and an end of it: no card closes, operators hear of it once, and once that it is over.
+fn drill(stage: &mut Stage, faults: &[Fault<'_>], mend: &dyn Fn()) {
     let open = stage.open();
-    let whole = std::fs::read(stage.site.path("tickets.csv")).expect("the source");
-    let text = String::from_utf8(whole.clone()).expect("text");
-    let lines: Vec<&str> = text.lines().collect();
-    let head_of = |rows: usize| format!("{}\n", lines[..=rows].join("\n"));
-    let others: Vec<String> = text.lines().skip(1).map(|line| line.replace("道路", "桥梁")).collect();
-    let doubled = format!("{text}{}\n", others.join("\n"));
-    let faults: [(&str, Vec<u8>, &str); 6] = [
-        ("no rows", head_of(0).into_bytes(), "no rows"),
-        ("half a page", head_of(count / 2 - 1).into_bytes(), "expected at least"),
-        ("a file that is cut", whole[..whole.len() * 9 / 10 - 7].to_vec(), "tickets.csv"),
-        ("a renamed column", text.replace("派单时间", "派遣时间").into_bytes(), "expected column \"派单时间\""),
-        ("garbage", (0..=250_u8).cycle().step_by(7).take(whole.len()).collect(), "tickets.csv"),
-        ("doubled ids", doubled.into_bytes(), "rejected"),
-    ];
-    for (fault, bytes, says) in faults {
-        std::fs::write(stage.site.path("tickets.csv"), bytes).expect("written");
-        for _ in 0..20 {
-            let trouble = stage.poll().unwrap_or_else(|| panic!("{fault} was believed"));
-            assert!(trouble.contains(says), "{fault}: {trouble}");
-            assert_eq!(stage.open().iter().filter(|card| card.starts_with('T')).count(), count, "{fault}");
+    for Fault { name, says, polls, begin } in faults {
+        begin();
+        for _ in 0..*polls {
+            let trouble = stage.poll().unwrap_or_else(|| panic!("{name} was believed"));
+            assert!(trouble.contains(says), "{name}: {trouble}");
+            let still_open = stage.open().into_iter().filter(|card| card.starts_with('T'));
+            assert!(still_open.eq(open.iter().cloned()), "{name}");
             let next = stage.now() + TimeDelta::minutes(1);
             stage.until_instant(next);
         }
         let told = stage.mail_of("ops");
-        assert_eq!(told.len(), 1, "{fault}: {:?}", shown(&told));
-        assert!(told[0].line().contains("source/tickets"), "{fault}: {}", told[0].line());
-        std::fs::write(stage.site.path("tickets.csv"), &whole).expect("written");
-        assert_eq!(stage.poll(), None, "{fault}");
+        assert_eq!(told.len(), 1, "{name}: {:?}", shown(&told));
+        assert!(told[0].line().contains("source/tickets"), "{name}: {}", told[0].line());
+        mend();
+        assert_eq!(stage.poll(), None, "{name}");
         let next = stage.now() + TimeDelta::minutes(10);
         stage.until_instant(next);
         let told = stage.mail_of("ops");
-        assert_eq!(told.len(), 1, "{fault} is over: {:?}", shown(&told));
-        assert_eq!(stage.open(), open, "{fault}");
+        assert_eq!(told.len(), 1, "{name} is over: {:?}", shown(&told));
+        assert_eq!(stage.open(), open, "{name}");
         stage.tells_nobody();
     }
+}
+
+#[test]
+fn the_drill_closes_no_card_and_tells_operators_once_of_each_fault() {
+    let count = how_many();
+    let (mut stage, _) = standing("blind_after = \"5m\"", count);
+    let file = stage.site.path("tickets.csv");
+    let whole = std::fs::read_to_string(&file).expect("the source");
+    let lines: Vec<&str> = whole.lines().collect();
+    let head_of = |rows: usize| format!("{}\n", lines[..=rows].join("\n"));
+    let put = |bytes: &[u8]| std::fs::write(&file, bytes).expect("written");
+    let faults = [
+        Fault::new("no rows", "no rows", || put(head_of(0).as_bytes())),
+        Fault::new("half a page", "expected at least", || put(head_of(count / 2 - 1).as_bytes())),
+        Fault::new("a file that is cut", "tickets.csv", || put(&whole.as_bytes()[..whole.len() * 9 / 10 - 7])),
+        Fault::new("a renamed column", "expected column \"派单时间\"", || {
+            put(whole.replace("派单时间", "派遣时间").as_bytes());
+        }),
+        Fault::new("garbage", "tickets.csv", || put(&garbage(whole.len()))),
+        Fault::new("doubled ids", "rejected", || {
+            let others: Vec<String> = lines[1..].iter().map(|line| line.replace("道路", "桥梁")).collect();
+            put(format!("{whole}{}\n", others.join("\n")).as_bytes());
+        }),
+    ];
+    drill(&mut stage, &faults, &|| put(whole.as_bytes()));
+}
+
+#[test]
+fn the_drill_of_an_api_ends_like_that_of_a_file() {
+    let count = how_many();
+    let site = watched("blind_after = \"5m\"");
+    let tickets = overdue(count);
+    site.tickets(&tickets);
+    let whole = rows_of(&std::fs::read_to_string(site.path("tickets.csv")).expect("a table"));
+    let told: Arc<Mutex<Told>> = Arc::new(Mutex::new(Told::Whole(list(&whole))));
+    let tells = told.clone();
+    let api = Gateway::apart_answering(Duration::ZERO, move || tells.lock().expect("lock").answer());
+    let config = std::fs::read_to_string(site.path("duban.toml")).expect("the configuration");
+    let table = format!("[source.tickets.http]\nurl = \"http://127.0.0.1:{}/tickets\"\ntimeout = \"1s\"", api.port);
+    site.put("duban.toml", &config.replace("[source.tickets.csv]\npath = \"tickets.csv\"", &table));
+    let mut stage = Stage::at(site, "2026-03-02 14:00");
+    assert_eq!(stage.poll(), None);
+    stage.skip();
+    assert_eq!(stage.open().len(), count);
+
+    let put = |next: Told| *told.lock().expect("lock") = next;
+    let text = list(&whole);
+    let faults = [
+        Fault::new("no rows", "no rows", || put(Told::Whole("[]".into()))),
+        Fault::new("half a page", "expected at least", || put(Told::Whole(list(&whole[..count / 2 - 1])))),
+        Fault::new("an answer that is cut", "127.0.0.1", || put(Told::Cut(text.clone()))),
+        Fault::new("a renamed column", "expected column \"派单时间\"", || {
+            put(Told::Whole(text.replace("派单时间", "派遣时间")));
+        }),
+        Fault::new("garbage", "127.0.0.1", || put(Told::Garbage(text.len()))),
+        Fault {
+            // Each takes its second.
+            polls: if crate::support::is_long() { 20 } else { 7 },
+            ..Fault::new("a timeout", "expected an answer within 1 s", || put(Told::Half(text.clone())))
+        },
+        Fault::new("doubled ids", "rejected", || {
+            let others: Vec<String> = whole.iter().map(|row| row.replace("道路", "桥梁")).collect();
+            put(Told::Whole(list(&[&whole[..], &others].concat())));
+        }),
+    ];
+    drill(&mut stage, &faults, &|| put(Told::Whole(text.clone())));
+}
+
+/// What an API tells.
+enum Told {
+    Whole(String),
+    /// The connection ends before the answer does.
+    Cut(String),
+    /// The second half never comes.
+    Half(String),
+    Garbage(usize),
+}
+
+impl Told {
+    fn answer(&self) -> Response {
+        let half = |text: &str| Ok::<_, std::io::Error>(text.as_bytes()[..text.len() / 2].to_vec());
+        let (length, body) = match self {
+            Self::Whole(text) => (text.len(), Body::from(text.clone())),
+            Self::Garbage(length) => (*length, Body::from(garbage(*length))),
+            Self::Cut(text) => {
+                let broken = Err(std::io::Error::other("the test cuts it"));
+                (text.len(), Body::from_stream(stream::iter([half(text), broken])))
+            }
+            Self::Half(text) => (text.len(), Body::from_stream(stream::iter([half(text)]).chain(stream::pending()))),
+        };
+        let head = Response::builder().header("content-type", "application/json").header("content-length", length);
+        head.body(body).expect("an answer")
+    }
+}
+
+fn garbage(length: usize) -> Vec<u8> {
+    (0..=250_u8).cycle().step_by(7).take(length).collect()
+}
+
+/// The rows of a table as JSON objects; none of its cells is quoted.
+fn rows_of(table: &str) -> Vec<String> {
+    let mut lines = table.lines().map(|line| line.split(','));
+    let names: Vec<&str> = lines.next().expect("a header").collect();
+    let row = |cells: std::str::Split<'_, char>| {
+        let pairs: serde_json::Map<_, _> = names.iter().map(ToString::to_string).zip(cells.map(Into::into)).collect();
+        serde_json::Value::Object(pairs).to_string()
+    };
+    lines.map(row).collect()
+}
+
+fn list(rows: &[String]) -> String {
+    format!("[{}]", rows.join(","))
 }
 
 #[test]

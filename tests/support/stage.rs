@@ -122,7 +122,7 @@ impl Stage {
     pub fn at(site: Site, start: &str) -> Self {
         let clock = Arc::new(TestClock::at(at(start)));
         let post = Post::new(clock.clone());
-        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let mut stage = Self { site, runtime, clock, store: Arc::default(), post, lives: Vec::new() };
         stage.start();
         stage
