@@ -75,13 +75,14 @@ fn drill(stage: &mut Stage, faults: &[Fault<'_>], mend: &dyn Fn()) {
         }
         let told = stage.mail_of("ops");
         assert_eq!(told.len(), 1, "{name}: {:?}", shown(&told));
-        assert!(told[0].line().contains("source/tickets"), "{name}: {}", told[0].line());
+        assert!(told[0].line().contains("[Red card] source/tickets"), "{name}: {}", told[0].line());
         mend();
         assert_eq!(stage.poll(), None, "{name}");
         let next = stage.now() + TimeDelta::minutes(10);
         stage.until_instant(next);
         let told = stage.mail_of("ops");
         assert_eq!(told.len(), 1, "{name} is over: {:?}", shown(&told));
+        assert!(told[0].line().contains("[Cleared] source/tickets"), "{name}: {}", told[0].line());
         assert_eq!(stage.open(), open, "{name}");
         stage.tells_nobody();
     }

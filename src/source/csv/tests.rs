@@ -67,6 +67,13 @@ fn a_row_becomes_an_item_with_its_own_columns() {
 }
 
 #[test]
+fn a_column_that_is_moved_changes_no_item() {
+    let before = poll("id,title,received,extra\nA1,占道,2026-03-02 10:00:00,x\n");
+    let after = poll("extra,received,id,title\nx,2026-03-02 10:00:00,A1,占道\n");
+    assert_eq!(before.items[0].digest(), after.items[0].digest());
+}
+
+#[test]
 fn a_bad_row_is_rejected_with_its_line_and_the_rest_goes_on() {
     let mut bytes = b"id,title,received\n1,ok,2026-03-02 10:00:00\n2,\"two\nlines\",\xE6\x98\n".to_vec();
     bytes.extend(b"3,\xB1\xB1\xBE\xA9,2026-03-02 10:00:00\n\n4,few\n5,a,b,many\n,x,\n6,\"x\"y,\n7,nul\0,\n8,x,9999-12-31 00:00:00\n9,ok,\n");

@@ -116,12 +116,16 @@ async fn through_http(city: &City) -> Joined {
     joined(source(&city.tickets), source(&city.steps))
 }
 
-fn through_csv(folder: &Path, city: &City) -> Joined {
+fn through_csv(folder: &Path, city: &City, kind: &str) -> Joined {
     let source = |table: &Table| {
-        let name = format!("{}.csv", table.name);
-        std::fs::write(folder.join(&name), writing::csv(table)).expect("written");
-        let config = toml::from_str(&format!("path = '{name}'")).expect("a configuration");
-        CsvSource::new(&config, folder, meaning("csv", table))
+        let (text, name) = (writing::csv(table), format!("{}.{kind}", table.name));
+        let (bytes, encoding) = match kind {
+            "gb18030" => (encoding_rs::GB18030.encode(&text).0.into_owned(), kind),
+            _ => (text.into_bytes(), "utf-8"),
+        };
+        std::fs::write(folder.join(&name), bytes).expect("written");
+        let config = toml::from_str(&format!("path = '{name}'\nencoding = '{encoding}'")).expect("a configuration");
+        CsvSource::new(&config, folder, meaning(kind, table))
     };
     joined(source(&city.tickets), source(&city.steps))
 }
@@ -170,7 +174,8 @@ async fn the_same_tickets_through_every_kind_of_source_are_the_same_items() {
         ("postgres", tokio::task::block_in_place(|| through_postgres(&database, &city))),
         ("mariadb", tokio::task::block_in_place(|| through_mariadb(&city))),
         ("http", through_http(&city).await),
-        ("csv", through_csv(folder.path(), &city)),
+        ("csv", through_csv(folder.path(), &city, "csv")),
+        ("gb18030", through_csv(folder.path(), &city, "gb18030")),
         ("xlsx", through_sheet(folder.path(), &city, "xlsx")),
         ("ods", through_sheet(folder.path(), &city, "ods")),
     ];
@@ -188,6 +193,11 @@ async fn the_same_tickets_through_every_kind_of_source_are_the_same_items() {
             let there = is_ods.then(|| serde_json::from_str(&as_there(&expected.to_string())).expect("JSON"));
             let expected = there.as_ref().unwrap_or(expected);
             differences.note(&format!("{kind}, and what is expected"), &shown(item), expected);
+        }
+        for item in &found {
+            let stored = serde_json::to_string(item).expect("JSON");
+            let read: Item = serde_json::from_str(&stored).expect("an item");
+            assert_eq!((&read, read.digest()), (item, item.digest()), "{kind}: the store gives back what it got");
         }
         let found: Vec<String> = found.iter().map(bytes).collect();
         let first = first.get_or_insert_with(|| found.clone());
