@@ -15,6 +15,7 @@ use duban::source::{Mapped, PollError, Source};
 
 mod bridge;
 mod columns;
+mod cuts;
 mod ends;
 mod http;
 mod http_faults;
