@@ -59,7 +59,7 @@ async fn through_sqlite(folder: &Path, city: &City) -> Joined {
         }
     }
     let source = |table: &Table| {
-        let config = SqliteConfig { path: "city.db".into(), query: query(table), timeout: Duration::from_secs(60) };
+        let config = SqliteConfig { path: "city.db".into(), query: query(table), timeout: Duration::from_mins(1) };
         SqliteSource::new(&config, folder, meaning("sqlite", table)).expect("a query")
     };
     joined(source(&city.tickets), source(&city.steps))
@@ -159,7 +159,7 @@ async fn items(kind: &str, source: &Joined) -> Vec<Item> {
         assert!(mapped.rejected.is_empty(), "{kind}: {}", mapped.rejected[0]);
         items.extend(mapped.items);
     }
-    eprintln!("{kind}: {} items in {:?}", items.len(), clock.monotonic() - began);
+    eprintln!("{kind}: {} items in {:?}", items.len(), clock.monotonic().saturating_sub(began));
     items.sort_by(|a, b| a.key.cmp(&b.key));
     items
 }

@@ -259,7 +259,7 @@ fn hundredths(number: i64) -> Json {
     if number % 100 == 0 {
         json!(number / 100)
     } else {
-        json!(format!("{}e-2", number).parse::<f64>().expect("a number"))
+        json!(format!("{number}e-2").parse::<f64>().expect("a number"))
     }
 }
 

@@ -101,7 +101,8 @@ fn api_value(cell: &Cell) -> String {
 pub fn for_spreadsheets(table: &Table) -> String {
     let names: Json = table.columns.iter().map(|(name, ..)| json!(["text", name])).collect();
     let rows = table.rows.iter().map(|row| row.iter().map(spreadsheet_cell).collect::<Json>());
-    std::iter::once(names).chain(rows).map(|row| format!("{row}\n")).collect()
+    let lines: Vec<String> = std::iter::once(names).chain(rows).map(|row| row.to_string()).collect();
+    lines.join("\n")
 }
 
 fn spreadsheet_cell(cell: &Cell) -> Json {
