@@ -17,6 +17,7 @@ use duban::source::http::HttpSource;
 use duban::source::joined::{Attached, Joined};
 use duban::source::ledger::SheetSource;
 use duban::source::mapping::Mapping;
+use duban::source::sql::SqlConfig;
 use duban::source::sqlite::{SqliteConfig, SqliteSource};
 use duban::time::{Clock as _, SystemClock};
 use serde_json::Value as Json;
@@ -50,6 +51,11 @@ fn query(table: &Table) -> String {
     format!("SELECT * FROM {}", table.name)
 }
 
+/// A query on a server; the machine that runs the tests may be busy.
+fn patiently(url: &str, table: &Table) -> SqlConfig {
+    SqlConfig { timeout: Duration::from_mins(2), ..plainly(url, &query(table)) }
+}
+
 async fn through_sqlite(folder: &Path, city: &City) -> Joined {
     let options = SqliteConnectOptions::new().filename(folder.join("city.db")).create_if_missing(true);
     let mut connection = options.connect().await.expect("a database");
@@ -70,7 +76,7 @@ fn through_postgres(database: &Database<'_>, city: &City) -> Joined {
         Postgres::shared().run_in(&database.name, &writing::statements(table, Dialect::Postgres).join("; "));
     }
     let url = database.superuser_url();
-    let source = |table| on_postgres(&plainly(&url, &query(table)), meaning("postgres", table)).expect("a query");
+    let source = |table| on_postgres(&patiently(&url, table), meaning("postgres", table)).expect("a query");
     joined(source(&city.tickets), source(&city.steps))
 }
 
@@ -83,7 +89,7 @@ fn through_mariadb(city: &City) -> Joined {
         }
     }
     let url = server.url(&database);
-    let source = |table| on_mariadb(&plainly(&url, &query(table)), meaning("mariadb", table)).expect("a query");
+    let source = |table| on_mariadb(&patiently(&url, table), meaning("mariadb", table)).expect("a query");
     joined(source(&city.tickets), source(&city.steps))
 }
 
