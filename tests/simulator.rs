@@ -13,17 +13,20 @@ use simulator::{Simulator, Tally};
 /// How many lives are lived if nobody asks for others.
 const SEEDS: Range<u64> = 0..1_000;
 
+/// Lives that once broke a law.
+const ONCE_BROKEN: [u64; 6] = [4_123, 4_254, 8_249, 15_367, 18_382, 49_116];
+
 #[expect(clippy::disallowed_methods, reason = "what a test run is asked for, it is asked for by the environment")]
 fn asked_for(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn seeds() -> Range<u64> {
-    let asked = asked_for("DUBAN_SIM_SEEDS").and_then(|text| {
+fn seeds() -> Vec<u64> {
+    let asked: Option<Range<u64>> = asked_for("DUBAN_SIM_SEEDS").and_then(|text| {
         let (first, end) = text.split_once("..")?;
         Some(first.parse().ok()?..end.parse().ok()?)
     });
-    asked.unwrap_or(SEEDS)
+    asked.map_or_else(|| SEEDS.chain(ONCE_BROKEN).collect(), Iterator::collect)
 }
 
 #[test]

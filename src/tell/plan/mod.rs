@@ -451,8 +451,7 @@ pub fn plan_again(
         let suspect = Suspect { item, rule: &change.rule, window: &change.name, level: notice.level };
         let routing = Routing::of(&office.routes, &suspect);
         if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
-            let hold = Some(Hold::Baseline);
-            planned.extend((notice.hold != hold).then(|| held_by(notice, hold)));
+            planned.extend((notice.hold != Some(Hold::Baseline)).then(|| of_baseline(notice)));
             continue;
         }
         let silenced = circumstances.silence(&suspect, now);
@@ -476,9 +475,9 @@ pub fn plan_again(
     planned
 }
 
-/// A held notice, held by something else from now on.
-fn held_by(notice: &Notice, hold: Option<Hold>) -> Planned {
-    Planned { notice: Notice { hold, ..notice.clone() }, placement: None }
+/// A held notice, held by the baseline from now on.
+fn of_baseline(notice: &Notice) -> Planned {
+    Planned { notice: Notice { hold: Some(Hold::Baseline), ..notice.clone() }, placement: None }
 }
 
 /// Where nobody can be reached any more of those to whom something was held, the operators are told in their place, so
