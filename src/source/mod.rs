@@ -18,6 +18,7 @@ use crate::core::item::Item;
 pub mod attach;
 pub mod csv;
 pub mod guard;
+pub mod guess;
 pub mod http;
 pub mod inbox;
 pub mod joined;
@@ -27,6 +28,7 @@ pub mod mapping;
 pub mod moment;
 mod packed;
 pub mod push;
+mod sample;
 pub mod sql;
 pub mod sqlite;
 mod statement;
@@ -41,6 +43,8 @@ use mapping::plan::Plan;
 use mapping::reading::Reading;
 use table::{Row, Table};
 use twins::{Twin, Twins};
+
+pub use sample::Shown;
 
 /// A foreign system that can be asked for all its items.
 #[async_trait]
@@ -179,6 +183,10 @@ pub enum PollError {
 impl Fetched {
     /// Finds the mapping's columns and the rows with the same id; `place` is where the columns stand.
     fn new(table: impl Table + 'static, mapping: Arc<Mapping>, place: &str) -> Result<Self, PollError> {
+        if mapping.only_looks() {
+            let plan = Plan::of_nothing(mapping);
+            return Ok(Self { table: Box::new(table), plan, twins: Twins::new(), attachments: Vec::new() });
+        }
         let plan = Plan::new(mapping, table.columns())
             .map_err(|problem| PollError::Columns { place: place.to_owned(), problem })?;
         let twins = twins::find(&table, plan.id(), &plan.telling());

@@ -41,6 +41,8 @@ pub struct Mapping {
     moments: Moments,
     missing: Vec<String>,
     raw: bool,
+    /// Whether its columns need not be there: somebody only looks at what a source has.
+    only_looks: bool,
 }
 
 /// What is wrong with a mapping, under which of its keys.
@@ -110,6 +112,7 @@ impl Mapping {
             moments,
             missing: config.missing.iter().map(|text| text.trim().to_owned()).collect(),
             raw: config.raw,
+            only_looks: false,
             columns: Vec::new(),
         };
         if mapping.calendar.is_some() && config.fields.contains_key("calendar") {
@@ -120,6 +123,19 @@ impl Mapping {
         }
         mapping.columns = draft.columns;
         if draft.problems.is_empty() { Ok(mapping) } else { Err(draft.problems) }
+    }
+
+    /// The same for who only looks at what a source has: none of its columns need be there. `hints` are names that
+    /// columns may have, by which a spreadsheet's header is found.
+    pub fn looking(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+        self.only_looks = true;
+        self.columns.extend(hints);
+        self
+    }
+
+    /// Whether none of its columns need be there.
+    pub(super) const fn only_looks(&self) -> bool {
+        self.only_looks
     }
 
     /// The source's name.

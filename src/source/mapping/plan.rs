@@ -12,7 +12,7 @@ use crate::source::table::{Cell, proposal};
 pub(in crate::source) struct Plan {
     pub(super) mapping: Arc<Mapping>,
     /// The mapping's columns → the table's.
-    pub(super) at: Vec<usize>,
+    pub(in crate::source) at: Vec<usize>,
     /// The table's columns that an item keeps as they came.
     pub(super) raw: Vec<(usize, Name)>,
 }
@@ -40,6 +40,12 @@ impl Plan {
         }
         let raw = if mapping.raw { kept(columns) } else { Vec::new() };
         Ok(Self { mapping, at, raw })
+    }
+
+    /// The plan of a mapping that only looks: no column is sought.
+    pub fn of_nothing(mapping: Arc<Mapping>) -> Self {
+        let at = vec![0; mapping.columns().len()];
+        Self { mapping, at, raw: Vec::new() }
     }
 
     /// The table's column of the id.
