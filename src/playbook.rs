@@ -28,6 +28,7 @@ use crate::core::outage::Outage;
 use crate::core::rate::Rate;
 use crate::rules::rulebook::{RuleFile, RuleInfo, Rulebook, StoredRule};
 use crate::rules::table::Tables;
+use crate::source::terms::Expected;
 use crate::store::RuleRecord;
 use crate::tell::absences;
 use crate::tell::compose::RuleWords;
@@ -81,6 +82,8 @@ pub struct InForce {
     pub sources: Vec<Arc<str>>,
     /// The sources that call by themselves, and what takes their calls.
     pub intakes: BTreeMap<Arc<str>, Arc<dyn Intake>>,
+    /// When each source is expected to show something.
+    pub expected: BTreeMap<Arc<str>, Expected>,
     /// Why the last good playbook runs instead of the files; empty if the files are in force.
     pub degraded: Vec<String>,
     /// What a loop says about the store that fails it; `None` while all of them get on.

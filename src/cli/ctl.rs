@@ -7,10 +7,12 @@ use clap::Subcommand;
 use super::Caller;
 use super::exit::{Exit, Failure};
 use super::run::runtime;
+use super::table::Format;
 use super::words::go_live as words;
 use crate::daemon::clock;
 
 mod go_live;
+mod status;
 mod switch;
 
 /// What can be changed.
@@ -28,6 +30,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Clock,
     },
+    /// Show how everything is doing: cards, messages, sources
+    Status {
+        /// How the answer is written
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
 }
 
 /// What can be said about the clock.
@@ -42,6 +50,7 @@ pub fn run(command: &Command, caller: &Caller<'_>, out: &mut dyn Write) -> Resul
     match command {
         Command::GoLive { yes } => go_live::run(*yes, caller, out),
         Command::Clock { command: Clock::Confirm } => confirm_clock(caller),
+        Command::Status { format } => status::run(*format, caller, out),
     }
 }
 

@@ -72,6 +72,8 @@ mod send_test;
 
 mod ctl;
 
+mod source;
+
 mod place;
 
 mod backup;
@@ -147,7 +149,12 @@ enum Command {
     },
     /// Send a test message to a receiver
     SendTest(send_test::Arguments),
-    /// End the rehearsal
+    /// List sources, look at their rows, draft a mapping, accept what is in doubt
+    Source {
+        #[command(subcommand)]
+        command: source::Command,
+    },
+    /// Show how everything is doing, end the rehearsal, confirm the clock
     Ctl {
         #[command(subcommand)]
         command: ctl::Command,
@@ -209,6 +216,7 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
         Command::Routes { command } => routes::run(&command, caller, out),
         Command::Silence { command } => silence::run(&command, caller, out),
         Command::Ack(arguments) => ack::run(&arguments, caller, out),
+        Command::Source { command } => source::run(&command, caller, out),
         Command::Ctl { command } => ctl::run(&command, caller, out),
         Command::Deliveries { command } => deliveries::run(&command, caller, out),
         Command::SendTest(arguments) => send_test::run(&arguments, caller, out),

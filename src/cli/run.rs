@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,6 +30,9 @@ pub enum LogFormat {
     Json,
 }
 
+/// How long a stop waits for what cannot be told to stop.
+const LEFT_BEHIND: Duration = Duration::from_secs(2);
+
 /// What `run` is given.
 #[derive(Args)]
 pub struct Arguments {
@@ -42,13 +46,17 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>) -> Result<Exit, Failure> 
     // What the database's client says of each connection, duban says once.
     caller.start_log(arguments.log_format, "info,sqlx=error");
     let site = caller.site()?;
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
         // Who is told to stop while the store is opened stops too, and in good order.
         let signals = listen_to_signals()?;
         let store = caller.open_store(&site).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         caller.serve(site, store, clock, signals, None, None).await
-    })
+    });
+    // What still reads a file that does not answer is left behind.
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    ended
 }
 
 /// The threads on which everything async runs.

@@ -35,6 +35,8 @@ pub mod routes;
 
 pub mod silence;
 
+pub mod source;
+
 pub mod test;
 
 pub mod upkeep;

@@ -17,7 +17,7 @@ use super::go_live;
 use super::key::{self, own_key};
 use super::poll::{self, Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
-use super::wiring::{Lookup, Polled, Site, Wiring};
+use super::wiring::{Caller, Lookup, Polled, Site, Wiring};
 use crate::answer::intake::Intake;
 use crate::answer::receipts::Asker;
 use crate::answer::{Answering, News};
@@ -32,6 +32,7 @@ use crate::core::outage::Outage;
 use crate::courier::{self, Courier, Ways};
 use crate::pipeline::{Done, Pipeline};
 use crate::playbook::{InForce, Playbook};
+use crate::schedule::Schedule;
 use crate::store::{PlaybookRecord, Store, StoreError};
 use crate::tell::link::LinkKey;
 use crate::time::{Clock, jittered};
@@ -56,6 +57,11 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// How often peers and operators are heard about the clock.
 const CLOCK_LOOK: Duration = Duration::from_secs(10);
+
+/// The longest that a source may take for its answer, which is what its limits of time allow and some more, and how often
+/// a poll that waits for it shows that it lives.
+const LONGEST_ANSWER: Duration = Duration::from_mins(70);
+const ANSWER_LOOK: Duration = Duration::from_secs(10);
 
 /// How often receipts are asked for.
 const MINUTE: Duration = Duration::from_mins(1);
@@ -187,15 +193,14 @@ impl Daemon<'_> {
                 outages,
                 events: self.events.clone(),
             });
-            let desks = wiring.callers.into_iter().map(|caller| {
-                let desk: (Arc<str>, Arc<dyn Intake>) =
-                    (caller.polled.name.clone(), Arc::new(Desk::new(caller, &shift)));
-                desk
-            });
+            let desk = |caller: Caller| (caller.polled.name.clone(), Arc::new(Desk::new(caller, &shift)));
+            let desks: Vec<(Arc<str>, Arc<Desk>)> = wiring.callers.into_iter().map(desk).collect();
+            let intake = |(name, desk): &(Arc<str>, Arc<Desk>)| (name.clone(), desk.clone() as Arc<dyn Intake>);
             self.in_force.send_replace(Some(InForce {
+                expected: self.site.expected(playbook.calendar().zone()),
                 playbook,
                 sources: sources.iter().map(|polled| polled.name.clone()).collect(),
-                intakes: desks.collect(),
+                intakes: desks.iter().map(intake).collect(),
                 degraded: wiring.degraded.iter().map(ToString::to_string).collect(),
                 trouble: None,
                 answering,
@@ -207,6 +212,9 @@ impl Daemon<'_> {
                 shift.tell_of_files(title, &wiring.degraded).await;
             }
             let mut loops = start(&shift, sources, wiring.heartbeat, self.events.clone());
+            for (_, desk) in desks.into_iter().filter(|(_, desk)| desk.is_expected()) {
+                loops.spawn(silence_loop(shift.clone(), desk));
+            }
             systemd::ready(&format!("playbook {}", shift.playbook.version));
             let next = self.wait(&shift, &mut loops).await;
             if matches!(next, Ok(None)) {
@@ -343,8 +351,10 @@ fn start(
     if sources.is_empty() {
         loops.spawn(no_polls(shift.clone()));
     }
-    for polled in sources {
-        loops.spawn(poll_loop(shift.clone(), polled));
+    let count = sources.len();
+    for (place, polled) in sources.into_iter().enumerate() {
+        let stagger = stagger(polled.schedule.as_ref(), place, count);
+        loops.spawn(poll_loop(shift.clone(), polled, stagger));
     }
     loops.spawn(recheck_loop(shift.clone()));
     let channels = || shift.ways.channels.iter().map(|(name, way)| (name.clone(), way.channel.clone()));
@@ -387,12 +397,24 @@ async fn no_polls(shift: Arc<Shift>) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> {
+/// How long after its time a source is polled, so that many do not ask their databases in the same second: the sources
+/// share a tenth of the interval, of ten seconds at most.
+fn stagger(schedule: Option<&Schedule>, place: usize, count: usize) -> chrono::TimeDelta {
+    const MOST: Duration = Duration::from_secs(10);
+    let spread = schedule.and_then(Schedule::interval).map_or(MOST, |every| MOST.min(every / 10));
+    let (place, count) = (u32::try_from(place).unwrap_or_default(), u32::try_from(count.max(1)).unwrap_or(u32::MAX));
+    chrono::TimeDelta::from_std(spread * place / count).unwrap_or_default()
+}
+
+async fn poll_loop(shift: Arc<Shift>, polled: Polled, stagger: chrono::TimeDelta) -> Result<(), StoreError> {
     let name = format!("poll:{}", polled.name);
     let Some(schedule) = &polled.schedule else {
         shift.stop.cancelled().await;
         return Ok(());
     };
+    // Polls at an interval keep the distance with which they began; those of a cron line all have the same times.
+    let begin_at = shift.clock.now() + stagger;
+    let late = if schedule.interval().is_some() { chrono::TimeDelta::zero() } else { stagger };
     let mut last = Shift::heard(shift.store.last_fired(&name).await);
     let mut again = Again::default();
     Shift::heard(poll::confirm(&polled, &*shift.store, &shift.pipeline).await.map(Some));
@@ -401,9 +423,14 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> 
         shift.progress.stamp(Loop::Poll, shift.clock.monotonic());
         let nudged_at = shift.unconfirmed_at(&polled, last).await;
         let early = earliest(again.at(), nudged_at);
-        let is_due = last.is_none_or(|last| schedule.due(last, now)) || early.is_some_and(|at| at <= now);
+        if now < begin_at && early.is_none_or(|at| at > now) {
+            shift.nap(earliest(Some(begin_at), early), None).await;
+            continue;
+        }
+        let is_due = last.is_none_or(|last| schedule.due(last, now - late)) || early.is_some_and(|at| at <= now);
         if !is_due {
-            shift.nap(earliest(Some(schedule.next_after(last, now)), early), None).await;
+            let next = schedule.next_after(last, now - late).checked_add_signed(late);
+            shift.nap(earliest(next, early), None).await;
             continue;
         }
         let poll = Poll {
@@ -418,8 +445,13 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> 
             clock: &*shift.clock,
             now,
         };
-        match poll.run().await {
-            Ok(report) => {
+        let polled_now = tokio::select! {
+            report = poll.run_until(&shift.stop) => report,
+            never = shift.wait_for_answer() => match never {},
+        };
+        match polled_now {
+            Ok(None) => break,
+            Ok(Some(report)) => {
                 again.after(&report, now);
                 if report.trouble.is_none() {
                     tracing::info!(source = %polled.name, rows = report.rows, changed = report.changed, "polled");
@@ -431,6 +463,21 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled) -> Result<(), StoreError> 
                 Shift::heard(shift.store.fired(&name, now).await.map(Some));
                 shift.to_look.notify_one();
                 shift.emergency.is_over(&name);
+            }
+            Err(e) => shift.trouble(&name, e).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Looks whether a source that should call is silent.
+async fn silence_loop(shift: Arc<Shift>, desk: Arc<Desk>) -> Result<(), StoreError> {
+    let name = format!("silence:{}", desk.name());
+    while !shift.stop.is_cancelled() {
+        match desk.listen(&shift).await {
+            Ok(next) => {
+                shift.emergency.is_over(&name);
+                shift.nap(next, None).await;
             }
             Err(e) => shift.trouble(&name, e).await?,
         }
@@ -613,6 +660,16 @@ impl Shift {
             self.to_send.notify_one();
         }
         Ok(done)
+    }
+
+    /// Says for as long as a poll waits for its source that this is no standstill: an answer may take an hour, as each
+    /// source's own limit of time says. What takes longer than any limit allows is one.
+    async fn wait_for_answer(&self) -> std::convert::Infallible {
+        for _ in 0..LONGEST_ANSWER.as_secs() / ANSWER_LOOK.as_secs() {
+            tokio::time::sleep(ANSWER_LOOK).await;
+            self.progress.stamp(Loop::Poll, self.clock.monotonic());
+        }
+        std::future::pending().await
     }
 
     /// When something of a source fell or falls due that waits for a poll; not so soon after the last poll that the

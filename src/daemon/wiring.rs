@@ -32,7 +32,7 @@ use crate::source::mapping::Mapping;
 use crate::source::push::PushSource;
 use crate::source::sql::{MySqlSource, PostgresSource, SqlConfig};
 use crate::source::sqlite::SqliteSource;
-use crate::source::terms::PollTerms;
+use crate::source::terms::{Expected, PollTerms};
 use crate::source::waiting::Waiting;
 use crate::store::{PlaybookRecord, RuleRecord};
 use crate::tell::link::SHORTEST_KEY;
@@ -89,6 +89,8 @@ pub struct Caller {
     pub token: SecretString,
     /// The most bytes of one call.
     pub max_bytes: usize,
+    /// How long it may be silent, if somebody said so.
+    pub silent_after: Option<Duration>,
 }
 
 /// Everything that a configuration makes.
@@ -173,6 +175,47 @@ impl Site {
         let mut problems = Vec::new();
         let sources = self.sources(zone, lookup, &mut problems);
         if problems.is_empty() { Ok(sources) } else { Err(problems) }
+    }
+
+    /// One source alone, with those attached to it; what is wrong with others does not matter. Nothing if there is none
+    /// of this name that is polled.
+    pub fn source_alone(&self, name: &str, lookup: Lookup<'_>) -> Result<Option<Polled>, Vec<ConfigProblem>> {
+        let mut problems = Vec::new();
+        // Only a schedule needs the zone, and nobody waits for it here.
+        let found = self.sources(Tz::UTC, lookup, &mut problems).into_iter().find(|polled| *polled.name == *name);
+        let attached = self.config.source.get(name).into_iter().flat_map(|config| config.attach.values());
+        let needed = attached.map(|attach| attach.source.as_str()).chain([name]);
+        let places: Vec<String> = needed.map(|name| self.shown(&format!("source.{name}"))).collect();
+        let is_of = |place: &str, problem: &ConfigProblem| {
+            let rest = problem.place.strip_prefix(place);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        problems.retain(|problem| places.iter().any(|place| is_of(place, problem)));
+        if problems.is_empty() { Ok(found) } else { Err(problems) }
+    }
+
+    /// What reads a source, for who only looks at what it has; the error is of its keys.
+    pub fn look_into(
+        &self,
+        name: &str,
+        config: &SourceConfig,
+        mapping: Mapping,
+        lookup: Lookup<'_>,
+    ) -> Result<Arc<dyn Source>, Vec<ConfigProblem>> {
+        let wrong = |(key, problem): (&str, String)| {
+            vec![ConfigProblem::at(self.shown(&format!("source.{name}{key}")), problem)]
+        };
+        self.connector(config, Arc::new(mapping), lookup).map_err(wrong)
+    }
+
+    /// When each source is expected to show something.
+    pub fn expected(&self, zone: Tz) -> BTreeMap<Arc<str>, Expected> {
+        let expected = |config: &SourceConfig| Expected {
+            schedule: schedule(config, zone).ok().flatten(),
+            silent_after: config.push.as_ref().and_then(|push| push.silent_after),
+            blind_after: config.blind_after,
+        };
+        self.config.source.iter().map(|(name, config)| (name.as_str().into(), expected(config))).collect()
     }
 
     /// The playbook alone, without secrets and channels: for commands that send nothing.
@@ -379,7 +422,7 @@ impl Site {
                 }
                 let source = Arc::new(PushSource::new(push, Arc::new(mapping)).map_err(at)?);
                 let polled = self.source(name, config, zone, lookup)?;
-                Ok(Caller { polled, source, token, max_bytes: push.max_bytes })
+                Ok(Caller { polled, source, token, max_bytes: push.max_bytes, silent_after: push.silent_after })
             });
             callers.extend(keep(made, problems));
         }

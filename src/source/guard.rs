@@ -133,13 +133,20 @@ fn share_of(count: u64, share: f64, round: fn(f64) -> f64) -> u64 {
     round(count as f64 * share.clamp(0.0, 1.0)) as u64
 }
 
+/// How the words of a poll without rows begin.
+const EMPTY: &str = "the source has no rows";
+
+/// Whether a trouble was said of a source that answered, and not of one that could not be read; `rows` are those of the
+/// poll that it was said of.
+pub fn has_answered(trouble: &str, rows: u64) -> bool {
+    rows > 0 || trouble.starts_with(EMPTY)
+}
+
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty { before: None } => f.write_str("the source has no rows"),
-            Self::Empty { before: Some(before) } => {
-                write!(f, "the source has no rows, the last good poll had {before}")
-            }
+            Self::Empty { before: None } => f.write_str(EMPTY),
+            Self::Empty { before: Some(before) } => write!(f, "{EMPTY}, the last good poll had {before}"),
             Self::NothingGood { rows } => write!(f, "all rows ({rows}) were rejected"),
             Self::Shrunk { good, before, at_least } => {
                 write!(f, "expected at least {at_least} rows after {before} in the last good poll, got {good}")

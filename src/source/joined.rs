@@ -93,6 +93,12 @@ impl Attached {
 
 #[async_trait]
 impl Source for Joined {
+    async fn give_up(&self) {
+        for source in self.attached.iter().map(|attached| &attached.child).chain([&self.source]) {
+            source.give_up().await;
+        }
+    }
+
     async fn fetch(&self, since: Option<Instant>) -> Result<Fetched, PollError> {
         let mut attachments = Vec::with_capacity(self.attached.len());
         for attached in &self.attached {

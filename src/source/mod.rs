@@ -53,6 +53,10 @@ pub trait Source: Send + Sync {
     /// address asks for that.
     async fn fetch(&self, since: Option<Instant>) -> Result<Fetched, PollError>;
 
+    /// Stops at the other end what a [`Self::fetch`] that was given up still has running there. What ends by itself when
+    /// nobody listens needs none of it.
+    async fn give_up(&self) {}
+
     /// Whether its query or address asks for what changed since an instant.
     fn asks_since(&self) -> bool {
         false

@@ -3,15 +3,17 @@
 //! **Invariant:** a call is whole or nothing; whether it is believed, the same guard says as for a poll.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::json::{Columns, Document};
 use super::mapping::Mapping;
 use super::packed::Packed;
+use super::terms::span;
 use super::{Fetched, PollError, Source};
 use crate::core::Instant;
 use crate::secret::SecretRef;
@@ -28,6 +30,13 @@ pub struct PushConfig {
     /// The most bytes of one call.
     #[serde(default = "sixteen_mebibytes")]
     pub max_bytes: usize,
+    /// How long it may be silent before it counts as in trouble, such as `1h`; without it, for ever.
+    #[serde(default, deserialize_with = "maybe_span")]
+    pub silent_after: Option<Duration>,
+}
+
+fn maybe_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    span(deserializer).map(Some)
 }
 
 const fn sixteen_mebibytes() -> usize {

@@ -3,7 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, de};
+
+use crate::core::Instant;
+use crate::schedule::Schedule;
 
 /// `[source.NAME]`: the keys that hold for its polls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +69,37 @@ impl Absent {
     }
 }
 
+/// When a source is expected to show something, so that it is noticed when it does not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    /// When it is polled; a source that calls by itself is not.
+    pub schedule: Option<Schedule>,
+    /// How long a source that calls may be silent, if somebody said so.
+    pub silent_after: Option<Duration>,
+    /// How long it may be in trouble before operators are told.
+    pub blind_after: Duration,
+}
+
+/// How the words begin that are said of a source that should have called.
+pub const SILENT: &str = "expected a call within";
+
+impl Expected {
+    /// The least time that a poll may be late: loops nap, and answers take their time.
+    const LEAST: TimeDelta = TimeDelta::minutes(2);
+
+    /// From when on data that were good at an instant are stale; never, if nobody expects anything.
+    pub fn stale_at(&self, good_at: Instant) -> Option<Instant> {
+        let span = |span: Duration| TimeDelta::from_std(span).unwrap_or_default();
+        match &self.schedule {
+            Some(schedule) => {
+                let next = schedule.next_after(Some(good_at), good_at);
+                next.checked_add_signed(span(self.blind_after).max(Self::LEAST))
+            }
+            None => self.silent_after.and_then(|silent| good_at.checked_add_signed(span(silent))),
+        }
+    }
+}
+
 /// Reads a span such as `30s`, `2m`, `1h`, `1d`, of at most a week.
 pub fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -108,6 +143,23 @@ mod tests {
         }
         for text in ["", "s", "5", "-1s", "1.5m", "8d", "1w", "99999999999999999999s", "1米", "m5"] {
             assert_eq!(read_span(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn data_are_stale_when_the_next_poll_is_late_by_more_than_a_little() {
+        let at = |text: &str| -> Instant { format!("2026-03-02T{text}:00Z").parse().expect("an instant") };
+        let schedule = |line: &str| Schedule::parse(line, chrono_tz::Tz::UTC).ok();
+        let silent_after = Some(Duration::from_hours(1));
+        for (schedule, silent_after, blind_minutes, stale) in [
+            (schedule("5m"), None, 15, Some("10:20")),
+            (schedule("5m"), None, 0, Some("10:07")),
+            (schedule("0 12 * * MON"), None, 15, Some("12:15")),
+            (None, silent_after, 15, Some("11:00")),
+            (None, None, 15, None),
+        ] {
+            let expected = Expected { schedule, silent_after, blind_after: Duration::from_mins(blind_minutes) };
+            assert_eq!(expected.stale_at(at("10:00")), stale.map(at), "{expected:?}");
         }
     }
 

@@ -9,21 +9,31 @@ use axum::response::{IntoResponse, Response};
 use super::Board;
 use crate::core::Instant;
 use crate::core::outage::Outage;
-use crate::store::Counts;
+use crate::store::{Counts, StoreError};
+
+mod sources;
 
 /// The text format's content type.
 const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) async fn show(State(board): State<Board>) -> Response {
     let now = board.clock.now();
-    let found = (board.store.counts().await, board.store.waiting_since(now).await);
-    let (counts, since) = match found {
-        (Ok(counts), Ok(since)) => (counts, since),
-        (Err(e), _) | (_, Err(e)) => return (StatusCode::SERVICE_UNAVAILABLE, format!("{e}\n")).into_response(),
-    };
-    let outages = board.in_force.borrow().as_ref().map(|in_force| in_force.outages.borrow().clone());
-    let text = write(&counts, since, &outages.unwrap_or_default(), now);
-    ([(header::CONTENT_TYPE, KIND)], text).into_response()
+    match gather(&board, now).await {
+        Ok(text) => ([(header::CONTENT_TYPE, KIND)], text).into_response(),
+        Err(e) => (StatusCode::SERVICE_UNAVAILABLE, format!("{e}\n")).into_response(),
+    }
+}
+
+async fn gather(board: &Board, now: Instant) -> Result<String, StoreError> {
+    let (counts, since) = (board.store.counts().await?, board.store.waiting_since(now).await?);
+    let records = board.store.sources().await?;
+    let in_force = board.in_force.borrow().clone();
+    let outages = in_force.as_ref().map(|in_force| in_force.outages.borrow().clone());
+    let mut text = write(&counts, since, &outages.unwrap_or_default(), now);
+    if let Some(in_force) = in_force {
+        text.push_str(&sources::write(&records, &in_force.expected, now));
+    }
+    Ok(text)
 }
 
 fn write(counts: &Counts, since: Option<Instant>, outages: &[Outage], now: Instant) -> String {

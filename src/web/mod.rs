@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::core::line::{one_line, plain};
 use crate::core::outage::Outage;
 use crate::core::window::Level;
+use crate::daemon::poll::health::Health;
 use crate::playbook::{InForce, Playbook};
 use crate::store::{OpenCard, SourceRecord, Store, StoreError};
 use crate::tell::language::Language;
@@ -157,10 +158,11 @@ async fn cards(State(board): State<Board>) -> Response {
     }
 }
 
-/// Ready: the files are in force, the store answers and can be written, every source had a good poll that nothing contradicts,
-/// and no channel is known to take nothing.
+/// Ready: the files are in force, the store answers and can be written, every source had a good poll that nothing contradicts and
+/// that is not too long ago, and no channel is known to take nothing.
 async fn ready(State(board): State<Board>) -> Response {
     let Some(in_force) = board.in_force.borrow().clone() else { return not_ready("starting\n".to_owned()) };
+    let now = board.clock.now();
     let mut troubles: Vec<String> = in_force.degraded.iter().map(|why| format!("playbook: {why}")).collect();
     troubles.extend(in_force.trouble.iter().map(|why| format!("store: {why}")));
     match board.store.sources().await {
@@ -168,7 +170,9 @@ async fn ready(State(board): State<Board>) -> Response {
         Err(e) => troubles.push(format!("store: {e}")),
         Ok(known) => {
             for source in &in_force.sources {
-                let trouble = trouble(known.iter().find(|record| record.source == *source));
+                let record = known.iter().find(|record| record.source == *source);
+                let health = Health::of(record, in_force.expected.get(source), now);
+                let trouble = trouble(record, health);
                 troubles.extend(trouble.map(|trouble| format!("source {source}: {trouble}")));
             }
             // One that calls may never have called yet.
@@ -185,9 +189,12 @@ async fn ready(State(board): State<Board>) -> Response {
 }
 
 /// What keeps a source from being believed.
-fn trouble(record: Option<&SourceRecord>) -> Option<String> {
+fn trouble(record: Option<&SourceRecord>, health: Health) -> Option<String> {
     match record {
         Some(record) if record.trouble.is_some() => record.trouble.clone(),
+        Some(SourceRecord { good_at: Some(good_at), .. }) if health == Health::Stale => {
+            Some(format!("no poll since {}", good_at.format("%FT%TZ")))
+        }
         Some(record) if record.good_at.is_some() => None,
         _ => Some("not polled yet".to_owned()),
     }

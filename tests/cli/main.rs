@@ -7,6 +7,7 @@ mod beside;
 mod desk;
 mod doubts;
 mod routes;
+mod sources;
 
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};

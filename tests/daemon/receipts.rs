@@ -190,6 +190,7 @@ async fn what_a_peer_brings_by_itself_counts_under_its_key() {
         playbook: house.playbook.clone(),
         sources: Vec::new(),
         intakes: [].into(),
+        expected: [].into(),
         degraded: Vec::new(),
         trouble: None,
         answering: Arc::new(answering),

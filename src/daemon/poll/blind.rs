@@ -8,6 +8,7 @@ use crate::core::{Instant, own};
 use std::sync::Arc;
 
 use crate::pipeline::Entry;
+use crate::source::terms::SILENT;
 use crate::store::{Result, SourceRecord, Store};
 use crate::tell::language::Language;
 use crate::tell::time_words;
@@ -24,7 +25,7 @@ pub async fn accept(store: &dyn Store, source: &str, now: Instant) -> Result<boo
 }
 
 /// When a person last accepted what was not believed.
-pub(super) async fn accepted_at(store: &dyn Store, source: &str) -> Result<Option<Instant>> {
+pub async fn accepted_at(store: &dyn Store, source: &str) -> Result<Option<Instant>> {
     store.last_fired(&acceptance(source)).await
 }
 
@@ -54,7 +55,7 @@ impl Poll<'_> {
     }
 
     /// Raises the card of a source that has been in trouble for too long. What was said first stays said.
-    async fn be_blind(&self, good_at: Option<Instant>, trouble: &str) -> Result<()> {
+    pub(super) async fn be_blind(&self, good_at: Option<Instant>, trouble: &str) -> Result<()> {
         let said = said(
             self.playbook.language,
             good_at.map(|at| time_words::instant(at, self.playbook.calendar().zone())),
@@ -86,6 +87,12 @@ impl Poll<'_> {
         (self.heard)(&done);
         Ok(())
     }
+}
+
+/// What is said of a source that should have called.
+pub(super) fn silent(silent_after: Duration, called_at: Option<Instant>) -> String {
+    let last = called_at.map_or("none so far".to_owned(), |at| format!("the last one at {}", at.format("%FT%TZ")));
+    format!("{SILENT} {} s, got {last}", silent_after.as_secs())
 }
 
 /// What people read on the card.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
 
 use crate::core::Instant;
 use crate::core::digest::Digest;
@@ -22,11 +23,12 @@ use crate::time::Clock;
 
 mod absence;
 mod blind;
+pub mod health;
 mod sight;
 
 use sight::{Known, Remembered, Sight};
 
-pub use blind::accept;
+pub use blind::{accept, accepted_at};
 
 /// What a poll came to.
 #[derive(Debug, Clone, Default)]
@@ -88,16 +90,68 @@ async fn known(polled: &Polled, store: &dyn Store) -> Result<SourceRecord> {
 impl Poll<'_> {
     /// Polls. A million rows go through in chunks; none but the rejected ones are kept.
     pub async fn run(&self) -> Result<Report> {
+        let report = self.run_until(&CancellationToken::new()).await?;
+        Ok(report.unwrap_or_default())
+    }
+
+    /// The same, but waits for the source only until a stop; nothing if that came first, and then nothing has changed.
+    pub async fn run_until(&self, stop: &CancellationToken) -> Result<Option<Report>> {
         let began = self.clock.monotonic();
         let before = known(self.polled, &**self.store).await?;
         let since = self.polled.terms.since.as_ref();
         let since = since.and_then(|since| Some(before.cursor_at? - since.overlap));
-        let fetched = self.polled.source.fetch(since).await;
+        let fetched = tokio::select! {
+            biased;
+            fetched = self.polled.source.fetch(since) => Some(fetched),
+            () = stop.cancelled() => None,
+        };
+        let Some(fetched) = fetched else {
+            self.polled.source.give_up().await;
+            return Ok(None);
+        };
         fail::fail_point!("poll.after_fetch", |_| std::process::abort());
-        match fetched {
+        let report = match fetched {
             Ok(fetched) => self.take(Arc::new(fetched), since.is_some(), &before, began).await,
             Err(e) => self.doubt(SourceRecord { rows: 0, rejected: 0, ..before }, e.to_string(), began).await,
+        };
+        report.map(Some)
+    }
+
+    /// Looks whether a source that calls has been silent for longer than is expected, and if so counts it as in trouble;
+    /// says when to look again, if that is known.
+    pub async fn listen(&self, silent_after: Duration) -> Result<Option<Instant>> {
+        let before = known(self.polled, &**self.store).await?;
+        let heard_at = match before.polled_at {
+            Some(at) => at,
+            None => self.expected_since().await?,
+        };
+        let silent_at = heard_at + silent_after;
+        if silent_at > self.now {
+            return Ok(Some(silent_at));
         }
+        let said = before.trouble.clone().filter(|_| before.doubted_at.is_some_and(|at| at < silent_at));
+        let trouble = said.unwrap_or_else(|| blind::silent(silent_after, before.polled_at));
+        let doubted_at = before.doubted_at.unwrap_or(silent_at);
+        let blind_at = doubted_at + self.polled.terms.blind_after;
+        if blind_at <= self.now {
+            self.be_blind(before.good_at, &trouble).await?;
+        }
+        if before.trouble.as_deref() != Some(&*trouble) {
+            tracing::warn!(source = %self.polled.name, "{trouble}");
+            let record = SourceRecord { trouble: Some(trouble), doubted_at: Some(doubted_at), ..before };
+            self.store.put_source(&record).await?;
+        }
+        Ok(Some(blind_at).filter(|at| *at > self.now))
+    }
+
+    /// Since when calls are expected of a source that has never called.
+    async fn expected_since(&self) -> Result<Instant> {
+        let name = format!("expected:{}", self.polled.name);
+        if let Some(at) = self.store.last_fired(&name).await? {
+            return Ok(at);
+        }
+        self.store.fired(&name, self.now).await?;
+        Ok(self.now)
     }
 
     /// Takes rows that did not come by asking: a system has called. They are all that there is, or changes only.

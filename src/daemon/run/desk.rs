@@ -9,10 +9,13 @@ use tokio::sync::Mutex;
 
 use super::{Happened, Shift};
 use crate::answer::intake::{Intake, Kept, Refusal, Taken};
+use crate::core::Instant;
 use crate::daemon::poll::{Poll, Report};
 use crate::daemon::wiring::Caller;
+use crate::pipeline::Done;
 use crate::source::Rejection;
 use crate::source::push::{Pushed, Unfit};
+use crate::store::StoreError;
 
 /// How many rows that were kept out are named.
 const NAMED: usize = 20;
@@ -30,17 +33,41 @@ impl Desk {
         Self { caller, shift: Arc::downgrade(shift), turn: Mutex::default() }
     }
 
-    async fn store(&self, shift: &Shift, pushed: Pushed) -> Result<Taken, Refusal> {
-        let polled = &self.caller.polled;
-        let poll = Poll {
-            polled,
+    /// The source's name.
+    pub fn name(&self) -> &str {
+        &self.caller.polled.name
+    }
+
+    /// Whether somebody expects calls.
+    pub fn is_expected(&self) -> bool {
+        self.caller.silent_after.is_some()
+    }
+
+    /// Looks whether it has been silent for too long; says when to look again.
+    pub async fn listen(&self, shift: &Shift) -> Result<Option<Instant>, StoreError> {
+        let Some(silent_after) = self.caller.silent_after else { return Ok(None) };
+        let _turn = self.turn.lock().await;
+        let result = self.poll(shift, &|done| shift.tell(done)).listen(silent_after).await;
+        shift.to_look.notify_one();
+        result
+    }
+
+    fn poll<'a>(&'a self, shift: &'a Shift, heard: &'a (dyn Fn(&Done) + Sync)) -> Poll<'a> {
+        Poll {
+            polled: &self.caller.polled,
             store: &shift.store,
             pipeline: &shift.pipeline,
             playbook: &shift.playbook,
-            heard: &|done| shift.tell(done),
+            heard,
             clock: &*shift.clock,
             now: shift.clock.now(),
-        };
+        }
+    }
+
+    async fn store(&self, shift: &Shift, pushed: Pushed) -> Result<Taken, Refusal> {
+        let polled = &self.caller.polled;
+        let heard = |done: &Done| shift.tell(done);
+        let poll = self.poll(shift, &heard);
         let report = poll.run_with(pushed.fetched, !pushed.complete).await.map_err(|e| {
             tracing::error!(source = %polled.name, "a call could not be stored: {e}");
             Refusal::Later(format!("not stored, call again: {e}"))

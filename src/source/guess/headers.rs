@@ -140,7 +140,7 @@ pub(super) fn meaning(header: &str) -> Option<(Meaning, Rank)> {
     if said.is_empty() {
         return None;
     }
-    exact(&said).or_else(|| stems(&said).find_map(|stem| timely(stem))).or_else(|| ending(&said))
+    exact(&said).or_else(|| stems(&said).find_map(timely)).or_else(|| ending(&said))
 }
 
 /// All headers that are known as they stand: by them a spreadsheet's header is told from its titles.

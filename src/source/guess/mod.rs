@@ -132,8 +132,9 @@ impl Column {
     }
 }
 
-/// A mapping for who only looks: it asks for no column. `zone` is that of times without one.
-pub fn looking(source: &str, zone: &str) -> Mapping {
+/// A mapping for who only looks: it asks for no column. `zone` is that of times without one; by `hints`, names that
+/// columns may have, a spreadsheet's header is found.
+pub fn looking(source: &str, zone: &str, hints: Vec<String>) -> Mapping {
     let table = toml::Table::from_iter(
         [("id", "id"), ("kind", "kind"), ("timezone", zone)].map(|(key, text)| (key.to_owned(), text.into())),
     );
@@ -142,13 +143,13 @@ pub fn looking(source: &str, zone: &str) -> Mapping {
         let config = MappingConfig { timezone: None, ..config.clone() };
         Mapping::new(source, &config)
     });
-    mapping.expect("a mapping without fields is a good one").looking([])
+    mapping.expect("a mapping without fields is a good one").looking(hints)
 }
 
 /// The columns that have a known header.
 pub fn with_known_headers(fetched: &Fetched) -> Vec<String> {
     let known = fetched.columns().iter().filter(|name| headers::meaning(name).is_some());
-    known.map(|name| name.to_string()).collect()
+    known.map(ToString::to_string).collect()
 }
 
 /// Drafts a mapping of what was fetched by [`looking`].
@@ -367,7 +368,7 @@ impl<'c> Draft<'c> {
         };
         guess.missing = missing.into_keys().cloned().collect();
         guess.needs_zone = needs_zone;
-        guess.formats = if formats.iter().all(|format| is_usual(format)) { Vec::new() } else { formats };
+        guess.formats = if formats.iter().all(is_usual) { Vec::new() } else { formats };
     }
 }
 

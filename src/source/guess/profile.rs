@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use chrono_tz::Tz;
 
+use crate::core::limit::Limit;
 use crate::source::moment::{Moments, Offsets};
 
 /// The ways in which instants are written that are looked for, the usual ones first.
@@ -191,7 +192,7 @@ impl Profile {
         self.day_numbers += usize::from(number.is_some_and(|number| (30_000.0..60_000.0).contains(&number)));
         self.milliseconds += usize::from(text.len() == 13 && number.is_some());
         let is_amount = text.parse::<u32>().is_ok_and(|n| (1..=10_000).contains(&n))
-            || text.parse::<crate::core::limit::Limit>().is_ok_and(|limit| limit.is_amount());
+            || text.parse::<Limit>().is_ok_and(Limit::is_amount);
         self.amounts += usize::from(is_amount);
     }
 

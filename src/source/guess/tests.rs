@@ -10,7 +10,7 @@ use crate::source::csv::{CsvConfig, CsvSource};
 
 fn table(text: &str) -> Guess {
     let config: CsvConfig = toml::from_str("path = \"x.csv\"").expect("a path");
-    let source = CsvSource::new(&config, Path::new("/"), Arc::new(looking("x", "Asia/Shanghai")));
+    let source = CsvSource::new(&config, Path::new("/"), Arc::new(looking("x", "Asia/Shanghai", Vec::new())));
     guess(&source.read_bytes(text.as_bytes().to_vec()).expect("a table"))
 }
 
@@ -109,7 +109,7 @@ proptest! {
     #[test]
     fn any_table_has_a_draft(text in "[a-z编号时间,0-9\\-:\" \n]{0,300}") {
         let config: CsvConfig = toml::from_str("path = \"x.csv\"").expect("a path");
-        let source = CsvSource::new(&config, Path::new("/"), Arc::new(looking("x", "Asia/Shanghai")));
+        let source = CsvSource::new(&config, Path::new("/"), Arc::new(looking("x", "Asia/Shanghai", Vec::new())));
         if let Ok(fetched) = source.read_bytes(text.into_bytes()) {
             let draft = guess(&fetched);
             prop_assert!(draft.fields.iter().all(|field| name_refusal(&field.name).is_none()));

@@ -127,9 +127,12 @@ impl Mapping {
 
     /// The same for who only looks at what a source has: none of its columns need be there. `hints` are names that
     /// columns may have, by which a spreadsheet's header is found.
-    pub fn looking(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+    #[must_use]
+    pub fn looking(mut self, hints: Vec<String>) -> Self {
         self.only_looks = true;
-        self.columns.extend(hints);
+        if !hints.is_empty() {
+            (self.id, self.columns) = (0, hints);
+        }
         self
     }
 

@@ -3,8 +3,9 @@
 //! **Invariant:** a query runs in a transaction that can only read and is never committed; its time is limited on the
 //! server and by us, and one that takes longer is really stopped. Every error of a server becomes words for operators.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -75,6 +76,35 @@ struct Server<O> {
     options: O,
     place: String,
     timeout: Duration,
+}
+
+/// What a server is answering, by its own numbers: so that it can be told to stop when nobody waits any more.
+#[derive(Debug, Clone)]
+struct Answering<N>(Arc<Mutex<BTreeSet<N>>>);
+
+impl<N> Default for Answering<N> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<N: Ord> Answering<N> {
+    fn begin(&self, number: N) {
+        self.lock().insert(number);
+    }
+
+    fn end(&self, number: &N) {
+        self.lock().remove(number);
+    }
+
+    /// What was begun and not ended.
+    fn take(&self) -> BTreeSet<N> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<N>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<O> Server<O> {

@@ -20,7 +20,7 @@ use sqlx::{
 use sqlx::{Decode, Statement as _, ValueRef as _};
 
 use super::trouble::{self, Stage, Trouble};
-use super::{FAREWELL, GRACE, Server, SqlConfig, address, clocks, revealed};
+use super::{Answering, FAREWELL, GRACE, Server, SqlConfig, address, clocks, revealed};
 use crate::core::Instant;
 use crate::core::database::{MYSQL, Tls};
 use crate::core::value::Name;
@@ -40,6 +40,8 @@ pub struct MySqlSource {
     server: Server<MySqlConnectOptions>,
     query: Query,
     mapping: Arc<Mapping>,
+    /// The connections, by the server's numbers, on which it answers now.
+    answering: Answering<u64>,
 }
 
 /// A transaction that only reads.
@@ -101,7 +103,12 @@ impl MySqlSource {
         let options = options.statement_cache_capacity(0).disable_statement_logging();
         let options = revealed(password).into_iter().fold(options, MySqlConnectOptions::password);
         let options = ca_file.into_iter().fold(options, MySqlConnectOptions::ssl_ca);
-        Ok(Self { server: Server { options, place, timeout: config.timeout }, query, mapping })
+        Ok(Self {
+            server: Server { options, place, timeout: config.timeout },
+            query,
+            mapping,
+            answering: Answering::default(),
+        })
     }
 
     async fn ask(&self, since: Option<Instant>) -> Result<Packed, PollError> {
@@ -110,9 +117,11 @@ impl MySqlSource {
             Err(self.server.unreadable(format!("no answer within {} s", (self.server.timeout + GRACE).as_secs())))
         })?;
         let query = self.query.since(session.clock.since(&self.mapping, since));
+        let id = session.id;
+        self.answering.begin(id);
         let answer = self.server.within(GRACE, self.answer(&query, &mut session)).await;
+        self.answering.end(&id);
         let Some(answer) = answer else {
-            let id = session.id;
             drop(session);
             let _ = tokio::time::timeout(FAREWELL, self.end(id)).await;
             return Err(self.server.late());
@@ -225,6 +234,12 @@ fn add(answer: &mut Packed, row: &MySqlRow, shapes: &[Shape], clock: Clock) -> R
 
 #[async_trait]
 impl Source for MySqlSource {
+    async fn give_up(&self) {
+        for id in self.answering.take() {
+            let _ = tokio::time::timeout(FAREWELL, self.end(id)).await;
+        }
+    }
+
     fn asks_since(&self) -> bool {
         self.query.wants_since()
     }

@@ -22,7 +22,7 @@ use sqlx::{
 use sqlx::{Statement as _, TypeInfo as _, ValueRef as _};
 
 use super::trouble::{self, Stage, Trouble};
-use super::{FAREWELL, GRACE, Server, SqlConfig, address, clocks, revealed};
+use super::{Answering, FAREWELL, GRACE, Server, SqlConfig, address, clocks, revealed};
 use crate::core::Instant;
 use crate::core::database::{POSTGRES, Tls};
 use crate::core::value::Name;
@@ -38,6 +38,8 @@ pub struct PostgresSource {
     server: Server<PgConnectOptions>,
     query: Query,
     mapping: Arc<Mapping>,
+    /// The server's processes that answer now.
+    answering: Answering<i32>,
 }
 
 impl PostgresSource {
@@ -63,7 +65,12 @@ impl PostgresSource {
         let options = options.statement_cache_capacity(0).disable_statement_logging();
         let options = revealed(password).into_iter().fold(options, PgConnectOptions::password);
         let options = ca_file.into_iter().fold(options, PgConnectOptions::ssl_root_cert);
-        Ok(Self { server: Server { options, place, timeout: config.timeout }, query, mapping })
+        Ok(Self {
+            server: Server { options, place, timeout: config.timeout },
+            query,
+            mapping,
+            answering: Answering::default(),
+        })
     }
 
     async fn ask(&self, query: &str) -> Result<Packed, PollError> {
@@ -71,7 +78,9 @@ impl PostgresSource {
         let (mut connection, backend) = opened.unwrap_or_else(|| {
             Err(self.server.unreadable(format!("no answer within {} s", (self.server.timeout + GRACE).as_secs())))
         })?;
+        self.answering.begin(backend);
         let answer = self.server.within(GRACE, self.answer(query, &mut connection)).await;
+        self.answering.end(&backend);
         let Some(answer) = answer else {
             drop(connection);
             let _ = tokio::time::timeout(FAREWELL, self.end(backend)).await;
@@ -255,6 +264,12 @@ impl Shape {
 
 #[async_trait]
 impl Source for PostgresSource {
+    async fn give_up(&self) {
+        for backend in self.answering.take() {
+            let _ = tokio::time::timeout(FAREWELL, self.end(backend)).await;
+        }
+    }
+
     fn asks_since(&self) -> bool {
         self.query.wants_since()
     }

@@ -56,6 +56,7 @@ impl House {
             playbook: playbook.clone(),
             sources: Vec::new(),
             intakes: [].into(),
+            expected: [].into(),
             degraded: Vec::new(),
             trouble: None,
             answering: Arc::new(answering),

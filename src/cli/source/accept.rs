@@ -1,0 +1,75 @@
+//! `duban source accept`: what a source shows is right, though the guard does not believe it.
+
+use std::io::{IsTerminal as _, Write as _, stderr, stdin};
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::run::runtime;
+use crate::cli::words::source as words;
+use crate::cli::{Caller, say};
+use crate::daemon::poll;
+use crate::daemon::poll::health::Health;
+use crate::store::SourceRecord;
+
+/// Runs the command.
+pub fn run(name: &str, yes: bool, by: Option<&str>, caller: &Caller<'_>) -> Result<Exit, Failure> {
+    let language = caller.language;
+    let site = caller.site()?;
+    let config = caller.source_config(&site, name)?;
+    let who = who(by, caller)?;
+    runtime()?.block_on(async {
+        let store = caller.visit_store().await?;
+        let failed = |error| caller.store_failed("store", &error);
+        let records = store.sources().await.map_err(failed)?;
+        let record = records.into_iter().find(|record| *record.source == *name).unwrap_or_default();
+        let trouble = record.trouble.clone().ok_or_else(|| Failure::no(words::undoubted(language, name)))?;
+        if Health::of(Some(&record), None, caller.now()) != Health::Doubted {
+            return Err(Failure::no(words::unread(language, name, &trouble)));
+        }
+        say(&words::doubted(language, name, &trouble));
+        say(&words::would_be_believed(language, &counts(&record)));
+        say(&words::of_absent(language, config.absent));
+        if !yes && !asked(caller)? {
+            say(words::say_yes(language));
+            return Ok(Exit::Fine);
+        }
+        let now = caller.clock.now();
+        if !poll::accept(&*store, name, now).await.map_err(failed)? {
+            return Err(Failure::no(words::undoubted(language, name)));
+        }
+        store.fired(&format!("accept:{name} by {who}"), now).await.map_err(failed)?;
+        say(&words::accepted(language, name, &who));
+        Ok(Exit::Fine)
+    })
+}
+
+/// Who accepts.
+fn who(by: Option<&str>, caller: &Caller<'_>) -> Result<String, Failure> {
+    if let Some(by) = by {
+        let language = caller.language;
+        let empty = || crate::cli::words::about(language, "--by", crate::cli::words::silence::empty(language));
+        return if by.trim().is_empty() { Err(Failure::usage(empty())) } else { Ok(by.trim().to_owned()) };
+    }
+    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| caller.environment.get(name));
+    Ok(user.unwrap_or("?").to_owned())
+}
+
+fn counts(record: &SourceRecord) -> words::Counts {
+    let good = record.rows.saturating_sub(record.rejected);
+    words::Counts {
+        before: record.good_rows,
+        rows: record.rows,
+        rejected: record.rejected,
+        missing: record.good_rows.map_or(0, |before| before.saturating_sub(good)),
+    }
+}
+
+/// Asks whoever sits at the terminal; nobody there means no.
+fn asked(caller: &Caller<'_>) -> Result<bool, Failure> {
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        return Ok(false);
+    }
+    let _ = write!(stderr(), "{}", words::question(caller.language));
+    let mut answer = String::new();
+    stdin().read_line(&mut answer)?;
+    Ok(["y", "yes", "是"].contains(&answer.trim().to_lowercase().as_str()))
+}
