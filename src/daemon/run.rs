@@ -752,3 +752,20 @@ impl Shift {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_of_one_interval_begin_apart_and_a_single_one_at_once() {
+        let seconds = |line: &str, place, count| {
+            let schedule = Schedule::parse(line, chrono_tz::Tz::UTC).expect("a schedule");
+            stagger(Some(&schedule), place, count).num_milliseconds()
+        };
+        assert_eq!([0, 1, 9].map(|place| seconds("5m", place, 10)), [0, 1_000, 9_000]);
+        assert_eq!([0, 1].map(|place| seconds("10s", place, 2)), [0, 500]);
+        assert_eq!([0, 1].map(|place| seconds("0 8 * * MON", place, 2)), [0, 5_000]);
+        assert_eq!(seconds("1h", 0, 1), 0);
+    }
+}

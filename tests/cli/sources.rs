@@ -98,7 +98,10 @@ fn sources_are_listed_with_what_they_are_and_how_their_servers_are_trusted() {
         golden(&format!("ctl-status.{language}.txt"), &format!("{}{}", run.stdout, run.stderr));
     }
     let listed = json(&desk.duban("zh-CN", &["source", "list", "--format", "json"]));
-    assert_eq!([&listed[1]["state"], &listed[1]["tls"], &listed[0]["tls"]], ["unseen", "off", &Value::Null]);
+    assert_eq!(
+        [&listed[1]["state"], &listed[1]["tls"], &listed[0]["tls"]],
+        [&Value::from("unseen"), &Value::from("off"), &Value::Null]
+    );
     assert!(!desk.path().join("duban.db").exists(), "nothing is written");
 }
 

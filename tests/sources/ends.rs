@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use duban::source::PollError;
 use duban::source::sql::SqlConfig;
+use duban::source::{PollError, Source};
 use secrecy::SecretString;
 
 use super::{mapping, on_mariadb, on_postgres, plainly, poll};
+use crate::support::daemon::Daemon;
 use crate::support::mariadb::MariaDb;
 use crate::support::patience::holds_within;
 use crate::support::postgres::Postgres;
+use crate::support::site::Site;
 
 fn shortly(url: &str, query: &str) -> SqlConfig {
     SqlConfig { timeout: Duration::from_secs(1), ..plainly(url, query) }
@@ -174,4 +176,70 @@ async fn a_source_works_behind_a_pooler() {
     for _ in 0..10 {
         assert_eq!(poll(&source).await.expect("an answer").items.len(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_that_nobody_waits_for_any_more_is_stopped_on_its_server() {
+    let (postgres, mariadb) = (Postgres::shared(), MariaDb::shared());
+    let (database, other) = (postgres.new_database(), mariadb.new_database());
+    let on_postgres = {
+        let query = "SELECT 1 AS id, 'given up' AS title, pg_sleep(600)::text";
+        on_postgres(&plainly(&database.url(), query), mapping("UTC")).expect("a query")
+    };
+    let on_mariadb = {
+        let query = "SELECT SLEEP(600) AS id, 'given up' AS title";
+        on_mariadb(&plainly(&mariadb.url(&other), query), mapping("UTC")).expect("a query")
+    };
+    let running: [&dyn Fn() -> i64; 2] = [
+        &|| {
+            let query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%given up%' AND datname = current_database() AND pid <> pg_backend_pid()";
+            postgres.number(&database.name, query)
+        },
+        &|| {
+            let query = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%given up%' AND db = database() AND id <> connection_id()";
+            mariadb.number(&other, query)
+        },
+    ];
+    let sources: [&dyn Source; 2] = [&on_postgres, &on_mariadb];
+    for (source, running) in sources.into_iter().zip(running) {
+        {
+            let mut asked = source.fetch(None);
+            let patience = Duration::from_secs(20);
+            let begun = async {
+                while running() == 0 {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            let ended = tokio::time::timeout(patience, async {
+                tokio::select! {
+                    answer = &mut asked => panic!("{answer:?}"),
+                    () = begun => {}
+                }
+            });
+            ended.await.expect("it is asked");
+        }
+        source.give_up().await;
+        assert!(holds_within(5, || running() == 0));
+    }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_source_that_does_not_answer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (heard, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let callers: Vec<_> = listener.incoming().inspect(|_| drop(heard.send(()))).collect();
+        drop(callers);
+    });
+    let site = Site::new();
+    site.configure(&format!(
+        "[source.mute]\nevery = \"1s\"\nkind = \"x\"\nid = \"id\"\n[source.mute.http]\n\
+         url = \"http://127.0.0.1:{port}/\"\ntimeout = \"60m\"\npoll_timeout = \"60m\"\n"
+    ));
+    site.tickets(&[]);
+    let mut daemon = Daemon::start(&site);
+    asked.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("it is not asked:\n{}", daemon.log()));
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends_within(8), 0, "{}", daemon.log());
 }

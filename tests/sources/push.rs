@@ -54,6 +54,24 @@ impl House {
     }
 }
 
+#[test]
+fn a_system_that_should_call_and_is_silent_is_a_blind_source_until_it_calls() {
+    let house = House::new();
+    let config = std::fs::read_to_string(house.site.path("duban.toml")).expect("the configuration");
+    let config = config.replace("max_bytes = 2000000\n", "max_bytes = 2000000\nsilent_after = \"2s\"\n");
+    house.site.put("duban.toml", &config.replace("[source.hotline]\n", "[source.hotline]\nblind_after = \"1s\"\n"));
+    let daemon = house.open();
+    let memory = house.site.memory();
+    let cards = "SELECT count(*) FROM cards WHERE item = 'source/hotline' AND level = 'red'";
+    assert!(holds_within(20, || memory.number(cards) == 1), "{}", daemon.log());
+    daemon.says_within(5, "expected a call within 2 s, got none so far");
+    assert_eq!(house.push(&calls([7], "噪声"), false).0, 200);
+    assert!(holds_within(10, || memory.number(cards) == 0), "{}", daemon.log());
+    assert!(holds_within(20, || memory.number(cards) == 1), "{}", daemon.log());
+    daemon.says_within(5, "expected a call within 2 s, got the last one at ");
+    assert_eq!(daemon.stop(), 0);
+}
+
 fn calls(ids: impl IntoIterator<Item = u64>, title: &str) -> Value {
     ids.into_iter().map(|id| json!({ "id": id, "title": format!("{title} {id}") })).collect()
 }

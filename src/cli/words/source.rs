@@ -247,7 +247,8 @@ pub fn guessed(language: Language, doubts: usize, name: &str) -> String {
         }
         (English, 0) => format!("a draft; put it into duban.toml and look at it with `duban source preview {name}`"),
         (English, _) => format!(
-            "a draft with {doubts} doubts (see the comments); put it into duban.toml and look at it with `duban source preview {name}`"
+            "a draft with {doubts} doubt{} (see the comments); put it into duban.toml and look at it with `duban source preview {name}`",
+            if doubts == 1 { "" } else { "s" }
         ),
     }
 }
