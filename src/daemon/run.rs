@@ -477,7 +477,7 @@ async fn silence_loop(shift: Arc<Shift>, desk: Arc<Desk>) -> Result<(), StoreErr
         match desk.listen(&shift).await {
             Ok(next) => {
                 shift.emergency.is_over(&name);
-                shift.nap(next, None).await;
+                shift.nap(next, Some(&desk.called)).await;
             }
             Err(e) => shift.trouble(&name, e).await?,
         }

@@ -152,7 +152,10 @@ impl<'a> Look<'a> {
         )?;
         for shown in &self.head {
             writeln!(out, "\n{}", plain(&shown.place))?;
-            write!(out, "{}", align(&self.lines(shown, language)))?;
+            write!(out, "{}", align(&self.lines(shown)))?;
+            if let Err(rejection) = &shown.outcome {
+                writeln!(out, "  {}{}", words::is_rejected(language), plain(&rejection.reason))?;
+            }
         }
         if !self.rejected.is_empty() {
             writeln!(out, "\n{}", words::rejected(language, self.count))?;
@@ -179,7 +182,7 @@ impl<'a> Look<'a> {
     }
 
     /// A row's columns to the left, and to the right the fields that they give; then the fields without a column.
-    fn lines(&self, shown: &Shown, language: Language) -> Vec<Vec<String>> {
+    fn lines(&self, shown: &Shown) -> Vec<Vec<String>> {
         let mut fields = match &shown.outcome {
             Ok(item) => self.said(item),
             Err(_) => BTreeMap::new(),
@@ -198,10 +201,6 @@ impl<'a> Look<'a> {
         }
         let rest = fields.into_iter().map(|(field, value)| [vec![String::new(); 2], right(&field, value)].concat());
         lines.extend(rest);
-        if let Err(rejection) = &shown.outcome {
-            let said = format!("{}{}", words::is_rejected(language), rejection.reason);
-            lines.push(vec![format!("  {said}")]);
-        }
         lines
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::{Happened, Shift};
 use crate::answer::intake::{Intake, Kept, Refusal, Taken};
@@ -26,11 +26,13 @@ pub(super) struct Desk {
     /// What runs; nothing after a reload, which has opened another desk.
     shift: Weak<Shift>,
     turn: Mutex<()>,
+    /// It has called.
+    pub(super) called: Notify,
 }
 
 impl Desk {
     pub fn new(caller: Caller, shift: &Arc<Shift>) -> Self {
-        Self { caller, shift: Arc::downgrade(shift), turn: Mutex::default() }
+        Self { caller, shift: Arc::downgrade(shift), turn: Mutex::default(), called: Notify::new() }
     }
 
     /// The source's name.
@@ -73,6 +75,7 @@ impl Desk {
             Refusal::Later(format!("not stored, call again: {e}"))
         })?;
         shift.to_look.notify_one();
+        self.called.notify_one();
         let answer = answer(&report);
         if let Some(events) = &shift.events {
             let _ = events.send(Happened::Poll { source: polled.name.clone(), report });
