@@ -189,7 +189,7 @@ fn of_source(arguments: &Guess, site: &Site, caller: &Caller<'_>) -> Result<Plac
         read.insert("query".into(), format!("{} LIMIT {SAMPLE}", table.query("*")).into());
     }
     let timing = match (&config.every, &config.cron) {
-        (_, Some(cron)) => format!("cron = {}", quoted(cron)),
+        (_, Some(line)) => format!("cron = {}", quoted(line)),
         (every, None) => self::every(every.as_deref().unwrap_or("5m")),
     };
     let zone = config.mapping.timezone.clone().unwrap_or_else(|| zone_of(site));
