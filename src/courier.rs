@@ -300,7 +300,9 @@ impl Courier {
         self.claimed = sealed;
         match self.seal(playbook, &mut fresh, now).await {
             Ok(sealed) => {
-                fresh.into_iter().zip(sealed).for_each(|(claimed, sealed)| self.send(playbook, claimed, Some(sealed)))
+                for (claimed, sealed) in fresh.into_iter().zip(sealed) {
+                    self.send(playbook, claimed, Some(sealed));
+                }
             }
             Err(e) => {
                 self.claimed.append(&mut fresh);
