@@ -26,6 +26,7 @@ use crate::core::matcher::Matcher;
 use crate::core::observe::Clockwork;
 use crate::core::outage::Outage;
 use crate::core::rate::Rate;
+use crate::rules::maps::RowMap;
 use crate::rules::rulebook::{RuleFile, RuleInfo, Rulebook, StoredRule};
 use crate::rules::table::Tables;
 use crate::source::terms::Expected;
@@ -48,6 +49,9 @@ pub const LADDERS: &str = include_str!("../config/ladders.toml");
 /// The file that holds the settings of `duban.toml` that belong to the playbook.
 const SETTINGS: &str = "settings.json";
 
+/// Before the name of a source: the file that sees its rows before its mapping does.
+const MAPS: &str = "maps/";
+
 /// All that a reload replaces.
 #[derive(Debug)]
 pub struct Playbook {
@@ -61,6 +65,8 @@ pub struct Playbook {
     pub rulebook: Rulebook,
     /// What is known of each rule, by name.
     pub rules: BTreeMap<Arc<str>, RuleInfo>,
+    /// What sees the rows of sources before their mappings do, by the sources' names.
+    pub maps: BTreeMap<String, Arc<RowMap>>,
     /// Who works here and how they are reached.
     pub office: Office,
     /// The words.
@@ -130,6 +136,11 @@ pub fn gather(
         gathering.calendar(index, name);
     }
     gathering.rules(&config.rules_folder(base), &config.rules.enabled);
+    for (name, source) in &config.source {
+        if let Some(map) = &source.mapping.map {
+            gathering.required(&format!("{MAPS}{name}"), &base.join(map));
+        }
+    }
     gathering.optional("contacts.csv", &base.join(&config.contacts), "");
     gathering.optional("absences.csv", &base.join(&config.absences), "");
     gathering.optional("routes.toml", &base.join(&config.routes), "");
@@ -261,6 +272,7 @@ impl Playbook {
         let calendars = building.calendars();
         let zone = calendars.as_ref().map_or(chrono_tz::Tz::UTC, |c| c.office().zone());
         let rulebook = building.rulebook(versions, zone);
+        let maps = building.maps();
         let directory = building.directory();
         let ladders = building.ladders();
         let (routes, directory) = building.routes(directory.as_ref(), ladders.as_ref());
@@ -295,6 +307,7 @@ impl Playbook {
             },
             rules: rulebook.rules().map(|info| (info.name.clone(), info)).collect(),
             rulebook,
+            maps,
             office,
             templates,
             language: settings.language,
@@ -413,6 +426,17 @@ impl Building<'_> {
         }
     }
 
+    fn maps(&mut self) -> BTreeMap<String, Arc<RowMap>> {
+        let mut maps = BTreeMap::new();
+        for (key, text) in self.files.iter().filter(|(key, _)| key.starts_with(MAPS)) {
+            match RowMap::compile(&self.shown(key), text) {
+                Ok(map) => drop(maps.insert(key[MAPS.len()..].to_owned(), Arc::new(map))),
+                Err(wrong) => self.problems.extend(wrong.iter().map(rule_problem)),
+            }
+        }
+        maps
+    }
+
     fn directory(&mut self) -> Option<Directory> {
         let text = self.text("contacts.csv");
         if text.trim().is_empty() {
@@ -482,6 +506,14 @@ impl Building<'_> {
             .filter_map(|(key, text)| key.strip_prefix("templates/").map(|name| (name.to_owned(), text.clone())));
         Templates::new(overrides).map_err(|e| self.fail("templates", e)).ok()
     }
+}
+
+/// Reads the map of a source, for those who need no playbook; `shown` is its path for people.
+pub fn read_map(path: &Path, shown: &Path) -> Result<RowMap, Vec<ConfigProblem>> {
+    let shown = shown.display().to_string();
+    let unreadable = |e| vec![ConfigProblem::at(&*shown, format!("expected a file that can be read: {e}"))];
+    let text = calendars::read_text(path).map_err(unreadable)?;
+    RowMap::compile(&shown, &text).map_err(|wrong| wrong.iter().map(rule_problem).collect())
 }
 
 fn rule_problem(error: &crate::rules::error::RuleError) -> ConfigProblem {

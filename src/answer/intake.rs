@@ -23,12 +23,20 @@ pub trait Intake: Send + Sync + Debug {
 pub struct Taken {
     /// Rows that came.
     pub rows: u64,
+    /// Rows beside them that the source's map left out on purpose.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out_rows: u64,
     /// Items that were new or changed.
     pub changed: usize,
     /// Rows that were kept out.
     pub rejected_rows: usize,
     /// The first of them.
     pub rejected: Vec<Kept>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_none(rows: &u64) -> bool {
+    *rows == 0
 }
 
 /// A row that was kept out.

@@ -454,7 +454,8 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled, stagger: chrono::TimeDelta
             Ok(Some(report)) => {
                 again.after(&report, now);
                 if report.trouble.is_none() {
-                    tracing::info!(source = %polled.name, rows = report.rows, changed = report.changed, "polled");
+                    let (rows, left_out, changed) = (report.rows, report.left_out, report.changed);
+                    tracing::info!(source = %polled.name, rows, left_out_by_map = left_out, changed, "polled");
                 }
                 if let Some(events) = &shift.events {
                     let _ = events.send(Happened::Poll { source: polled.name.clone(), report });

@@ -15,10 +15,12 @@ use crate::answer::reply::ReplyFields;
 use crate::config::{ChannelConfig, Config, ConfigProblem, ONE_KIND, ONE_SOURCE, RehearsalTo, SourceConfig};
 use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
+use crate::core::digest::Digest;
 use crate::core::item::ALWAYS;
 use crate::core::rate::Rates;
 use crate::courier::{Rehearsal, Way, Ways};
-use crate::playbook::{Files, Playbook, gather};
+use crate::playbook::{Files, Playbook, gather, read_map};
+use crate::rules::maps::RowMap;
 use crate::schedule::Schedule;
 use crate::secret::SecretRef;
 use crate::source::Source;
@@ -77,7 +79,12 @@ pub struct Polled {
     pub terms: PollTerms,
     /// How pauses are inferred from the states in which items were seen, if they are.
     pub waiting: Option<Waiting>,
+    /// The identity of its mapping.
+    pub version: Digest,
 }
+
+/// The maps of sources, by the sources' names.
+type Maps = BTreeMap<String, Arc<RowMap>>;
 
 /// A source that calls by itself.
 pub struct Caller {
@@ -156,8 +163,10 @@ impl Site {
             }
         };
         let zone = playbook.as_ref().map_or(Tz::UTC, |p: &Playbook| p.calendar().zone());
-        let sources = self.sources(zone, lookup, &mut problems);
-        let callers = self.callers(zone, lookup, &mut problems);
+        // Without a playbook it was told already what is wrong with them.
+        let maps = playbook.as_ref().map_or_else(Maps::new, |playbook| self.maps(&playbook.maps, &mut problems));
+        let sources = self.sources(zone, &maps, lookup, &mut problems);
+        let callers = self.callers(zone, &maps, lookup, &mut problems);
         let link_key = self.link_key(lookup, &mut problems);
         let hooks = self.hooks(&channels, lookup, &mut problems);
         let heartbeat = keep(self.heartbeat().map_err(|problem| vec![problem]), &mut problems).flatten();
@@ -173,7 +182,8 @@ impl Site {
     /// The sources alone, for commands that only look.
     pub fn sources_alone(&self, zone: Tz, lookup: Lookup<'_>) -> Result<Vec<Polled>, Vec<ConfigProblem>> {
         let mut problems = Vec::new();
-        let sources = self.sources(zone, lookup, &mut problems);
+        let maps = self.maps(&Maps::new(), &mut problems);
+        let sources = self.sources(zone, &maps, lookup, &mut problems);
         if problems.is_empty() { Ok(sources) } else { Err(problems) }
     }
 
@@ -408,20 +418,31 @@ impl Site {
         }
     }
 
+    /// The maps of sources: those of the playbook, and of the files those that it does not have.
+    fn maps(&self, of_playbook: &Maps, problems: &mut Vec<ConfigProblem>) -> Maps {
+        let wanted = self.config.source.iter().filter_map(|(name, config)| Some((name, config.mapping.map.as_ref()?)));
+        let found = wanted.filter_map(|(name, path)| {
+            let known = of_playbook.get(name).cloned();
+            let map = known.or_else(|| keep(read_map(&self.base.join(path), path), problems).map(Arc::new));
+            Some((name.clone(), map?))
+        });
+        found.collect()
+    }
+
     /// The sources that call by themselves.
-    fn callers(&self, zone: Tz, lookup: Lookup<'_>, problems: &mut Vec<ConfigProblem>) -> Vec<Caller> {
+    fn callers(&self, zone: Tz, maps: &Maps, lookup: Lookup<'_>, problems: &mut Vec<ConfigProblem>) -> Vec<Caller> {
         let mut callers = Vec::new();
         for (name, config) in &self.config.source {
             let Some(push) = &config.push else { continue };
             let at = |problem: String| vec![ConfigProblem::at(self.shown(&format!("source.{name}.push")), problem)];
-            let made = self.mapped_source(name, config).and_then(|mapping| {
+            let made = self.mapped_source(name, config, maps).and_then(|mapping| {
                 let token = self.secret(&push.token, lookup).and_then(long_enough);
                 let token = token.map_err(|problem| at(format!("token: {problem}")))?;
                 if !config.attach.is_empty() {
                     return Err(at("attach: expected none beside push".to_owned()));
                 }
                 let source = Arc::new(PushSource::new(push, Arc::new(mapping)).map_err(at)?);
-                let polled = self.source(name, config, zone, lookup)?;
+                let polled = self.source(name, config, zone, maps, lookup)?;
                 Ok(Caller { polled, source, token, max_bytes: push.max_bytes, silent_after: push.silent_after })
             });
             callers.extend(keep(made, problems));
@@ -429,10 +450,10 @@ impl Site {
         callers
     }
 
-    fn sources(&self, zone: Tz, lookup: Lookup<'_>, problems: &mut Vec<ConfigProblem>) -> Vec<Polled> {
+    fn sources(&self, zone: Tz, maps: &Maps, lookup: Lookup<'_>, problems: &mut Vec<ConfigProblem>) -> Vec<Polled> {
         let mut sources = Vec::new();
         for (name, config) in self.config.source.iter().filter(|(_, config)| config.push.is_none()) {
-            match self.source(name, config, zone, lookup) {
+            match self.source(name, config, zone, maps, lookup) {
                 Ok(source) => sources.push(source),
                 Err(found) => problems.extend(found),
             }
@@ -486,10 +507,15 @@ impl Site {
     }
 
     /// The mapping of a source.
-    fn mapped_source(&self, name: &str, config: &SourceConfig) -> Result<Mapping, Vec<ConfigProblem>> {
+    fn mapped_source(&self, name: &str, config: &SourceConfig, maps: &Maps) -> Result<Mapping, Vec<ConfigProblem>> {
         let at = |key: &str| self.shown(&format!("source.{name}.{key}"));
         let wrong = |w: crate::source::mapping::MappingError| ConfigProblem::at(at(&w.key), w.problem);
-        Mapping::new(name, &config.mapping).map_err(|found| found.into_iter().map(wrong).collect())
+        let mapping = Mapping::new(name, &config.mapping);
+        let mapping = mapping.map_err(|found| found.into_iter().map(wrong).collect::<Vec<_>>())?;
+        Ok(match maps.get(name) {
+            Some(map) => mapping.with_map(map.clone()),
+            None => mapping,
+        })
     }
 
     fn source(
@@ -497,14 +523,15 @@ impl Site {
         name: &str,
         config: &SourceConfig,
         zone: Tz,
+        maps: &Maps,
         lookup: Lookup<'_>,
     ) -> Result<Polled, Vec<ConfigProblem>> {
         let at = |key: &str| self.shown(&format!("source.{name}{key}"));
-        let mapping = self.mapped_source(name, config)?;
+        let mapping = self.mapped_source(name, config, maps)?;
         let terms = config.terms(&mapping).map_err(|problem| vec![ConfigProblem::at(at(""), problem)])?;
         let waiting = mapping.waiting().cloned();
         let mapping = Arc::new(mapping);
-        let columns = mapping.columns().to_vec();
+        let (columns, version) = (mapping.needed(), mapping.version());
         let schedule = schedule(config, zone).map_err(|problem| vec![ConfigProblem::at(at(""), problem)])?;
         let source = self.connector(config, mapping, lookup);
         let source = source.map_err(|(key, problem)| vec![ConfigProblem::at(at(key), problem)])?;
@@ -512,7 +539,7 @@ impl Site {
             let problem = "since: expected both this key and :since (of http {{ since }}) in what the source is asked, or neither";
             return Err(vec![ConfigProblem::at(at(""), problem)]);
         }
-        Ok(Polled { name: name.into(), source, columns, schedule, guard: config.guard, terms, waiting })
+        Ok(Polled { name: name.into(), source, columns, schedule, guard: config.guard, terms, waiting, version })
     }
 
     /// What reads a source; the error names the key.

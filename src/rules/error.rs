@@ -207,6 +207,16 @@ fn spelled(types: &str) -> String {
     text
 }
 
+impl RuleError {
+    /// Where and what, in one line.
+    pub fn line(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{}:{}:{}: {}", self.path, place.line, place.column, self.message),
+            None => format!("{}: {}", self.path, self.message),
+        }
+    }
+}
+
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(place) = &self.place else { return write!(f, "{}: {}", self.path, self.message) };

@@ -8,6 +8,8 @@
 
 pub mod rulebook;
 
+pub mod maps;
+
 pub mod error;
 
 pub mod table;
@@ -21,6 +23,7 @@ pub mod cases;
 pub mod reference;
 
 mod budget;
+mod call;
 mod collections;
 mod engine;
 mod facts;

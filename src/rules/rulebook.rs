@@ -3,14 +3,14 @@
 //! **Invariant:** a rulebook never changes; equal items get equal judgements from it on equal days.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeZone};
 use chrono_tz::Tz;
-use rhai::{AST, CallFnOptions, Dynamic, Engine, FuncArgs, Position, Scope};
+use rhai::{AST, Dynamic, Engine, FuncArgs, Position};
 
 use super::budget;
+use super::call::call;
 use super::engine::{FILE, engine};
 use super::error::{ErrorKind, RuleError, Source};
 use super::facts::{Day, Subject, kind_of, register_properties};
@@ -344,26 +344,7 @@ impl Edition {
     }
 
     fn call(&self, engine: &Engine, hook: &str, arguments: impl FuncArgs) -> Result<Dynamic, RuleError> {
-        budget::begin();
-        let options = CallFnOptions::new().eval_ast(false);
-        let run = || engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, hook, arguments);
-        let outcome = catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
-            let message = format!("{hook} brought the interpreter down; please report this");
-            self.source.error(ErrorKind::Internal, message, self.start_of(hook))
-        })?;
-        let mut error = match outcome {
-            Ok(answer) if !budget::is_refused() => return Ok(answer),
-            Ok(_) => self.source.error(ErrorKind::Value, "", self.start_of(hook)),
-            Err(error) => self.source.run_error(&error, self.start_of(hook)),
-        };
-        if let Some((kind, message)) = budget::refused() {
-            (error.kind, error.message) = (kind, message);
-        }
-        // An empty loop has no place of its own.
-        if error.place.is_none() {
-            error.place = self.source.error(error.kind, "", self.start_of(hook)).place;
-        }
-        Err(error)
+        call(engine, &self.ast, &self.source, hook, arguments, || self.start_of(hook))
     }
 
     fn start_of(&self, hook: &str) -> Position {

@@ -28,6 +28,7 @@ pub mod mapping;
 pub mod moment;
 mod packed;
 pub mod push;
+mod reshaped;
 mod sample;
 pub mod sql;
 pub mod sqlite;
@@ -39,8 +40,9 @@ pub mod waiting;
 
 use attach::Attachment;
 use mapping::Mapping;
-use mapping::plan::Plan;
+use mapping::plan::{self, Plan};
 use mapping::reading::Reading;
+use reshaped::Reshaped;
 use table::{Row, Table};
 use twins::{Twin, Twins};
 
@@ -68,6 +70,7 @@ pub struct Fetched {
     table: Box<dyn Table>,
     plan: Plan,
     twins: Twins,
+    left_out: u64,
     attachments: Vec<Arc<Attachment>>,
 }
 
@@ -189,12 +192,25 @@ impl Fetched {
     fn new(table: impl Table + 'static, mapping: Arc<Mapping>, place: &str) -> Result<Self, PollError> {
         if mapping.only_looks() {
             let plan = Plan::of_nothing(mapping);
-            return Ok(Self { table: Box::new(table), plan, twins: Twins::new(), attachments: Vec::new() });
+            return Ok(Self { table: Box::new(table), plan, twins: Twins::new(), left_out: 0, attachments: Vec::new() });
         }
-        let plan = Plan::new(mapping, table.columns())
+        let places = plan::places(&mapping, table.columns())
             .map_err(|problem| PollError::Columns { place: place.to_owned(), problem })?;
-        let twins = twins::find(&table, plan.id(), &plan.telling());
-        Ok(Self { table: Box::new(table), plan, twins, attachments: Vec::new() })
+        let Some(map) = mapping.map().cloned() else {
+            let plan = Plan::new(mapping, table.columns(), places.into_iter().flatten().collect());
+            return Ok(Self::of(Box::new(table), plan, 0));
+        };
+        let own = table.columns().len();
+        let plan = Plan::new(mapping.clone(), table.columns(), (own..own + mapping.columns().len()).collect());
+        let table = Reshaped::new(Box::new(table), &mapping, &map, places)
+            .map_err(|problem| PollError::TooLarge { place: place.to_owned(), problem })?;
+        let left_out = table.left_out() as u64;
+        Ok(Self::of(Box::new(table), plan, left_out))
+    }
+
+    fn of(table: Box<dyn Table>, plan: Plan, left_out: u64) -> Self {
+        let twins = twins::find(&*table, plan.id(), &plan.telling());
+        Self { table, plan, twins, left_out, attachments: Vec::new() }
     }
 
     /// Puts attached rows on every item.
@@ -202,7 +218,12 @@ impl Fetched {
         Self { attachments, ..self }
     }
 
-    /// How many rows were read, among them those that will be rejected.
+    /// How many rows the map of the source left out on purpose: they count as not there.
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// How many rows there are, among them those that will be rejected.
     pub fn rows(&self) -> u64 {
         self.table.rows() as u64
     }
@@ -245,6 +266,6 @@ impl Fetched {
 
 impl std::fmt::Debug for Fetched {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fetched").field("rows", &self.rows()).field("chunks", &self.chunks()).finish_non_exhaustive()
+        f.debug_struct("Fetched").field("rows", &self.rows()).field("left_out", &self.left_out).field("chunks", &self.chunks()).finish_non_exhaustive()
     }
 }

@@ -1,11 +1,13 @@
 //! Reads instants as sources write them: with an offset, or naive in a declared zone.
 //!
-//! A text with an offset (RFC 3339, also with a space or `+0800`) is always understood. A naive one is understood if
-//! its format is declared; where clocks were put forward over it, it is the first instant after the gap, where they
-//! were put back over it, the earlier of the two. Second 60 is read as 59. A format without a clock time means 00:00.
+//! A text with an offset (RFC 3339, also with a space or `+0800`) is always understood, and its own offset counts. A
+//! naive one is understood if its format is declared: the first format in the list that fits the whole text. Where
+//! clocks were put forward over it, it is the first instant after the gap, where they were put back over it, the earlier
+//! of the two. Second 60 is read as 59. A format without a clock time means 00:00.
 //!
 //! **Invariant:** nothing outside the years 1900 to 2199 is an instant: it is a typing error or a filler such as
-//! `9999-12-31`, which belongs into `missing`.
+//! `9999-12-31`, which belongs into `missing`. Two formats of one list never read a text as two different days: whether
+//! `03/02` is in March or in February is not guessed.
 
 use chrono::format::{Item as Piece, StrftimeItems};
 use chrono::{DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
@@ -20,13 +22,23 @@ pub const USUAL_FORMATS: [&str; 5] =
 
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2199;
 
-/// The declared ways in which a source writes instants.
+/// How many declared formats are shown to who wrote something else.
+const SHOWN: usize = 3;
+
+/// The declared ways in which a source writes instants, in their order.
 #[derive(Debug, Clone)]
 pub struct Moments {
     zone: Option<Tz>,
-    fixed: Vec<Fixed>,
-    others: Vec<Other>,
-    sample: String,
+    formats: Vec<Format>,
+    /// Whether a declared format has an offset of its own.
+    zoned: bool,
+    samples: String,
+}
+
+#[derive(Debug, Clone)]
+enum Format {
+    Fixed(Fixed),
+    Other(Other),
 }
 
 /// `%Y-%m-%d %H:%M:%S`, the same with a `T`, with or without a fraction.
@@ -44,19 +56,23 @@ struct Other {
     timed: bool,
 }
 
+/// A text in the usual form: a time, and an offset if it has one.
+#[derive(Debug, Clone, Copy)]
+struct Usual {
+    naive: NaiveDateTime,
+    separator: u8,
+    fraction: bool,
+    offset: Option<i64>,
+}
+
 impl Moments {
     /// Checks the formats; the error says which one is wrong and why.
     pub fn new(formats: &[String], zone: Option<Tz>) -> Result<Self, String> {
-        let mut moments = Self { zone, fixed: Vec::new(), others: Vec::new(), sample: String::new() };
-        for format in formats.iter().filter(|format| *format != "rfc3339") {
-            match Fixed::of(format) {
-                Some(fixed) => moments.fixed.push(fixed),
-                None => moments.others.push(Other::of(format)?),
-            }
-        }
-        let shown = formats.iter().find(|format| *format != "rfc3339").map_or("%Y-%m-%dT%H:%M:%SZ", String::as_str);
-        moments.sample = sample().format(&shown.replace("%.f", "")).to_string();
-        Ok(moments)
+        let own: Vec<&str> = formats.iter().map(String::as_str).filter(|format| *format != "rfc3339").collect();
+        let read = own.iter().map(|&format| Format::of(format)).collect::<Result<Vec<_>, _>>()?;
+        contradiction(&own)?;
+        let zoned = read.iter().any(|format| matches!(format, Format::Other(Other { zoned: true, .. })));
+        Ok(Self { zone, formats: read, zoned, samples: samples(&own) })
     }
 
     /// The zone of texts without an offset.
@@ -66,13 +82,12 @@ impl Moments {
 
     /// Whether a text without an offset could be read if there were a zone.
     pub fn need_zone(&self) -> bool {
-        !self.fixed.is_empty() || self.others.iter().any(|other| !other.zoned)
+        self.formats.iter().any(|format| !matches!(format, Format::Other(Other { zoned: true, .. })))
     }
 
     /// The instant that `text` (without blanks around it) says; the error says what was expected.
     pub fn read(&self, text: &str, offsets: &mut Offsets) -> Result<Instant, String> {
-        let instant = self.read_fixed(text, offsets).or_else(|| self.read_others(text, offsets));
-        let instant = instant.ok_or_else(|| format!("expected a time such as {}", self.sample))?;
+        let instant = self.find(text, offsets).ok_or_else(|| format!("expected a time such as {}", self.samples))?;
         if YEARS.contains(&instant.year()) {
             Ok(instant)
         } else {
@@ -80,19 +95,67 @@ impl Moments {
         }
     }
 
-    fn read_fixed(&self, text: &str, offsets: &mut Offsets) -> Option<Instant> {
+    fn find(&self, text: &str, offsets: &mut Offsets) -> Option<Instant> {
+        let usual = Usual::of(text);
+        let own = usual.and_then(|usual| usual.with_own_offset());
+        if own.is_some() && !self.zoned {
+            return own;
+        }
+        let declared = self.formats.iter().find_map(|format| match format {
+            Format::Fixed(fixed) => {
+                let usual = usual.filter(|usual| fixed.fits(*usual))?;
+                Some(offsets.resolve(usual.naive, self.zone?))
+            }
+            // Only a format with an offset can say more of a text with an offset.
+            Format::Other(other) if own.is_some() && !other.zoned => None,
+            Format::Other(other) => other.read(text, self.zone, offsets),
+        });
+        declared.or(own)
+    }
+}
+
+/// What the first formats look like.
+fn samples(formats: &[&str]) -> String {
+    let shown = if formats.is_empty() { &["%Y-%m-%dT%H:%M:%SZ"][..] } else { formats };
+    // The many usual formats look alike.
+    let shown = if shown.len() > SHOWN { &shown[..1] } else { shown };
+    let shown: Vec<String> = shown.iter().map(|format| sample().format(&format.replace("%.f", "")).to_string()).collect();
+    shown.join(" or ")
+}
+
+/// Two formats that read one text as different days, such as `%d/%m/%Y` and `%m/%d/%Y`, are an error.
+fn contradiction(formats: &[&str]) -> Result<(), String> {
+    // Year, month and day can each be taken for one of the others. Seconds since 1970 are no date to be mixed up.
+    let day = NaiveDate::from_ymd_opt(2010, 11, 12).unwrap_or_default();
+    let at = day.and_time(sample().time()).and_utc().fixed_offset();
+    let dates = || formats.iter().filter(|format| !format.contains("%s"));
+    for (one, other) in dates().flat_map(|one| dates().map(move |other| (one, other))) {
+        let text = at.format(one).to_string();
+        let read = DateTime::parse_from_str(&text, other).map(|at| at.date_naive());
+        let read = read.or_else(|_| NaiveDateTime::parse_from_str(&text, other).map(|at| at.date()));
+        if read.or_else(|_| NaiveDate::parse_from_str(&text, other)).is_ok_and(|read| read != day) {
+            return Err(format!("expected formats that agree, got {one:?} and {other:?}, which read {text} as different days"));
+        }
+    }
+    Ok(())
+}
+
+impl Format {
+    fn of(format: &str) -> Result<Self, String> {
+        Fixed::of(format).map_or_else(|| Other::of(format).map(Self::Other), |fixed| Ok(Self::Fixed(fixed)))
+    }
+}
+
+impl Usual {
+    fn of(text: &str) -> Option<Self> {
         let (naive, separator, rest) = fixed_part(text)?;
         let (naive, fraction, rest) = add_fraction(naive, rest)?;
-        if !rest.is_empty() {
-            let offset = offset_seconds(rest)?;
-            return Some((naive - chrono::TimeDelta::seconds(offset)).and_utc());
-        }
-        let declared = self.fixed.iter().any(|f| f.separator == separator && (f.fraction || !fraction));
-        if declared { Some(offsets.resolve(naive, self.zone?)) } else { None }
+        let offset = if rest.is_empty() { None } else { Some(offset_seconds(rest)?) };
+        Some(Self { naive, separator, fraction, offset })
     }
 
-    fn read_others(&self, text: &str, offsets: &mut Offsets) -> Option<Instant> {
-        self.others.iter().find_map(|other| other.read(text, self.zone, offsets))
+    fn with_own_offset(self) -> Option<Instant> {
+        Some((self.naive - chrono::TimeDelta::seconds(self.offset?)).and_utc())
     }
 }
 
@@ -106,6 +169,10 @@ impl Fixed {
             _ => return None,
         };
         Some(Self { separator, fraction })
+    }
+
+    fn fits(self, text: Usual) -> bool {
+        text.offset.is_none() && text.separator == self.separator && (self.fraction || !text.fraction)
     }
 }
 
@@ -323,11 +390,58 @@ mod tests {
             let error = Moments::new(&[format.to_owned()], None).expect_err(format);
             assert!(error.contains("expected a format such as") && error.contains(format), "{error}");
         }
+        let two = Moments::new(&["%d.%m.%Y".to_owned(), "%Y年%m月%d日".to_owned()], None).expect("formats");
+        let error = two.read("3/2", &mut Offsets::default()).expect_err("another one");
+        assert_eq!(error, "expected a time such as 31.12.2026 or 2026年12月31日");
         let only_zoned = Moments::new(&["rfc3339".to_owned(), "%s".to_owned()], None).expect("formats");
         assert!(!only_zoned.need_zone());
     }
 
+    #[test]
+    fn the_first_format_that_fits_counts_and_an_offset_of_the_texts_own_before_all() {
+        let day_first = ["%Y-%d-%m %H:%M:%S", "%Y/%m/%d", "%d.%m.%Y %H:%M"];
+        for (text, says) in [
+            ("2026-03-02 10:00:00", "2026-02-03T02:00:00Z"),
+            ("2026-03-02 10:00:00+08:00", "2026-03-02T02:00:00Z"),
+            ("2026-03-02T10:00:00Z", "2026-03-02T10:00:00Z"),
+            ("2026/03/02", "2026-03-01T16:00:00Z"),
+            ("03.02.2026 10:00", "2026-02-03T02:00:00Z"),
+        ] {
+            assert_eq!(read(&day_first, "Asia/Shanghai", text), Ok(says.into()), "{text}");
+        }
+        assert!(read(&day_first, "Asia/Shanghai", "2026-03-02 10:00:00.5").is_err(), "not the whole text");
+        let zoned = ["%Y-%d-%m %H:%M:%S%z"];
+        assert_eq!(read(&zoned, "", "2026-03-02 10:00:00+08:00"), Ok("2026-02-03T02:00:00Z".into()), "as declared");
+        let stamps = ["%Y%m%d", "%s"];
+        assert_eq!(read(&stamps, "Asia/Shanghai", "20260302"), Ok("2026-03-01T16:00:00Z".into()));
+        assert_eq!(read(&stamps, "Asia/Shanghai", "1772416800"), Ok("2026-03-02T02:00:00Z".into()));
+    }
+
+    #[test]
+    fn whether_day_or_month_comes_first_is_never_guessed() {
+        for pair in [
+            ["%d/%m/%Y", "%m/%d/%Y"],
+            ["%Y-%m-%d %H:%M:%S", "%Y-%d-%m %H:%M:%S"],
+            ["%d.%m.%y", "%y.%m.%d"],
+            ["%d.%m.%Y %H:%M %z", "%m.%d.%Y %H:%M %z"],
+        ] {
+            let formats = pair.map(str::to_owned);
+            let error = Moments::new(&formats, None).expect_err("contradiction");
+            assert!(error.contains("as different days") && error.contains(pair[1]), "{error}");
+        }
+        for pair in [["%d/%m/%Y", "%d/%m/%Y %H:%M"], ["%Y-%m-%d", "%d.%m.%Y"], ["%m/%d/%Y", "%d.%m.%Y"]] {
+            assert!(Moments::new(&pair.map(str::to_owned), None).is_ok(), "{pair:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_formats_are_taken_or_refused(one in "[%dmYyHMS/. -]{0,12}", other in ".{0,12}", text in ".{0,20}") {
+            if let Ok(moments) = Moments::new(&[one, other], Some(Tz::Asia__Shanghai)) {
+                let _ = moments.read(&text, &mut Offsets::default());
+            }
+        }
+
         #[test]
         fn the_remembered_offset_is_the_zones_offset(seconds in 0_i64..4_000_000_000, zone in 0_usize..4) {
             let zone: Tz = ["Asia/Shanghai", "America/New_York", "Africa/Casablanca", "Pacific/Apia"][zone]

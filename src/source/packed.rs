@@ -82,9 +82,13 @@ impl Packed {
     /// Spoils the row that was begun last: what is wrong in this column.
     pub fn spoil(&mut self, column: usize, problem: &str) {
         let name = self.columns.get(column).map_or("", |name| &**name);
+        self.flaw(format!("column \"{}\": {problem}", name.escape_debug()));
+    }
+
+    /// Spoils the row that was begun last as a whole.
+    pub fn flaw(&mut self, problem: String) {
         if let Some(block) = self.blocks.last_mut() {
-            let at = block.numbers.len().saturating_sub(1);
-            block.flaws.push((at, format!("column \"{}\": {problem}", name.escape_debug())));
+            block.flaws.push((block.numbers.len().saturating_sub(1), problem));
         }
     }
 }

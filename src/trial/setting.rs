@@ -97,6 +97,7 @@ impl Setting {
                 rules: rules.keys().cloned().collect(),
             },
             rulebook,
+            maps: BTreeMap::new(),
             rules,
             office: self.office(calendar),
             templates: Templates::new(std::iter::empty()).map_err(|error| at("templates", error))?,

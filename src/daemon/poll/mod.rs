@@ -35,6 +35,8 @@ pub use blind::{accept, accepted_at};
 pub struct Report {
     /// Rows that the source gave.
     pub rows: u64,
+    /// Rows beside them that the source's map left out on purpose.
+    pub left_out: u64,
     /// Rows that were rejected.
     pub rejected: Vec<Rejection>,
     /// Items that are new or changed.
@@ -98,8 +100,7 @@ impl Poll<'_> {
     pub async fn run_until(&self, stop: &CancellationToken) -> Result<Option<Report>> {
         let began = self.clock.monotonic();
         let before = known(self.polled, &**self.store).await?;
-        let since = self.polled.terms.since.as_ref();
-        let since = since.and_then(|since| Some(before.cursor_at? - since.overlap));
+        let since = self.since(&before).await?;
         let fetched = tokio::select! {
             biased;
             fetched = self.polled.source.fetch(since) => Some(fetched),
@@ -154,6 +155,20 @@ impl Poll<'_> {
         Ok(self.now)
     }
 
+    /// From when on changes are asked for; with nothing, everything is. That is so too if the last good poll was read by
+    /// another mapping, for what it says now of rows that did not change would never be seen.
+    async fn since(&self, before: &SourceRecord) -> Result<Option<Instant>> {
+        let Some(since) = &self.polled.terms.since else { return Ok(None) };
+        let mapped_at = self.store.last_fired(&self.mapped()).await?;
+        let is_same = mapped_at.is_some() && before.good_at <= mapped_at;
+        Ok(before.cursor_at.filter(|_| is_same).map(|at| at - since.overlap))
+    }
+
+    /// The mark that a source was read by this mapping.
+    fn mapped(&self) -> String {
+        format!("mapped:{}:{}", self.polled.name, self.polled.version)
+    }
+
     /// Takes rows that did not come by asking: a system has called. They are all that there is, or changes only.
     pub async fn run_with(&self, fetched: Fetched, only_changes: bool) -> Result<Report> {
         let began = self.clock.monotonic();
@@ -179,10 +194,14 @@ impl Poll<'_> {
         };
         let shown = SourceRecord { rejected: sight.rejected.len() as u64, ..shown };
         if let Verdict::Doubted(reason) = self.verdict(before, &shown, only_changes).await? {
-            let doubted = self.doubt(shown, reason.to_string(), began).await?;
+            let left_out = match fetched.left_out() {
+                0 => String::new(),
+                rows => format!("; beside them the map left out {rows} rows"),
+            };
+            let doubted = self.doubt(shown, format!("{reason}{left_out}"), began).await?;
             return Ok(Report { rejected: sight.rejected, ..doubted });
         }
-        let mut report = Report { rows: shown.rows, ..Report::default() };
+        let mut report = Report { rows: shown.rows, left_out: fetched.left_out(), ..Report::default() };
         let baseline = before.good_rows.is_none();
         self.turns(&fetched, known.as_ref(), &sight, baseline, &mut report).await?;
         if let Some(known) = &known {
@@ -295,6 +314,9 @@ impl Poll<'_> {
             ..self.polled_now(shown, began)
         };
         self.store.put_source(&record).await?;
+        if self.polled.terms.since.is_some() {
+            self.store.fired(&self.mapped(), self.now).await?;
+        }
         (self.heard)(&self.pipeline.confirmed(self.playbook, &self.polled.name, self.now).await?);
         if baseline {
             self.tell_baseline(report).await?;

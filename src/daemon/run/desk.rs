@@ -122,6 +122,7 @@ fn answer(report: &Report) -> Result<Taken, Refusal> {
     let kept = |rejection: &Rejection| Kept { place: rejection.place.clone(), reason: rejection.reason.clone() };
     let taken = Taken {
         rows: report.rows,
+        left_out_rows: report.left_out,
         changed: report.changed,
         rejected_rows: report.rejected.len(),
         rejected: report.rejected.iter().take(NAMED).map(kept).collect(),

@@ -129,7 +129,8 @@ impl SheetSource {
     /// Reads bytes as if they were what stands in the file.
     pub fn read_bytes(&self, path: &Path, bytes: &[u8]) -> Result<Fetched, PollError> {
         let place = path.display().to_string();
-        let wanted = Wanted { sheet: &self.sheet, columns: self.mapping.columns(), header: self.header_row };
+        let columns = self.mapping.needed();
+        let wanted = Wanted { sheet: &self.sheet, columns: &columns, header: self.header_row };
         // The readers of foreign formats may meet what their authors did not think of.
         let read = catch_unwind(AssertUnwindSafe(|| rows(bytes, &wanted)));
         let read = read.unwrap_or_else(|_| Err(package::damaged("nothing can be made of it")));

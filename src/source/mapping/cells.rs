@@ -14,11 +14,15 @@ pub const MOST_NESTED: usize = 1000;
 
 /// Reads the cell texts of one chunk.
 pub(super) struct Cells<'m> {
-    pub moments: &'m Moments,
-    pub offsets: Offsets,
+    moments: &'m Moments,
+    offsets: Offsets,
 }
 
-impl Cells<'_> {
+impl<'m> Cells<'m> {
+    pub fn new(moments: &'m Moments) -> Self {
+        Self { moments, offsets: Offsets::default() }
+    }
+
     /// The value of a cell's text, which is not one of the texts for "missing".
     pub fn value(&mut self, text: &str, kind: FieldKind) -> Result<Value, String> {
         let text = text.trim();
@@ -134,7 +138,7 @@ mod tests {
 
     fn value(text: &str, kind: FieldKind) -> Result<Value, String> {
         let moments = Moments::new(&["%Y-%m-%d %H:%M:%S".to_owned()], "Asia/Shanghai".parse().ok()).expect("formats");
-        Cells { moments: &moments, offsets: Offsets::default() }.value(text, kind)
+        Cells::new(&moments).value(text, kind)
     }
 
     #[test]

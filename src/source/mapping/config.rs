@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::path::PathBuf;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
@@ -42,12 +43,16 @@ pub struct MappingConfig {
     /// Whether items keep the source's own columns.
     #[serde(default = "yes")]
     pub raw: bool,
+    /// A file with a function `map(row)` that sees each row before anything else does; a relative path is relative to
+    /// the configuration that names it.
+    #[serde(default)]
+    pub map: Option<PathBuf>,
 }
 
 impl MappingConfig {
     /// The keys of this table.
-    pub const KEYS: [&str; 10] =
-        ["id", "kind", "calendar", "timezone", "time_formats", "fields", "pauses", "extensions", "missing", "raw"];
+    pub const KEYS: [&str; 11] =
+        ["id", "kind", "calendar", "timezone", "time_formats", "fields", "pauses", "extensions", "missing", "raw", "map"];
 }
 
 fn nothing() -> Vec<String> {
@@ -87,13 +92,16 @@ pub enum FieldConfig {
     Table(FieldTable),
 }
 
-/// `{ column, type, values }` or `{ value }`.
+/// `{ column, type, values, timezone, time_formats }`, the same with `text` instead of `column`, or `{ value }`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FieldTable {
     /// The column.
     #[serde(default)]
     pub column: Option<String>,
+    /// A text of several columns, with their names in braces: `{区}·{事项}`.
+    #[serde(default)]
+    pub text: Option<String>,
     /// A constant instead of a column.
     #[serde(default)]
     pub value: Option<Constant>,
@@ -103,6 +111,12 @@ pub struct FieldTable {
     /// Cell text → value; other texts are read by their type.
     #[serde(default)]
     pub values: BTreeMap<String, Constant>,
+    /// The zone of naive times, if it is not the source's.
+    #[serde(default)]
+    pub timezone: Option<String>,
+    /// The formats of times, if they are not the source's.
+    #[serde(default)]
+    pub time_formats: Option<Vec<String>>,
 }
 
 /// What the cells of a field hold.
@@ -192,6 +206,10 @@ pub struct PausesConfig {
     pub kind: Option<WordConfig>,
     /// On what ground.
     pub basis: Option<WordConfig>,
+    /// The zone of naive times, if it is not the source's.
+    pub timezone: Option<String>,
+    /// The formats of times, if they are not the source's.
+    pub time_formats: Option<Vec<String>>,
 }
 
 /// One extension from columns, or a JSON list of extensions in one `column`.
@@ -211,6 +229,10 @@ pub struct ExtensionsConfig {
     pub approved_at: Option<String>,
     /// On what ground.
     pub basis: Option<WordConfig>,
+    /// The zone of naive times, if it is not the source's.
+    pub timezone: Option<String>,
+    /// The formats of times, if they are not the source's.
+    pub time_formats: Option<Vec<String>>,
 }
 
 impl From<String> for WordConfig {
@@ -246,7 +268,7 @@ impl<'de> Deserialize<'de> for WordConfig {
 impl<'de> Deserialize<'de> for FieldConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer
-            .deserialize_any(TextOr::<Self, FieldTable>("a column, { column = … } or { value = … }", PhantomData))
+            .deserialize_any(TextOr::<Self, FieldTable>("a column, { column = … }, { text = … } or { value = … }", PhantomData))
     }
 }
 

@@ -18,28 +18,10 @@ pub(in crate::source) struct Plan {
 }
 
 impl Plan {
-    /// Finds the mapping's columns; the error says which are not there, or are there twice.
-    pub fn new(mapping: Arc<Mapping>, columns: &[Name]) -> Result<Self, String> {
-        let mut problems = Vec::new();
-        let mut at = Vec::new();
-        for wanted in mapping.columns() {
-            let mut found = columns.iter().enumerate().filter(|(_, there)| &***there == wanted.as_str());
-            match (found.next(), found.next()) {
-                (Some((column, _)), None) => at.push(column),
-                (None, _) => {
-                    let meant = proposal(wanted, columns.iter().map(|there| &**there));
-                    problems.push(format!("expected column \"{wanted}\"{meant}"));
-                }
-                (Some(_), Some(_)) => problems.push(format!("expected one column \"{wanted}\", got several")),
-            }
-        }
-        if !problems.is_empty() {
-            let there: Vec<String> = columns.iter().take(60).map(|name| name.escape_debug().to_string()).collect();
-            let more = if columns.len() > 60 { ", …" } else { "" };
-            return Err(format!("{}; the columns are: {}{more}", problems.join("; "), there.join(", ")));
-        }
+    /// A mapping over a source's own `columns`; `at` says where the table has the mapping's.
+    pub fn new(mapping: Arc<Mapping>, columns: &[Name], at: Vec<usize>) -> Self {
         let raw = if mapping.raw { kept(columns) } else { Vec::new() };
-        Ok(Self { mapping, at, raw })
+        Self { mapping, at, raw }
     }
 
     /// The plan of a mapping that only looks: no column is sought.
@@ -62,6 +44,30 @@ impl Plan {
     pub fn telling(&self) -> Vec<usize> {
         if self.mapping.raw { self.raw.iter().map(|(column, _)| *column).collect() } else { self.at.clone() }
     }
+}
+
+/// Finds the mapping's columns; those that a map gives may be absent. The error says which are not there, or are there
+/// twice.
+pub(in crate::source) fn places(mapping: &Mapping, columns: &[Name]) -> Result<Vec<Option<usize>>, String> {
+    let mut problems = Vec::new();
+    let mut places = Vec::new();
+    for wanted in mapping.columns() {
+        let mut found = columns.iter().enumerate().filter(|(_, there)| &***there == wanted.as_str());
+        let (first, second) = (found.next().map(|(place, _)| place), found.next());
+        places.push(first);
+        if second.is_some() {
+            problems.push(format!("expected one column \"{wanted}\", got several"));
+        } else if first.is_none() && !mapping.is_given(wanted) {
+            let meant = proposal(wanted, columns.iter().map(|there| &**there));
+            problems.push(format!("expected column \"{wanted}\"{meant}"));
+        }
+    }
+    if problems.is_empty() {
+        return Ok(places);
+    }
+    let there: Vec<String> = columns.iter().take(60).map(|name| name.escape_debug().to_string()).collect();
+    let more = if columns.len() > 60 { ", …" } else { "" };
+    Err(format!("{}; the columns are: {}{more}", problems.join("; "), there.join(", ")))
 }
 
 /// Columns with a name, in the order of their names, so that a column that is moved changes no item; of several with the

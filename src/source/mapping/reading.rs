@@ -11,12 +11,12 @@ use serde_json::Value as Json;
 
 use super::cells::{Cells, clean, objects};
 use super::plan::Plan;
-use super::{ExtensionColumns, FieldKind, Origin, PauseColumns, Word};
+use super::composed::Composed;
+use super::{ExtensionColumns, FieldKind, Origin, PauseColumns, Timed, Word};
 use crate::core::Instant;
 use crate::core::item::{Amount, Extension, Item, ItemKey, Pause};
 use crate::core::limit::{LARGEST, Limit};
 use crate::core::value::{Fields, Name, Value};
-use crate::source::moment::Offsets;
 use crate::source::table::{Cell, cut};
 
 /// The longest id, in characters.
@@ -34,7 +34,8 @@ pub(in crate::source) struct Reading<'p> {
     source: Name,
     names: Vec<Name>,
     raw_names: Vec<Name>,
-    cells: Cells<'p>,
+    /// One for each way of writing times.
+    cells: Vec<Cells<'p>>,
     /// For each column of the table: texts that were seen, and the current row's text.
     pools: Vec<Pool>,
     /// Texts that stand in the configuration.
@@ -51,7 +52,7 @@ impl<'p> Reading<'p> {
             source: own(&plan.mapping.source),
             names: plan.mapping.fields.iter().map(|field| own(&field.name)).collect(),
             raw_names: plan.raw.iter().map(|(_, name)| own(name)).collect(),
-            cells: Cells { moments: &plan.mapping.moments, offsets: Offsets::default() },
+            cells: plan.mapping.moments.iter().map(Cells::new).collect(),
             pools: (0..columns).map(|_| Pool::default()).collect(),
             words: Pool::default(),
             calendar: "calendar".into(),
@@ -93,12 +94,14 @@ impl<'p> Reading<'p> {
         let mapping = &*self.plan.mapping;
         let mut fields = Fields::with_capacity(mapping.fields.len() + 1);
         for (at, field) in mapping.fields.iter().enumerate() {
-            let value = match &field.origin {
+            let Timed { what, moments } = &field.origin;
+            let value = match what {
                 Origin::Constant(value) => self.own(value),
                 Origin::Column { column, values } => match self.translated(*column, values, row) {
                     Some(value) => self.own(value),
-                    None => self.value(*column, field.kind, row)?,
+                    None => self.value(*column, field.kind, *moments, row)?,
                 },
+                Origin::Composed { text, values } => self.composed(text, values, field.kind, *moments, row)?,
             };
             fields.push(self.names[at].clone(), value);
         }
@@ -122,12 +125,36 @@ impl<'p> Reading<'p> {
         values.get(self.shown(column, row).as_deref().unwrap_or("").trim())
     }
 
-    fn value(&mut self, column: usize, kind: FieldKind, row: &[Cell<'_>]) -> Result<Value, String> {
+    /// A text of several columns, translated or read by its type.
+    fn composed(
+        &mut self,
+        composed: &Composed,
+        values: &BTreeMap<String, Value>,
+        kind: FieldKind,
+        moments: usize,
+        row: &[Cell<'_>],
+    ) -> Result<Value, String> {
+        let text = composed.text(|column| self.known(column, row))?;
+        if let Some(value) = values.get(text.as_deref().unwrap_or("").trim()) {
+            return Ok(self.own(value));
+        }
+        let Some(text) = text else { return Ok(Value::Missing) };
+        if kind == FieldKind::Text {
+            return Ok(Value::Text(self.words.share(&text)));
+        }
+        self.cells[moments].value(&text, kind).map_err(|expected| {
+            let columns = composed.columns().map(|column| format!("\"{}\"", self.plan.mapping.columns[column]));
+            let columns: Vec<String> = columns.collect();
+            format!("columns {}: {expected}, got {}", columns.join(", "), cut(&text))
+        })
+    }
+
+    fn value(&mut self, column: usize, kind: FieldKind, moments: usize, row: &[Cell<'_>]) -> Result<Value, String> {
         let Some(text) = self.known(column, row)? else { return Ok(Value::Missing) };
         if kind == FieldKind::Text {
             return Ok(Value::Text(self.shared(self.plan.at[column], &text)));
         }
-        self.cells.value(&text, kind).map_err(|expected| self.at_cell(column, &expected, &text))
+        self.cells[moments].value(&text, kind).map_err(|expected| self.at_cell(column, &expected, &text))
     }
 
     fn raw(&mut self, row: &[Cell<'_>]) -> Fields {
@@ -157,8 +184,7 @@ impl<'p> Reading<'p> {
         if matches!(row.get(self.plan.at[column]), Some(Cell::Bytes)) {
             return Err(self.at_column(column, "expected text or a number, got bytes that are no UTF-8"));
         }
-        let missing = |text: &str| self.plan.mapping.missing.iter().any(|missing| missing == text.trim());
-        Ok(self.shown(column, row).filter(|text| !missing(text)))
+        Ok(self.shown(column, row).filter(|text| !self.plan.mapping.is_missing(text)))
     }
 
     fn word(&mut self, word: &Word, row: &[Cell<'_>]) -> Result<Option<Arc<str>>, String> {
@@ -178,16 +204,23 @@ impl<'p> Reading<'p> {
         word.map_or(Ok(None), |word| self.word(word, row))
     }
 
-    fn instant(&mut self, column: Option<usize>, row: &[Cell<'_>]) -> Result<Option<Instant>, String> {
+    fn instant(
+        &mut self,
+        column: Option<usize>,
+        moments: usize,
+        row: &[Cell<'_>],
+    ) -> Result<Option<Instant>, String> {
         let Some(column) = column else { return Ok(None) };
-        Ok(self.value(column, FieldKind::Time, row)?.as_instant())
+        Ok(self.value(column, FieldKind::Time, moments, row)?.as_instant())
     }
 
-    fn pauses(&mut self, columns: &PauseColumns, row: &[Cell<'_>]) -> Result<Vec<Pause>, String> {
-        match columns {
-            PauseColumns::Json(column) => self.list(*column, row, Self::json_pause),
+    fn pauses(&mut self, columns: &Timed<PauseColumns>, row: &[Cell<'_>]) -> Result<Vec<Pause>, String> {
+        let moments = columns.moments;
+        match &columns.what {
+            PauseColumns::Json(column) => self.list(*column, moments, row, Self::json_pause),
             PauseColumns::One { from, to, kind, basis } => {
-                let (column, from, to) = (*from, self.instant(Some(*from), row)?, self.instant(*to, row)?);
+                let (column, to) = (*from, self.instant(*to, moments, row)?);
+                let from = self.instant(Some(column), moments, row)?;
                 let Some(from) = from else {
                     let odd = to.map(|_| self.at_column(column, "expected when the pause began, got only its end"));
                     return odd.map_or(Ok(Vec::new()), Err);
@@ -200,12 +233,13 @@ impl<'p> Reading<'p> {
         }
     }
 
-    fn extensions(&mut self, columns: &ExtensionColumns, row: &[Cell<'_>]) -> Result<Vec<Extension>, String> {
-        match columns {
-            ExtensionColumns::Json(column) => self.list(*column, row, Self::json_extension),
+    fn extensions(&mut self, columns: &Timed<ExtensionColumns>, row: &[Cell<'_>]) -> Result<Vec<Extension>, String> {
+        let moments = columns.moments;
+        match &columns.what {
+            ExtensionColumns::Json(column) => self.list(*column, moments, row, Self::json_extension),
             ExtensionColumns::One { amount, asked_at, approved_at, basis } => {
-                let (column, asked_at) = (*amount, self.instant(*asked_at, row)?);
-                let approved_at = self.instant(*approved_at, row)?;
+                let (column, asked_at) = (*amount, self.instant(*asked_at, moments, row)?);
+                let approved_at = self.instant(*approved_at, moments, row)?;
                 let Some(text) = self.known(column, row)? else {
                     let odd = asked_at.or(approved_at);
                     let odd = odd.map(|_| self.at_column(column, "expected the amount of the extension, got nothing"));
@@ -218,32 +252,38 @@ impl<'p> Reading<'p> {
         }
     }
 
-    fn list<T>(&mut self, column: usize, row: &[Cell<'_>], read: ReadJson<'p, T>) -> Result<Vec<T>, String> {
+    fn list<T>(
+        &mut self,
+        column: usize,
+        moments: usize,
+        row: &[Cell<'_>],
+        read: ReadJson<'p, T>,
+    ) -> Result<Vec<T>, String> {
         let Some(text) = self.known(column, row)? else { return Ok(Vec::new()) };
         let list = objects(&text).map_err(|expected| self.at_cell(column, &expected, &text))?;
-        let list = list.iter().map(|map| read(self, map)).collect::<Result<_, _>>();
+        let list = list.iter().map(|map| read(self, moments, map)).collect::<Result<_, _>>();
         list.map_err(|problem| self.at_cell(column, &problem, &text))
     }
 
-    fn json_pause(&mut self, map: &Map) -> Result<Pause, String> {
-        let from = self.json_instant(map, "from")?.ok_or("expected \"from\" in each pause")?;
-        let to = self.json_instant(map, "to")?;
+    fn json_pause(&mut self, moments: usize, map: &Map) -> Result<Pause, String> {
+        let from = self.json_instant(moments, map, "from")?.ok_or("expected \"from\" in each pause")?;
+        let to = self.json_instant(moments, map, "to")?;
         in_order(Pause { from, to, kind: json_text(map, "kind")?, basis: json_text(map, "basis")? })
     }
 
-    fn json_extension(&mut self, map: &Map) -> Result<Extension, String> {
+    fn json_extension(&mut self, moments: usize, map: &Map) -> Result<Extension, String> {
         let amount = match map.get("amount") {
             Some(Json::String(text)) => amount_of(text)?,
             Some(Json::Number(number)) => amount_of(&number.to_string())?,
             _ => return Err("expected \"amount\" in each extension".to_owned()),
         };
-        let (asked_at, approved_at) = (self.json_instant(map, "asked_at")?, self.json_instant(map, "approved_at")?);
+        let (asked_at, approved_at) = (self.json_instant(moments, map, "asked_at")?, self.json_instant(moments, map, "approved_at")?);
         Ok(Extension { amount, asked_at, approved_at, basis: json_text(map, "basis")? })
     }
 
-    fn json_instant(&mut self, map: &Map, name: &str) -> Result<Option<Instant>, String> {
+    fn json_instant(&mut self, moments: usize, map: &Map, name: &str) -> Result<Option<Instant>, String> {
         let Some(text) = json_text(map, name)? else { return Ok(None) };
-        self.cells.instant(&text).map(Some).map_err(|expected| format!("{expected} under \"{name}\""))
+        self.cells[moments].instant(&text).map(Some).map_err(|expected| format!("{expected} under \"{name}\""))
     }
 
     fn at_column(&self, column: usize, problem: &str) -> String {
@@ -256,7 +296,7 @@ impl<'p> Reading<'p> {
 }
 
 type Map = serde_json::Map<String, Json>;
-type ReadJson<'p, T> = fn(&mut Reading<'p>, &Map) -> Result<T, String>;
+type ReadJson<'p, T> = fn(&mut Reading<'p>, usize, &Map) -> Result<T, String>;
 
 /// The id that a cell says, or what was expected of it.
 pub(super) fn id_of(cell: &Cell<'_>) -> Result<Arc<str>, String> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use duban::core::Instant;
+use duban::core::digest::Digest;
 use duban::daemon::wiring::Polled;
 use duban::source::terms::PollTerms;
 use duban::store::memory::MemoryStore;
@@ -232,6 +233,7 @@ impl World {
             name: SOURCES[source].into(),
             source: Arc::new(Told::new(reader, self.cities[source].file(answer))),
             columns: Vec::new(),
+            version: Digest::of([SOURCES[source].as_bytes()]),
             schedule: Some(office().schedule.clone()),
             guard: office().guard,
             terms: PollTerms::default(),
