@@ -195,3 +195,105 @@ fn set_key(call: &FnCallExpr) -> Option<String> {
     };
     call.args.iter().filter(|_| call.name == "set").find_map(is_text)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn compiled(text: &str) -> Result<RowMap, String> {
+        let shown = |errors: Vec<RuleError>| errors.iter().map(RuleError::line).collect::<Vec<_>>().join("\n");
+        RowMap::compile("maps/tickets.rhai", text).map_err(shown)
+    }
+
+    /// What a map says of a row with the columns 编号 "7", 状态 "已办结 " and 备注, which is missing.
+    fn said(text: &str) -> Result<Option<String>, String> {
+        let row = [("编号", Some("7")), ("状态", Some("已办结 ")), ("备注", None)];
+        let given = compiled(text)?.row(row.into_iter()).map_err(|error| error.line())?;
+        Ok(given.map(|given| {
+            let say = |column: &str| format!("{column} {:?}", given.get(column).expect("a value"));
+            given.columns().map(say).collect::<Vec<_>>().join(", ")
+        }))
+    }
+
+    #[test]
+    fn a_map_gives_columns_or_leaves_a_row_out() {
+        for (body, says) in [
+            (r#"#{ "状态": row["状态"].trim() }"#, Some(r#"状态 Text("已办结")"#)),
+            (r#"#{ a: 1, b: 1.5, c: true, d: (), e: "x", f: row["备注"] }"#, Some("a Int(1), b Float(1.5), c Bool(true), d Missing, e Text(\"x\"), f Missing")),
+            (r#"row + #{ "编号": `A-${row["编号"]}` }"#, Some(r#"备注 Missing, 状态 Text("已办结 "), 编号 Text("A-7")"#)),
+            (r#"if row["编号"] == "7" { () } else { #{} }"#, None),
+            (r#"#{}"#, Some("")),
+        ] {
+            assert_eq!(said(&format!("fn map(row) {{ {body} }}")), Ok(says.map(str::to_owned)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_breaks_it_is_told_with_its_place() {
+        for (body, says) in [
+            (r#"throw "the state is unknown";"#, "maps/tickets.rhai:2:1: the map threw: the state is unknown"),
+            (r#"#{ a: row["标题"] }"#, "maps/tickets.rhai:2:"),
+            (r#"#{ a: row["备注"].len() }"#, "missing"),
+            ("[1]", "maps/tickets.rhai:1:13: map returns a map of columns, or () to leave the row out, got list"),
+            ("\"x\"", "got text"),
+            ("#{ a: [1] }", "got list in \"a\"; a column is text, a number, true, false or ()"),
+            ("loop { }", "took more than 20000 operations"),
+            (r#"let x = "x"; for i in 0..40 { x = x + x; } #{ a: x }"#, "maps/tickets.rhai:2:"),
+        ] {
+            let error = said(&format!("fn map(row) {{\n{body}\n}}")).expect_err(body);
+            assert!(error.contains(says) && error.lines().count() == 1, "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_map_says_where_and_why() {
+        for (text, says) in [
+            ("", "maps/tickets.rhai:1:1: a map has a function `map(row)`"),
+            ("fn Map(row) { row }", "a map has a function `map(row)`"),
+            ("fn map(row, today) { row }", "map takes (row), got 2 arguments"),
+            ("fn map(row) { row", "maps/tickets.rhai:1:"),
+            ("fn map(row) {\n  let x = rwo;\n  #{} }", "maps/tickets.rhai:2:11: unknown name `rwo`"),
+            ("fn map(row) { #{ a: param::x } }", "unknown `param::`; a map knows its row and no more"),
+            ("const A = 1;\nfn map(row) { row }", "maps/tickets.rhai:1:1: a map has functions only"),
+            ("fn map(row) { row[\"a\"] = 1; row }", "a value is not changed in place"),
+            ("fn map(row) { again(row) }\nfn again(row) { map(row) }", "calls itself"),
+            ("fn map(row) { row }\nfn map(a, b) { a }", "two functions are called `map`"),
+            ("fn map(row) { eval(\"1\") }", "maps/tickets.rhai:1:"),
+            ("fn map(row) { import \"x\" as x; row }", "maps/tickets.rhai:1:"),
+            (&"/".repeat(FILE + 1), "a map has at most 256 KiB, got 256 KiB"),
+        ] {
+            let error = compiled(text).expect_err(text);
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_columns_that_a_map_may_give_stand_in_its_text() {
+        let map = compiled(
+            r#"fn map(row) { let more = helped(row); more.set("c", 1); more + #{ "标题": "x" } }
+            fn helped(row) { #{ b: row["d"], e: #{ f: 1 } } }"#,
+        )
+        .expect("a map");
+        let names = ["a", "b", "c", "d", "e", "f", "标题"];
+        assert_eq!(names.map(|name| map.gives(name)), [false, true, true, false, true, true, true]);
+        assert_ne!(map.version(), compiled("fn map(row) { row }").expect("a map").version());
+    }
+
+    proptest! {
+        #[test]
+        fn no_row_brings_it_down(columns in prop::collection::vec(("[a-e]{1,2}|.{0,8}", prop::option::of(".{0,40}")), 0..20)) {
+            let map = compiled("fn map(row) { if row.len() > 9 { () } else { row + #{ a: row.get(\"b\") } } }").expect("a map");
+            let row = columns.iter().map(|(name, text)| (name.as_str(), text.as_deref()));
+            prop_assert!(map.row(row).is_ok());
+        }
+
+        #[test]
+        fn no_text_brings_the_compiler_down(text in "(fn map\\(row\\)|[{}()\\[\\];#\"`$ |+.:=a-z0-9]){0,30}|.{0,60}") {
+            if let Ok(map) = compiled(&text) {
+                let _ = map.row([("a", Some("b"))].into_iter());
+            }
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod ground;
 mod hostile;
 mod kills;
 mod mail;
+mod maps;
 mod matrix;
 mod outages;
 mod pair;
@@ -26,6 +27,10 @@ mod signals;
 mod sources;
 mod storm;
 mod threads;
+mod waiting;
+
+#[path = "../support/simulator/dice.rs"]
+mod dice;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -20,6 +20,7 @@ mod ends;
 mod http;
 mod http_faults;
 mod http_login;
+mod maps;
 mod push;
 mod same;
 mod sheets;

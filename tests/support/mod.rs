@@ -11,6 +11,7 @@ pub mod exim;
 pub mod forwarder;
 pub mod gateway;
 pub mod hostile;
+pub mod house;
 pub mod letter;
 pub mod mariadb;
 pub mod memory;

@@ -47,8 +47,20 @@ fn every_mistake_is_named_with_its_key() {
             "an instant's name ends in _at, got type time",
         ),
         ("fields.title = { column = 'x', type = 'number' }", "title is always text, got type number"),
-        ("fields.x = { column = 'x', value = 1 }", "fields.x: expected either column or value"),
-        ("fields.x = {}", "fields.x: expected either column or value"),
+        ("fields.x = { column = 'x', value = 1 }", "fields.x: expected exactly one of column, text and value"),
+        ("fields.x = {}", "fields.x: expected exactly one of column, text and value"),
+        ("fields.x = { column = 'a', text = '{b}' }", "fields.x: expected exactly one of column, text and value"),
+        ("fields.x = { text = 'a{b' }", "fields.x.text: expected columns in braces such as"),
+        ("fields.x = { text = 'a' }", "fields.x.text: expected a column in braces, got \"a\""),
+        ("fields.x = { column = 'x', timezone = 'UTC' }", "fields.x: expected timezone and time_formats beside type time or json, got type text"),
+        ("fields.done_at = { column = 'x', timezone = 'UTC+8' }", "fields.done_at.timezone: expected a zone such as \"Asia/Shanghai\", got \"UTC+8\""),
+        ("fields.done_at = { column = 'x', time_formats = ['dd.MM'] }", "fields.done_at.time_formats: expected a format such as"),
+        ("timezone = 'UTC'\nfields.done_at = { column = 'x', values = { a = 'soon' } }", "values: \"a\" stands for something that is no time: expected a time such as"),
+        ("timezone = 'UTC'\nfields.done_at = { column = 'x', values = { a = 1 } }", "values: \"a\" stands for something that is no time"),
+        ("time_formats = ['%d/%m/%Y', '%m/%d/%Y']\ntimezone = 'UTC'", "time_formats: expected formats that agree"),
+        ("fields.done_at = { column = 'x', time_formats = ['%Y-%m-%d'] }", "timezone: expected a zone such as"),
+        ("pauses = { from = 'x', timezone = 'Mars' }\ntimezone = 'UTC'", "pauses.timezone: expected a zone such as"),
+        ("pauses = { while_status = ['a'], timezone = 'UTC' }\nfields.status = 's'", "pauses: expected timezone and time_formats beside columns"),
         ("fields.x = { value = 1, type = 'text' }", "a constant needs neither type nor values"),
         ("fields.x = ''", "fields.x: expected the name of a column, got nothing"),
         (
@@ -57,7 +69,7 @@ fn every_mistake_is_named_with_its_key() {
         ),
         ("fields.x = { column = 'x', type = 'date' }", "unknown variant `date`"),
         ("fields.x = { colum = 'x' }", "unknown field `colum`"),
-        ("fields.x = 1", "expected a column, { column = … } or { value = … }"),
+        ("fields.x = 1", "expected a column, { column = … }, { text = … } or { value = … }"),
         (
             "fields.done_at = 'x'",
             "timezone: expected a zone such as \"Asia/Shanghai\", because times without one can occur",
@@ -87,9 +99,30 @@ fn a_source_whose_times_all_have_offsets_needs_no_zone() {
 }
 
 #[test]
+fn a_zone_of_its_own_is_enough_for_a_field() {
+    mapping("id = 'id'\nkind = 'x'\nfields.done_at = { column = 'd', timezone = 'UTC' }").expect("mapping");
+    let both = "id = 'id'\nkind = 'x'\nfields.begun_at = 'b'\nfields.done_at = { column = 'd', timezone = 'UTC' }";
+    assert!(mapping(both).expect_err("one has none").starts_with("timezone: "));
+}
+
+#[test]
+fn another_mapping_or_another_map_is_another_version() {
+    let version = |text: &str| mapping(text).expect("mapping").version();
+    let one = version("id = 'id'\nkind = 'x'");
+    assert_eq!(one, version("kind = 'x'\nid = 'id'\n[fields]"));
+    assert_ne!(one, version("id = 'id'\nkind = 'x'\nfields.title = 't'"));
+    let mapped = |text: &str| {
+        let map = crate::rules::maps::RowMap::compile("m.rhai", text).expect("a map");
+        mapping("id = 'id'\nkind = 'x'").expect("mapping").with_map(Arc::new(map)).version()
+    };
+    assert_ne!(one, mapped("fn map(row) { row }"));
+    assert_ne!(mapped("fn map(row) { row + #{} }"), mapped("fn map(row) { row }"));
+}
+
+#[test]
 fn the_keys_of_a_mapping_are_known() {
     let keys: toml::Table = toml::from_str(
-        "id=''\nkind=''\ncalendar=''\ntimezone=''\ntime_formats=[]\nfields={}\npauses={}\nextensions={}\nmissing=[]\nraw=true",
+        "id=''\nkind=''\ncalendar=''\ntimezone=''\ntime_formats=[]\nfields={}\npauses={}\nextensions={}\nmissing=[]\nraw=true\nmap=''",
     )
     .expect("keys");
     let mut known = MappingConfig::KEYS.to_vec();
