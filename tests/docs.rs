@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use duban::config::Config;
+use duban::rules::maps::RowMap;
 use support::command::duban;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -62,6 +63,14 @@ fn the_rule_on_a_page_passes_the_test_beside_it() {
         }
         let run = duban(&["test", &folder.path().to_string_lossy()]);
         assert_eq!(run.status, 0, "{path}: {run:?}");
+    }
+}
+
+#[test]
+fn the_map_on_a_page_compiles() {
+    for (path, page) in pages().iter().filter(|(path, _)| path.starts_with("docs/sources")) {
+        let map = RowMap::compile(path, blocks(page, "rhai")[0]).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+        assert!(map.gives("编号") && map.gives("状态"), "{path}");
     }
 }
 
