@@ -105,7 +105,10 @@ impl RowMap {
         match given.iter().find(|(_, value)| plain(value).is_none()) {
             Some((column, value)) => {
                 let column = column.escape_debug();
-                Err(promised(format!("{} in \"{column}\"; a column is text, a number, true, false or ()", kind_of(value))))
+                Err(promised(format!(
+                    "{} in \"{column}\"; a column is text, a number, true, false or ()",
+                    kind_of(value)
+                )))
             }
             None => Ok(Some(Given(given))),
         }
@@ -221,8 +224,14 @@ mod tests {
     fn a_map_gives_columns_or_leaves_a_row_out() {
         for (body, says) in [
             (r#"#{ "状态": row["状态"].trim() }"#, Some(r#"状态 Text("已办结")"#)),
-            (r#"#{ a: 1, b: 1.5, c: true, d: (), e: "x", f: row["备注"] }"#, Some("a Int(1), b Float(1.5), c Bool(true), d Missing, e Text(\"x\"), f Missing")),
-            (r#"row + #{ "编号": `A-${row["编号"]}` }"#, Some(r#"备注 Missing, 状态 Text("已办结 "), 编号 Text("A-7")"#)),
+            (
+                r#"#{ a: 1, b: 1.5, c: true, d: (), e: "x", f: row["备注"] }"#,
+                Some("a Int(1), b Float(1.5), c Bool(true), d Missing, e Text(\"x\"), f Missing"),
+            ),
+            (
+                r#"row + #{ "编号": `A-${row["编号"]}` }"#,
+                Some(r#"备注 Missing, 状态 Text("已办结 "), 编号 Text("A-7")"#),
+            ),
             (r#"if row["编号"] == "7" { () } else { #{} }"#, None),
             (r#"#{}"#, Some("")),
         ] {

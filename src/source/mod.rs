@@ -266,6 +266,10 @@ impl Fetched {
 
 impl std::fmt::Debug for Fetched {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fetched").field("rows", &self.rows()).field("left_out", &self.left_out).field("chunks", &self.chunks()).finish_non_exhaustive()
+        f.debug_struct("Fetched")
+            .field("rows", &self.rows())
+            .field("left_out", &self.left_out)
+            .field("chunks", &self.chunks())
+            .finish_non_exhaustive()
     }
 }

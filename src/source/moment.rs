@@ -119,7 +119,8 @@ fn samples(formats: &[&str]) -> String {
     let shown = if formats.is_empty() { &["%Y-%m-%dT%H:%M:%SZ"][..] } else { formats };
     // The many usual formats look alike.
     let shown = if shown.len() > SHOWN { &shown[..1] } else { shown };
-    let shown: Vec<String> = shown.iter().map(|format| sample().format(&format.replace("%.f", "")).to_string()).collect();
+    let shown: Vec<String> =
+        shown.iter().map(|format| sample().format(&format.replace("%.f", "")).to_string()).collect();
     shown.join(" or ")
 }
 
@@ -134,7 +135,9 @@ fn contradiction(formats: &[&str]) -> Result<(), String> {
         let read = DateTime::parse_from_str(&text, other).map(|at| at.date_naive());
         let read = read.or_else(|_| NaiveDateTime::parse_from_str(&text, other).map(|at| at.date()));
         if read.or_else(|_| NaiveDate::parse_from_str(&text, other)).is_ok_and(|read| read != day) {
-            return Err(format!("expected formats that agree, got {one:?} and {other:?}, which read {text} as different days"));
+            return Err(format!(
+                "expected formats that agree, got {one:?} and {other:?}, which read {text} as different days"
+            ));
         }
     }
     Ok(())

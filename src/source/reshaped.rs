@@ -42,12 +42,18 @@ enum Fate {
 impl Reshaped {
     /// Shows every row to the map. `places` are the mapping's columns in the table, where it has them; the error says
     /// that there is too much.
-    pub fn new(own: Box<dyn Table>, mapping: &Mapping, map: &RowMap, places: Vec<Option<usize>>) -> Result<Self, String> {
+    pub fn new(
+        own: Box<dyn Table>,
+        mapping: &Mapping,
+        map: &RowMap,
+        places: Vec<Option<usize>>,
+    ) -> Result<Self, String> {
         let names = own.columns();
         if names.len() > MOST_COLUMNS {
             return Err(format!("expected at most {MOST_COLUMNS} columns for a map, got {}", names.len()));
         }
-        let alone = |(_, name): &(usize, Name)| !name.is_empty() && names.iter().filter(|other| *other == name).count() == 1;
+        let alone =
+            |(_, name): &(usize, Name)| !name.is_empty() && names.iter().filter(|other| *other == name).count() == 1;
         let seen = names.iter().cloned().enumerate().filter(alone).collect();
         let id = places[mapping.id_number()].filter(|_| !map.gives(mapping.id_column()));
         let reshaping = Reshaping { mapping, map, places, seen, id };
@@ -128,17 +134,20 @@ impl Reshaping<'_> {
     /// What is wrong with the columns that the map gave.
     fn complaint(&self, given: &Given, cells: &[Cell<'_>]) -> Option<String> {
         let names = || self.mapping.columns().iter().map(String::as_str);
-        let is_known = |column: &&str| {
-            names().chain(self.seen.iter().map(|(_, name)| &**name)).any(|name| name == *column)
-        };
+        let is_known =
+            |column: &&str| names().chain(self.seen.iter().map(|(_, name)| &**name)).any(|name| name == *column);
         if let Some(stray) = given.columns().find(|column| !is_known(column)) {
             let meant = proposal(stray, names());
-            return Some(format!("the map: expected columns of the source or of the mapping, got {}{meant}", cut(stray)));
+            return Some(format!(
+                "the map: expected columns of the source or of the mapping, got {}{meant}",
+                cut(stray)
+            ));
         }
         // Whose row it was would not be known when the map breaks.
         let (own, name) = (cells.get(self.id?)?, self.mapping.id_column());
         let is_other = given.get(name).is_some_and(|value| !self.is_unchanged(own, &value));
-        is_other.then(|| format!("the map: expected that its text writes \"{name}\" as a key, because it gives another id"))
+        is_other
+            .then(|| format!("the map: expected that its text writes \"{name}\" as a key, because it gives another id"))
     }
 
     /// Whether a map gave a cell back as it had seen it.

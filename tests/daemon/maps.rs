@@ -10,7 +10,9 @@ use crate::support::stage::{at, dispatched, office};
 use crate::threads::VISIT;
 
 fn titled(word: &str) -> String {
-    format!("fn map(row) {{\n  if row[\"编号\"] == \"T9\" {{ return (); }}\n  #{{ \"诉求\": \"{word}\" + row[\"诉求\"] }}\n}}\n")
+    format!(
+        "fn map(row) {{\n  if row[\"编号\"] == \"T9\" {{ return (); }}\n  #{{ \"诉求\": \"{word}\" + row[\"诉求\"] }}\n}}\n"
+    )
 }
 
 /// An office whose source has a map.
@@ -129,7 +131,10 @@ fn rows_that_did_not_change_are_asked_for_again_when_their_mapping_did() {
         assert_eq!(poll(&house), (1, 0, 0), "{why}");
     }
     let config = std::fs::read_to_string(house.site.path("duban.toml")).expect("the configuration");
-    house.site.put("duban.toml", &config.replace("raw = ", "").replace("on_site_at = \"none\"", "on_site_at = \"none\"\nunit = \"id\""));
+    house.site.put(
+        "duban.toml",
+        &config.replace("raw = ", "").replace("on_site_at = \"none\"", "on_site_at = \"none\"\nunit = \"id\""),
+    );
     house.reload().expect("another mapping");
     assert_eq!(poll(&house), (3, 0, 3), "another mapping");
 }

@@ -31,7 +31,8 @@ const WAITING: [&str; 2] = ["补正", "评审"];
 /// Working minutes of the window.
 const LIMIT: usize = 20 * 60;
 
-const RULE: &str = r#"fn windows(item) { [window("answer", "20wh", #{ from: item.received_at, pauses: item.pauses })] }"#;
+const RULE: &str =
+    r#"fn windows(item) { [window("answer", "20wh", #{ from: item.received_at, pauses: item.pauses })] }"#;
 
 /// A source, and how it is polled.
 struct Kind {
@@ -156,8 +157,7 @@ fn furnished() -> Site {
 
 /// What the source shows at a minute, in part with rows that are missing or broken; who was seen.
 fn table(kind: &Kind, tickets: &[Ticket], now: Minute, dice: &mut Dice) -> (String, Vec<usize>) {
-    let zone: chrono_tz::Tz =
-        if kind.name == "ahead" { chrono_tz::UTC } else { chrono_tz::Asia::Shanghai };
+    let zone: chrono_tz::Tz = if kind.name == "ahead" { chrono_tz::UTC } else { chrono_tz::Asia::Shanghai };
     let ahead = kind.tells.unwrap_or_default();
     let clock = |at: Minute| instant(at).with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
     let mut table = "id,status,received,since\n".to_owned();
@@ -221,7 +221,13 @@ fn judge(kind: &Kind, ticket: &Ticket, pauses: &[Pause]) -> bool {
         };
         is_told &= changes < 2;
         let off = (count(a, b, is_paused) - ticket.waited(a, b, ahead)).abs();
-        assert!(off <= bound, "{} of {} from {a} to {b}: {off} of at most {bound}\n{inferred:?}\n{:?}", ticket.id, kind.name, ticket.history);
+        assert!(
+            off <= bound,
+            "{} of {} from {a} to {b}: {off} of at most {bound}\n{inferred:?}\n{:?}",
+            ticket.id,
+            kind.name,
+            ticket.history
+        );
     }
     if kind.tells.is_none() {
         assert_eq!(inferred, ticket.sampled(), "{}: {:?}", ticket.id, ticket.history);
@@ -232,8 +238,7 @@ fn judge(kind: &Kind, ticket: &Ticket, pauses: &[Pause]) -> bool {
 /// When so many working minutes are over, those that pauses take out not counted: minute by minute.
 fn due(received: Minute, pauses: &[(Minute, Option<Minute>, &str)], working: &[Minute]) -> Option<Minute> {
     let counts = |minute: &&Minute| {
-        **minute >= received
-            && !pauses.iter().any(|(from, to, _)| from <= *minute && to.is_none_or(|to| **minute < to))
+        **minute >= received && !pauses.iter().any(|(from, to, _)| from <= *minute && to.is_none_or(|to| **minute < to))
     };
     working.iter().filter(counts).nth(LIMIT - 1).map(|last| last + 1)
 }

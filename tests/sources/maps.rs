@@ -72,7 +72,8 @@ fn table() -> String {
 /// The same rows in SQLite, what is empty as NULL.
 async fn sqlite(folder: &Path, mapping: Arc<Mapping>) -> Fetched {
     let path = folder.join("tickets.db");
-    let mut database = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.expect("a database");
+    let mut database =
+        SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.expect("a database");
     let columns = COLUMNS.replace(',', " TEXT, ");
     database.execute(sqlx::AssertSqlSafe(format!("CREATE TABLE ticket ({columns} TEXT)"))).await.expect("a table");
     for row in ROWS {
@@ -115,7 +116,7 @@ async fn the_same_rows_through_one_map_are_the_same_items_from_csv_and_sqlite() 
     assert_eq!(
         lines,
         [
-            "东-1 东·井盖 closed Float(15000.0) Bool(false) 2026-03-02T01:30:00Z 2026-03-02T10:00:00Z",
+            "东-1 东·井盖 closed Int(15000) Bool(false) 2026-03-02T01:30:00Z 2026-03-02T10:00:00Z",
             "西-1 西·急：漏水 - - Bool(true) 2026-03-02T02:00:00Z 2026-03-02T11:00:00Z",
             "东-5 东·无时刻 在办 - Bool(false) - 2026-03-02T02:00:00Z",
         ]
@@ -124,15 +125,22 @@ async fn the_same_rows_through_one_map_are_the_same_items_from_csv_and_sqlite() 
     assert_eq!(file.items[0].raw.get("状态"), None);
     let reasons: Vec<String> = file.rejected.iter().map(ToString::to_string).collect();
     assert_eq!(reasons.len(), 2, "{reasons:?}");
-    assert!(reasons[0].starts_with("tickets.csv:5: maps/tickets.rhai:5:27: the map threw: two states: 状态=a"), "{reasons:?}");
+    assert!(
+        reasons[0].starts_with("tickets.csv:5: maps/tickets.rhai:5:27: the map threw: two states: 状态=a"),
+        "{reasons:?}"
+    );
     assert!(reasons[1].contains("maps/tickets.rhai:7:") && reasons[1].contains("missing"), "{reasons:?}");
-    assert!(file.rejected.iter().all(|rejection| rejection.id.is_none()), "only the map would know whose rows they are");
+    assert!(
+        file.rejected.iter().all(|rejection| rejection.id.is_none()),
+        "only the map would know whose rows they are"
+    );
 }
 
 #[test]
 fn a_map_that_leaves_the_id_alone_does_not_hide_whose_row_broke_it() {
     let map = r#"fn map(row) { if row["a"] == "x" { throw "no x"; } #{ b: 1 } }"#;
-    let fetched = csv(mapped(map, "id = 'id'\nkind = 'ticket'\nfields.b = 'b'"), "id,a\n1,x\n2,y\n3,\n").expect("a poll");
+    let fetched =
+        csv(mapped(map, "id = 'id'\nkind = 'ticket'\nfields.b = 'b'"), "id,a\n1,x\n2,y\n3,\n").expect("a poll");
     let mapped = fetched.map(0);
     assert_eq!(mapped.items.len(), 2);
     assert_eq!(mapped.rejected[0].id.as_deref(), Some("1"));
@@ -159,7 +167,10 @@ fn columns_that_neither_source_nor_map_has_void_the_poll_and_stray_ones_reject_t
 #[test]
 fn rows_are_twins_by_the_id_that_the_map_gives() {
     let map = r#"fn map(row) { #{ id: row["id"].split("/")[0] } }"#;
-    let fetched = csv(mapped(map, "id = 'id'\nkind = 'ticket'\nraw = false\n[fields]\ntitle = 't'\n"), "id,t\n1/a,x\n1/b,x\n2/a,x\n2/b,y\n");
+    let fetched = csv(
+        mapped(map, "id = 'id'\nkind = 'ticket'\nraw = false\n[fields]\ntitle = 't'\n"),
+        "id,t\n1/a,x\n1/b,x\n2/a,x\n2/b,y\n",
+    );
     let mapped = fetched.expect("a poll").map(0);
     assert_eq!((mapped.items.len(), mapped.rejected.len()), (1, 2), "{:?}", mapped.rejected);
     assert!(mapped.rejected[0].reason.contains("id \"2\" stands in rows 4, 5 that differ"), "{:?}", mapped.rejected);
@@ -177,7 +188,8 @@ fn a_long_text_that_a_map_gives_back_is_not_cut() {
 
 #[test]
 fn ten_thousand_rows_go_through_a_map_in_a_moment() {
-    let rows: String = (0..10_000).map(|n| format!("{n},东,井盖{n},转办 状态=已办结,1.5万,2026-03-02,09:30,\n")).collect();
+    let rows: String =
+        (0..10_000).map(|n| format!("{n},东,井盖{n},转办 状态=已办结,1.5万,2026-03-02,09:30,\n")).collect();
     let text = format!("{COLUMNS}\n{rows}");
     let clock = duban::time::SystemClock::start();
     let before = duban::time::Clock::monotonic(&clock);

@@ -38,7 +38,10 @@ impl Composed {
             }
             let end = rest.find(['{', '}']).filter(|end| brace == "{" && rest[*end..].starts_with('}'));
             let end = end.ok_or_else(|| {
-                format!("expected columns in braces such as \"{{区}}·{{事项}}\", and {brace}{brace} for a brace, got {}", cut(text))
+                format!(
+                    "expected columns in braces such as \"{{区}}·{{事项}}\", and {brace}{brace} for a brace, got {}",
+                    cut(text)
+                )
             })?;
             let name = rest[..end].trim();
             if name.is_empty() {

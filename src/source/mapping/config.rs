@@ -51,8 +51,19 @@ pub struct MappingConfig {
 
 impl MappingConfig {
     /// The keys of this table.
-    pub const KEYS: [&str; 11] =
-        ["id", "kind", "calendar", "timezone", "time_formats", "fields", "pauses", "extensions", "missing", "raw", "map"];
+    pub const KEYS: [&str; 11] = [
+        "id",
+        "kind",
+        "calendar",
+        "timezone",
+        "time_formats",
+        "fields",
+        "pauses",
+        "extensions",
+        "missing",
+        "raw",
+        "map",
+    ];
 }
 
 fn nothing() -> Vec<String> {
@@ -267,8 +278,10 @@ impl<'de> Deserialize<'de> for WordConfig {
 
 impl<'de> Deserialize<'de> for FieldConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_any(TextOr::<Self, FieldTable>("a column, { column = … }, { text = … } or { value = … }", PhantomData))
+        deserializer.deserialize_any(TextOr::<Self, FieldTable>(
+            "a column, { column = … }, { text = … } or { value = … }",
+            PhantomData,
+        ))
     }
 }
 

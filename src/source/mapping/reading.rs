@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::cells::{Cells, clean, objects};
-use super::plan::Plan;
 use super::composed::Composed;
+use super::plan::Plan;
 use super::{ExtensionColumns, FieldKind, Origin, PauseColumns, Timed, Word};
 use crate::core::Instant;
 use crate::core::item::{Amount, Extension, Item, ItemKey, Pause};
@@ -204,12 +204,7 @@ impl<'p> Reading<'p> {
         word.map_or(Ok(None), |word| self.word(word, row))
     }
 
-    fn instant(
-        &mut self,
-        column: Option<usize>,
-        moments: usize,
-        row: &[Cell<'_>],
-    ) -> Result<Option<Instant>, String> {
+    fn instant(&mut self, column: Option<usize>, moments: usize, row: &[Cell<'_>]) -> Result<Option<Instant>, String> {
         let Some(column) = column else { return Ok(None) };
         Ok(self.value(column, FieldKind::Time, moments, row)?.as_instant())
     }
@@ -277,7 +272,8 @@ impl<'p> Reading<'p> {
             Some(Json::Number(number)) => amount_of(&number.to_string())?,
             _ => return Err("expected \"amount\" in each extension".to_owned()),
         };
-        let (asked_at, approved_at) = (self.json_instant(moments, map, "asked_at")?, self.json_instant(moments, map, "approved_at")?);
+        let (asked_at, approved_at) =
+            (self.json_instant(moments, map, "asked_at")?, self.json_instant(moments, map, "approved_at")?);
         Ok(Extension { amount, asked_at, approved_at, basis: json_text(map, "basis")? })
     }
 

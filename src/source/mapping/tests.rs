@@ -52,15 +52,33 @@ fn every_mistake_is_named_with_its_key() {
         ("fields.x = { column = 'a', text = '{b}' }", "fields.x: expected exactly one of column, text and value"),
         ("fields.x = { text = 'a{b' }", "fields.x.text: expected columns in braces such as"),
         ("fields.x = { text = 'a' }", "fields.x.text: expected a column in braces, got \"a\""),
-        ("fields.x = { column = 'x', timezone = 'UTC' }", "fields.x: expected timezone and time_formats beside type time or json, got type text"),
-        ("fields.done_at = { column = 'x', timezone = 'UTC+8' }", "fields.done_at.timezone: expected a zone such as \"Asia/Shanghai\", got \"UTC+8\""),
-        ("fields.done_at = { column = 'x', time_formats = ['dd.MM'] }", "fields.done_at.time_formats: expected a format such as"),
-        ("timezone = 'UTC'\nfields.done_at = { column = 'x', values = { a = 'soon' } }", "values: \"a\" stands for something that is no time: expected a time such as"),
-        ("timezone = 'UTC'\nfields.done_at = { column = 'x', values = { a = 1 } }", "values: \"a\" stands for something that is no time"),
+        (
+            "fields.x = { column = 'x', timezone = 'UTC' }",
+            "fields.x: expected timezone and time_formats beside type time or json, got type text",
+        ),
+        (
+            "fields.done_at = { column = 'x', timezone = 'UTC+8' }",
+            "fields.done_at.timezone: expected a zone such as \"Asia/Shanghai\", got \"UTC+8\"",
+        ),
+        (
+            "fields.done_at = { column = 'x', time_formats = ['dd.MM'] }",
+            "fields.done_at.time_formats: expected a format such as",
+        ),
+        (
+            "timezone = 'UTC'\nfields.done_at = { column = 'x', values = { a = 'soon' } }",
+            "values: \"a\" stands for something that is no time: expected a time such as",
+        ),
+        (
+            "timezone = 'UTC'\nfields.done_at = { column = 'x', values = { a = 1 } }",
+            "values: \"a\" stands for something that is no time",
+        ),
         ("time_formats = ['%d/%m/%Y', '%m/%d/%Y']\ntimezone = 'UTC'", "time_formats: expected formats that agree"),
         ("fields.done_at = { column = 'x', time_formats = ['%Y-%m-%d'] }", "timezone: expected a zone such as"),
         ("pauses = { from = 'x', timezone = 'Mars' }\ntimezone = 'UTC'", "pauses.timezone: expected a zone such as"),
-        ("pauses = { while_status = ['a'], timezone = 'UTC' }\nfields.status = 's'", "pauses: expected timezone and time_formats beside columns"),
+        (
+            "pauses = { while_status = ['a'], timezone = 'UTC' }\nfields.status = 's'",
+            "pauses: expected timezone and time_formats beside columns",
+        ),
         ("fields.x = { value = 1, type = 'text' }", "a constant needs neither type nor values"),
         ("fields.x = ''", "fields.x: expected the name of a column, got nothing"),
         (
