@@ -123,7 +123,7 @@ impl Given {
 
     /// The columns of which it says something.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(|name| name.as_str())
+        self.0.keys().map(|name| &**name)
     }
 }
 
@@ -233,7 +233,7 @@ mod tests {
                 Some(r#"备注 Missing, 状态 Text("已办结 "), 编号 Text("A-7")"#),
             ),
             (r#"if row["编号"] == "7" { () } else { #{} }"#, None),
-            (r#"#{}"#, Some("")),
+            (r"#{}", Some("")),
         ] {
             assert_eq!(said(&format!("fn map(row) {{ {body} }}")), Ok(says.map(str::to_owned)), "{body}");
         }

@@ -97,7 +97,7 @@ impl Moments {
 
     fn find(&self, text: &str, offsets: &mut Offsets) -> Option<Instant> {
         let usual = Usual::of(text);
-        let own = usual.and_then(|usual| usual.with_own_offset());
+        let own = usual.and_then(Usual::with_own_offset);
         if own.is_some() && !self.zoned {
             return own;
         }
