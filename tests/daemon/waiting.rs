@@ -200,7 +200,9 @@ fn polled(house: &mut House, kind: &Kind, tickets: &mut [Ticket], now: Minute, d
     let report = house.poll(kind.name);
     assert_eq!(report.trouble.is_some(), fate < 15, "{} at {now}: {:?}", kind.name, report.trouble);
     if report.trouble.is_none() {
-        seen.into_iter().for_each(|at| tickets[at].seen.push(now));
+        for at in seen {
+            tickets[at].seen.push(now);
+        }
     }
 }
 
