@@ -88,7 +88,7 @@ fn contacts(count: usize) -> String {
 }
 
 fn ended(began: Clock, first: Clock, last: Clock, daemon: Daemon, before: Duration) -> Round {
-    let (worked, memory) = (program::worked(daemon.pid()) - before, program::memory(daemon.pid()));
+    let (worked, memory) = (program::worked(daemon.pid()).saturating_sub(before), program::memory(daemon.pid()));
     // What was answered is still written down.
     assert_eq!(daemon.stop(), 0);
     Round { took: last - began, first: first - began, worked, memory }

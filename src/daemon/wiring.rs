@@ -191,14 +191,21 @@ impl Site {
     /// of this name that is polled.
     pub fn source_alone(&self, name: &str, lookup: Lookup<'_>) -> Result<Option<Polled>, Vec<ConfigProblem>> {
         let mut problems = Vec::new();
+        let maps = self.maps(&Maps::new(), &mut problems);
         // Only a schedule needs the zone, and nobody waits for it here.
-        let found = self.sources(Tz::UTC, lookup, &mut problems).into_iter().find(|polled| *polled.name == *name);
+        let found =
+            self.sources(Tz::UTC, &maps, lookup, &mut problems).into_iter().find(|polled| *polled.name == *name);
         let attached = self.config.source.get(name).into_iter().flat_map(|config| config.attach.values());
         let needed = attached.map(|attach| attach.source.as_str()).chain([name]);
-        let places: Vec<String> = needed.map(|name| self.shown(&format!("source.{name}"))).collect();
+        let places = needed.flat_map(|name| {
+            let map = self.config.source.get(name).and_then(|config| config.mapping.map.as_ref());
+            let map = map.map(|path| path.display().to_string());
+            [self.shown(&format!("source.{name}"))].into_iter().chain(map)
+        });
+        let places: Vec<String> = places.collect();
         let is_of = |place: &str, problem: &ConfigProblem| {
             let rest = problem.place.strip_prefix(place);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ':']))
         };
         problems.retain(|problem| places.iter().any(|place| is_of(place, problem)));
         if problems.is_empty() { Ok(found) } else { Err(problems) }

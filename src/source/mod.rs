@@ -192,7 +192,13 @@ impl Fetched {
     fn new(table: impl Table + 'static, mapping: Arc<Mapping>, place: &str) -> Result<Self, PollError> {
         if mapping.only_looks() {
             let plan = Plan::of_nothing(mapping);
-            return Ok(Self { table: Box::new(table), plan, twins: Twins::new(), left_out: 0, attachments: Vec::new() });
+            return Ok(Self {
+                table: Box::new(table),
+                plan,
+                twins: Twins::new(),
+                left_out: 0,
+                attachments: Vec::new(),
+            });
         }
         let places = plan::places(&mapping, table.columns())
             .map_err(|problem| PollError::Columns { place: place.to_owned(), problem })?;
