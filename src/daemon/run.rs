@@ -454,8 +454,7 @@ async fn poll_loop(shift: Arc<Shift>, polled: Polled, stagger: chrono::TimeDelta
             Ok(Some(report)) => {
                 again.after(&report, now);
                 if report.trouble.is_none() {
-                    let (rows, left_out, changed) = (report.rows, report.left_out, report.changed);
-                    tracing::info!(source = %polled.name, rows, left_out_by_map = left_out, changed, "polled");
+                    say(&polled.name, &report);
                 }
                 if let Some(events) = &shift.events {
                     let _ = events.send(Happened::Poll { source: polled.name.clone(), report });
@@ -484,6 +483,13 @@ async fn silence_loop(shift: Arc<Shift>, desk: Arc<Desk>) -> Result<(), StoreErr
         }
     }
     Ok(())
+}
+
+/// Says what a believed poll came to.
+fn say(source: &str, report: &Report) {
+    let (rows, left_out, changed) = (report.rows, report.left_out, report.changed);
+    let (read_ms, took_ms) = (report.read.as_millis(), report.took.as_millis());
+    tracing::info!(%source, rows, left_out_by_map = left_out, changed, read_ms, took_ms, "polled");
 }
 
 /// When a source in trouble is polled again before its time: after a minute, two, four … at most a quarter of an hour;

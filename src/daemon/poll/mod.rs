@@ -51,6 +51,10 @@ pub struct Report {
     pub trouble: Option<String>,
     /// When operators are to be told if the source is still in trouble.
     pub blind_at: Option<Instant>,
+    /// How long reading took.
+    pub read: Duration,
+    /// How long all of it took, reading included.
+    pub took: Duration,
 }
 
 /// How many rejected rows or missing items are named in a message.
@@ -110,12 +114,13 @@ impl Poll<'_> {
             self.polled.source.give_up().await;
             return Ok(None);
         };
+        let read = self.passed(began);
         fail::fail_point!("poll.after_fetch", |_| std::process::abort());
         let report = match fetched {
-            Ok(fetched) => self.take(Arc::new(fetched), since.is_some(), &before, began).await,
-            Err(e) => self.doubt(SourceRecord { rows: 0, rejected: 0, ..before }, e.to_string(), began).await,
+            Ok(fetched) => self.take(Arc::new(fetched), since.is_some(), &before, began).await?,
+            Err(e) => self.doubt(SourceRecord { rows: 0, rejected: 0, ..before }, e.to_string(), began).await?,
         };
-        report.map(Some)
+        Ok(Some(Report { read, took: self.passed(began), ..report }))
     }
 
     /// Looks whether a source that calls has been silent for longer than is expected, and if so counts it as in trouble;
@@ -325,9 +330,12 @@ impl Poll<'_> {
     }
 
     fn polled_now(&self, record: SourceRecord, began: Duration) -> SourceRecord {
-        let took = self.clock.monotonic().saturating_sub(began);
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let took_ms = u64::try_from(self.passed(began).as_millis()).unwrap_or(u64::MAX);
         SourceRecord { polled_at: Some(self.now), took_ms, ..record }
+    }
+
+    fn passed(&self, began: Duration) -> Duration {
+        self.clock.monotonic().saturating_sub(began)
     }
 
     async fn tell_baseline(&self, report: &Report) -> Result<()> {
