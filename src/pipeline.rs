@@ -728,7 +728,7 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
         _ => (Arc::new(record.as_ref()?.item.clone()), None),
     };
     let changed = fresh.is_some();
-    let record = record.unwrap_or_else(|| blank(&item, now));
+    let record = record.unwrap_or_else(|| blank(&item, fresh, now));
     let (missing_polls, left_at) = match news {
         News::Fresh(..) => (0, None),
         News::None => (record.missing_polls, record.left_at),
@@ -781,10 +781,10 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
     Some(Thought { item, write, errors, problems: found.problems, other_playbook })
 }
 
-fn blank(item: &Item, now: Instant) -> ItemRecord {
+fn blank(item: &Item, digest: Option<Digest>, now: Instant) -> ItemRecord {
     ItemRecord {
         item: item.clone(),
-        digest: item.digest(),
+        digest: digest.unwrap_or_else(|| item.digest()),
         first_seen_at: now,
         seen_at: now,
         rulings: Vec::new(),

@@ -1,8 +1,6 @@
 //! Items that are remembered and that a good poll does not show.
 
-use std::sync::Arc;
-
-use super::sight::Known;
+use super::known::Known;
 use super::{Poll, Report, named};
 use crate::core::item::ItemKey;
 use crate::core::notice::{Body, NoticeKind};
@@ -21,13 +19,13 @@ impl Poll<'_> {
         let missing = || known.iter().filter(|(_, remembered)| !remembered.is_seen());
         report.missing = missing().count() as u64;
         let absent = self.polled.terms.absent;
-        let mut counted: Vec<&Arc<str>> =
+        let mut counted: Vec<&str> =
             missing().filter(|(_, remembered)| remembered.missing_polls < absent.polls()).map(|(id, _)| id).collect();
         counted.sort_unstable();
         let mut awaited = Vec::new();
         for ids in counted.chunks(BATCH) {
             let keys: Vec<ItemKey> =
-                ids.iter().map(|id| ItemKey::new(self.polled.name.clone(), Arc::clone(id))).collect();
+                ids.iter().map(|id| ItemKey::new(self.polled.name.clone(), *id)).collect();
             let records = self.records(&keys).await?;
             let entries = records.into_values().map(|record| {
                 let polls = record.missing_polls + 1;
@@ -38,7 +36,7 @@ impl Poll<'_> {
                 Entry { record: Some(record), news: News::Missing { polls, has_left } }
             });
             let entries = entries.collect();
-            self.turn(entries, false, report).await?;
+            report.add(0, &self.turn(entries, false).await?);
         }
         if awaited.is_empty() { Ok(()) } else { self.tell_missing(awaited).await }
     }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Instant;
@@ -24,9 +26,11 @@ use crate::time::Clock;
 mod absence;
 mod blind;
 pub mod health;
+mod known;
 mod sight;
 
-use sight::{Known, Remembered, Sight};
+use known::Known;
+use sight::Sight;
 
 pub use blind::{accept, accepted_at};
 
@@ -57,8 +61,19 @@ pub struct Report {
     pub took: Duration,
 }
 
+impl Report {
+    fn add(&mut self, changed: usize, done: &Done) {
+        self.changed += changed;
+        self.notices += done.notices;
+        self.lost += done.lost;
+    }
+}
+
 /// How many rejected rows or missing items are named in a message.
 const NAMED: usize = 20;
+
+/// How many turns are on their way at once: one is written down, one is thought about.
+const TURNS_AT_ONCE: usize = 2;
 
 /// One poll of one source, with its means.
 pub struct Poll<'a> {
@@ -236,7 +251,8 @@ impl Poll<'_> {
         })
     }
 
-    /// Takes what is new or changed through turns, chunk by chunk.
+    /// Takes what is new or changed through turns, chunk by chunk. While one is written down, the next is thought about,
+    /// and the next chunk is mapped.
     async fn turns(
         &self,
         fetched: &Arc<Fetched>,
@@ -245,24 +261,37 @@ impl Poll<'_> {
         baseline: bool,
         report: &mut Report,
     ) -> Result<()> {
-        for &chunk in &sight.news {
-            let news = sight::news(fetched.clone(), chunk, known.cloned()).await;
+        let mut begun = FuturesUnordered::new();
+        let mut chunks = sight.news.iter().map(|&chunk| sight::news(fetched.clone(), chunk, known.cloned()));
+        let mut next = chunks.next();
+        while let Some(news) = next {
+            let news = news.await;
+            next = chunks.next();
             let mut news = news.into_iter().peekable();
             while news.peek().is_some() {
-                let entries = self.entries(news.by_ref().take(BATCH).collect()).await?;
-                report.changed += entries.len();
-                self.turn(entries, baseline, report).await?;
+                if begun.len() == TURNS_AT_ONCE {
+                    let done: Option<Result<(usize, Done)>> = begun.next().await;
+                    done.transpose()?.into_iter().for_each(|(changed, done)| report.add(changed, &done));
+                }
+                begun.push(self.take_batch(news.by_ref().take(BATCH).collect(), baseline));
             }
+        }
+        while let Some((changed, done)) = begun.next().await.transpose()? {
+            report.add(changed, &done);
         }
         Ok(())
     }
 
-    async fn turn(&self, entries: Vec<Entry>, baseline: bool, report: &mut Report) -> Result<()> {
+    /// Takes items through a turn; how many of them are new or changed.
+    async fn take_batch(&self, news: Vec<(Item, Digest)>, baseline: bool) -> Result<(usize, Done)> {
+        let entries = self.entries(news).await?;
+        Ok((entries.len(), self.turn(entries, baseline).await?))
+    }
+
+    async fn turn(&self, entries: Vec<Entry>, baseline: bool) -> Result<Done> {
         let done = self.pipeline.turn(self.playbook, entries, baseline, self.now).await?;
         (self.heard)(&done);
-        report.notices += done.notices;
-        report.lost += done.lost;
-        Ok(())
+        Ok(done)
     }
 
     /// Items with what is remembered about them; those that are as they were are left out.
@@ -290,15 +319,15 @@ impl Poll<'_> {
     /// What is remembered of the source's items.
     async fn known(&self) -> Result<Known> {
         const PAGE: usize = 20_000;
-        let mut known = Known::new();
+        let mut known = Known::default();
         let mut after: Option<Arc<str>> = None;
         loop {
             let page = self.store.digests(&self.polled.name, after.as_deref(), PAGE).await?;
             after = page.last().map(|(id, ..)| id.clone());
             let is_last = page.len() < PAGE;
-            known.extend(page.into_iter().map(|(id, digest, missing)| (id, Remembered::new(digest, missing))));
+            known.extend(page);
             if is_last {
-                return Ok(known);
+                return Ok(known.indexed());
             }
         }
     }

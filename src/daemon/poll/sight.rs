@@ -1,46 +1,15 @@
 //! **Sight**: what one poll shows, before anything is believed: which rows are broken, which chunks hold something new,
 //! which items that are remembered were there.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::known::Known;
 use crate::core::Instant;
 use crate::core::digest::Digest;
 use crate::core::item::Item;
 use crate::core::value::Value;
 use crate::source::{Fetched, Rejection};
-
-/// What is remembered of a source's items, by id.
-pub type Known = HashMap<Arc<str>, Remembered>;
-
-/// What is remembered of one item.
-#[derive(Debug)]
-pub struct Remembered {
-    /// What the source said last.
-    pub digest: Digest,
-    /// In how many polls running it was missing.
-    pub missing_polls: u32,
-    /// Whether this poll shows it, be it as a broken row.
-    seen: AtomicBool,
-}
-
-impl Remembered {
-    /// An item that was not seen yet.
-    pub const fn new(digest: Digest, missing_polls: u32) -> Self {
-        Self { digest, missing_polls, seen: AtomicBool::new(false) }
-    }
-
-    /// Whether this poll shows it.
-    pub fn is_seen(&self) -> bool {
-        self.seen.load(Ordering::Relaxed)
-    }
-
-    /// Whether an item is as it is remembered.
-    pub fn is_same(&self, digest: Digest) -> bool {
-        self.digest == digest && self.missing_polls == 0
-    }
-}
 
 /// What a poll shows.
 #[derive(Debug, Default)]
@@ -108,13 +77,14 @@ fn see_chunk(fetched: &Fetched, chunk: usize, known: Option<&Known>, cursor: Opt
     for item in &mapped.items {
         let remembered = remembered(&item.key.id);
         if let Some(remembered) = remembered {
-            remembered.seen.store(true, Ordering::Relaxed);
+            remembered.see();
         }
-        part.has_news |= !remembered.is_some_and(|remembered| remembered.is_same(item.digest()));
+        // One that holds news is enough to say that the chunk does.
+        part.has_news = part.has_news || !remembered.is_some_and(|remembered| remembered.is_same(item.digest()));
         part.newest = part.newest.max(cursor.and_then(|field| instant(item, field)));
     }
     for remembered in part.rejected.iter().filter_map(|rejection| remembered(rejection.id.as_ref()?)) {
-        remembered.seen.store(true, Ordering::Relaxed);
+        remembered.see();
     }
     part
 }
@@ -124,8 +94,12 @@ fn instant(item: &Item, field: &str) -> Option<Instant> {
 }
 
 /// The items of one chunk that are not as they are remembered, with their digests. A chunk that could be mapped before
-/// can be mapped again.
-pub async fn news(fetched: Arc<Fetched>, chunk: usize, known: Option<Arc<Known>>) -> Vec<(Item, Digest)> {
+/// can be mapped again. The work begins at once, whether or not it is waited for.
+pub fn news(
+    fetched: Arc<Fetched>,
+    chunk: usize,
+    known: Option<Arc<Known>>,
+) -> impl Future<Output = Vec<(Item, Digest)>> {
     let is_news = move |(item, digest): &(Item, Digest)| {
         let remembered = known.as_ref().and_then(|known| known.get(&item.key.id));
         !remembered.is_some_and(|remembered| remembered.is_same(*digest))
@@ -135,5 +109,6 @@ pub async fn news(fetched: Arc<Fetched>, chunk: usize, known: Option<Arc<Known>>
         (item, digest)
     };
     let work = move || fetched.map(chunk).items.into_iter().map(with_digest).filter(is_news).collect();
-    tokio::task::spawn_blocking(work).await.unwrap_or_default()
+    let task = tokio::task::spawn_blocking(work);
+    async { task.await.unwrap_or_default() }
 }

@@ -98,7 +98,9 @@ async fn put_items(session: &mut impl Session, items: &[&ItemWrite], contents: &
     let (touched, put): (Vec<&ItemWrite>, Vec<&ItemWrite>) = items.iter().copied().partition(is_stored);
     session.write(TOUCH_ITEMS, &[], touched.iter().map(|item| TouchRow::from(&item.record))).await?;
     session.write(PUT_ITEMS, &[], put.iter().map(|item| ItemRow::from(&item.record))).await?;
-    let kept = items.iter().filter(|item| item.keep_snapshot);
+    let kept = put.iter().filter(|item| item.keep_snapshot);
+    session.write(KEEP_SNAPSHOTS, &[], kept.map(|item| KeyRow::from(&item.record.item.key))).await?;
+    let kept = touched.iter().filter(|item| item.keep_snapshot);
     session.write(PUT_SNAPSHOTS, &[], kept.map(|item| SnapshotRow::from(&item.record))).await?;
     let transitions = items.iter().flat_map(|write| write.transitions.iter().map(|t| (&write.record.item.key, t)));
     session.write(PUT_TRANSITIONS, &[], transitions.map(|(key, t)| TransitionRow::new(key, t))).await?;
@@ -133,6 +135,12 @@ pub const TOUCH_ITEMS: &str = "
         next_look_at = r.next_look_at, missing_polls = r.missing_polls, left_at = r.left_at, rulings = r.rulings,
         watches = r.watches
     FROM r WHERE items.source = r.source AND items.id = r.id";
+
+// What was just put holds the same content, which is long; so it does not travel twice.
+pub const KEEP_SNAPSHOTS: &str = "
+    INSERT INTO snapshots (source, item, seen_at, digest, content)
+    SELECT i.source, i.id, i.seen_at, i.digest, i.item
+    FROM r CROSS JOIN items AS i WHERE i.source = r.source AND i.id = r.id";
 
 const PUT_SNAPSHOTS: &str = "
     INSERT INTO snapshots ({columns}) SELECT {columns} FROM r";

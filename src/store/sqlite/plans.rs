@@ -33,6 +33,7 @@ async fn hot_statements_use_their_index() {
         (items::SNAPSHOTS.to_owned(), "snapshots USING INDEX snapshots_of_item (source=? AND item=?)"),
         (over::<KeyRow>(turns::STORED, 0), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
         (over::<TouchRow>(turns::TOUCH_ITEMS, 0), "items USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
+        (over::<KeyRow>(turns::KEEP_SNAPSHOTS, 0), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
         (over::<NoticeRow>(turns::REPLACE_NOTICES, 0), "notices USING INDEX sqlite_autoindex_notices_1 (key=?)"),
         (over::<IdRow>(turns::NOTICE_STATES, 0), "n USING INDEX sqlite_autoindex_notices_1 (key=?)"),
         (over::<IdRow>(turns::STANDINGS, 0), "t USING INDEX sqlite_autoindex_deliveries_1 (id=?)"),
