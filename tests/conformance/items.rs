@@ -15,6 +15,7 @@ use crate::sample::*;
 
 for_every_store!(
     an_item_is_remembered_as_it_was_written,
+    many_items_of_one_turn_are_remembered_as_they_were_written,
     a_snapshot_is_kept_when_it_is_new,
     transitions_come_back_oldest_first,
     cards_are_listed_red_before_yellow_and_oldest_first,
@@ -48,6 +49,37 @@ async fn an_item_is_remembered_as_it_was_written(store: Arc<dyn Store>) {
     commit(&store, [item.clone()]).await;
     item.record.version = 2;
     assert_eq!(loaded(&store, "A").await, item.record);
+}
+
+async fn many_items_of_one_turn_are_remembered_as_they_were_written(store: Arc<dyn Store>) {
+    // More than travel together, and not a round number of them.
+    let ids: Vec<String> = (0..137).map(|n| format!("{n}'\"\\{{}}[]?$1件\n{n}")).collect();
+    let mut items: Vec<ItemWrite> = ids.iter().map(|id| raised(id, Level::Red, "01:30:00")).collect();
+    for (number, item) in items.iter_mut().enumerate() {
+        item.record.missing_polls = u32::try_from(number % 3).expect("a small number");
+        item.record.next_look_at = (number % 2 == 0).then(now);
+        item.record.item.fields.set("title", Value::text(format!("'\u{1}\0\"{number}")));
+        item.record.digest = item.record.item.digest();
+    }
+    commit(&store, items.clone()).await;
+    for item in &mut items {
+        item.record.version = 1;
+        let id = item.record.item.key.id.to_string();
+        assert_eq!(loaded(&store, &id).await, item.record);
+        assert_eq!(store.transitions(&key(&id)).await.expect("transitions"), item.transitions);
+        let snapshots = store.snapshots(&key(&id)).await.expect("snapshots");
+        let expected = Snapshot {
+            seen_at: item.record.seen_at,
+            digest: item.record.digest,
+            item: item.record.item.clone(),
+        };
+        assert_eq!(snapshots, [expected]);
+    }
+    let digests = store.digests("tickets", None, 1_000).await.expect("digests");
+    let mut expected: Vec<_> =
+        items.iter().map(|i| (i.record.item.key.id.clone(), i.record.digest, i.record.missing_polls)).collect();
+    expected.sort();
+    assert_eq!(digests, expected);
 }
 
 async fn a_snapshot_is_kept_when_it_is_new(store: Arc<dyn Store>) {

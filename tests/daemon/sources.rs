@@ -12,6 +12,7 @@ use crate::support::site::{Site, Ticket};
 on_both_stores!(
     a_table_that_vanishes_or_becomes_empty_closes_nothing_and_operators_hear_of_it_once,
     a_bad_row_is_told_with_its_place_and_the_other_rows_go_on,
+    a_table_that_is_as_it_was_writes_no_item_and_one_that_changed_only_what_did,
     a_rule_that_fails_on_one_item_leaves_the_others_alone,
 );
 
@@ -73,6 +74,34 @@ fn a_bad_row_is_told_with_its_place_and_the_other_rows_go_on(site: &Site) {
     let letter = &told(site, "Rejected rows")[0];
     assert!(letter.parts[0].body.contains('3'), "the line is named: {letter:#?}");
     assert_eq!(Memory::of(site).column(RED), ["T1", "T3"]);
+    assert_eq!(daemon.stop(), 0);
+}
+
+fn a_table_that_is_as_it_was_writes_no_item_and_one_that_changed_only_what_did(site: &Site) {
+    const COUNT: usize = 3_000;
+    let mut tickets: Vec<Ticket> = (0..COUNT).map(|n| Ticket::due_at(&format!("T{n:04}"), ahead(7_000))).collect();
+    site.tickets(&tickets);
+    let daemon = Daemon::start(site);
+    let memory = Memory::of(site);
+    let stored = || {
+        let sum = "SELECT CAST(coalesce(sum(version), 0) AS bigint) FROM items WHERE source = 'tickets'";
+        (memory.number(sum), memory.number("SELECT count(*) FROM snapshots WHERE source = 'tickets'"))
+    };
+    let count = |count: usize| i64::try_from(count).expect("a small number");
+    let is_stored = |changed: usize| stored() == (count(COUNT + changed), count(COUNT + changed));
+    assert!(holds_within(60, || is_stored(0)), "{:?}\n{}", stored(), daemon.log());
+    daemon.polls_again(3);
+    assert!(is_stored(0), "{:?}\n{}", stored(), daemon.log());
+
+    for ticket in tickets.iter_mut().step_by(3) {
+        *ticket = ticket.clone().titled("另一件");
+    }
+    site.tickets(&tickets);
+    assert!(holds_within(60, || is_stored(1_000)), "{:?}\n{}", stored(), daemon.log());
+    daemon.polls_again(2);
+    assert!(is_stored(1_000), "{:?}\n{}", stored(), daemon.log());
+    let changed = "SELECT count(*) FROM items WHERE version = 2 AND title = '另一件'";
+    assert_eq!(memory.number(changed), 1_000);
     assert_eq!(daemon.stop(), 0);
 }
 

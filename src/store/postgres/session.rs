@@ -11,7 +11,7 @@ use sqlx::{Arguments, AssertSqlSafe, Transaction};
 use super::PostgresEngine;
 use super::nudges::CHANNEL;
 use crate::store::sql::courier::claimed;
-use crate::store::sql::next_batch;
+use crate::store::sql::{BATCH_ROWS, next_batch};
 use crate::store::sql::rows::{Found, Row};
 use crate::store::sql::session::{Engine, Given, Rows, Session};
 use crate::store::{Result, StoreError};
@@ -149,11 +149,11 @@ impl Session for PostgresSession {
     async fn write<R: Row>(&mut self, statement: &'static str, given: &[Given], rows: impl Rows<R>) -> Result<()> {
         let statement = over::<R>(statement, given.len());
         let mut rows = rows.into_iter();
-        let mut next = next_batch(&mut rows);
+        let mut next = next_batch(&mut rows, BATCH_ROWS);
         while let Some(batch) = next {
             let query = sqlx::query_with(AssertSqlSafe(statement.clone()), arguments_over(given, &batch)?);
             let written = in_time(query.persistent(false).execute(&mut *self.tx));
-            let (written, following) = tokio::join!(written, async { next_batch(&mut rows) });
+            let (written, following) = tokio::join!(written, async { next_batch(&mut rows, BATCH_ROWS) });
             written?;
             next = following;
         }
@@ -197,7 +197,7 @@ impl PostgresSession {
     async fn find_over<T: Found, R: Row>(&mut self, statement: String, rows: impl Rows<R>) -> Result<Vec<T>> {
         let mut rows = rows.into_iter();
         let mut found = Vec::new();
-        while let Some(batch) = next_batch(&mut rows) {
+        while let Some(batch) = next_batch(&mut rows, BATCH_ROWS) {
             let query = sqlx::query_as_with(AssertSqlSafe(statement.clone()), arguments_over(&[], &batch)?);
             found.extend(in_time(query.persistent(false).fetch_all(&mut *self.tx)).await?);
         }

@@ -41,7 +41,7 @@ use super::{Result, StoreError};
 use crate::core::Instant;
 
 /// At most so many rows travel in one statement.
-const BATCH_ROWS: usize = 1_000;
+pub const BATCH_ROWS: usize = 1_000;
 
 /// A batch is closed when its text is longer than this.
 const BATCH_BYTES: usize = 8 << 20;
@@ -127,10 +127,10 @@ where
     rows.into_iter().map(V::try_from).collect()
 }
 
-/// The next rows, at most [`BATCH_ROWS`] and short enough for one statement; `None` when there are none.
-pub fn next_batch<R: Row>(rows: &mut impl Iterator<Item = R>) -> Option<Vec<R>> {
+/// The next rows, at most so many and short enough for one statement; `None` when there are none.
+pub fn next_batch<R: Row>(rows: &mut impl Iterator<Item = R>, most: usize) -> Option<Vec<R>> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
-    while batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+    while batch.len() < most && bytes < BATCH_BYTES {
         let Some(row) = rows.next() else { break };
         bytes += row.bytes();
         batch.push(row);
@@ -146,7 +146,7 @@ mod tests {
     fn rows_travel_by_the_thousand_and_in_bounded_statements() {
         let sizes = |texts: Vec<String>| {
             let mut rows = rows::IdRow::all(texts).into_iter();
-            std::iter::from_fn(|| next_batch(&mut rows)).map(|batch| batch.len()).collect::<Vec<_>>()
+            std::iter::from_fn(|| next_batch(&mut rows, BATCH_ROWS)).map(|batch| batch.len()).collect::<Vec<_>>()
         };
         assert_eq!(sizes(vec![]), [0; 0]);
         assert_eq!(sizes(vec![String::new(); 2_001]), [1_000, 1_000, 1]);

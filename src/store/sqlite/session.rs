@@ -12,7 +12,7 @@ use super::SqliteEngine;
 use crate::store::sql::courier::claimed;
 use crate::store::sql::rows::{Found, Row};
 use crate::store::sql::session::{Engine, Given, Rows, Session};
-use crate::store::sql::{json, next_batch};
+use crate::store::sql::{BATCH_ROWS, json, next_batch};
 use crate::store::{Result, StoreError};
 
 /// A transaction.
@@ -101,15 +101,25 @@ impl Session for SqliteSession {
     }
 
     async fn write<R: Row>(&mut self, statement: &'static str, given: &[Given], rows: impl Rows<R>) -> Result<()> {
-        let statement = over::<R>(statement, given.len());
         let mut rows = rows.into_iter();
-        let mut next = next_batch(&mut rows);
-        while let Some(batch) = next {
-            let query = sqlx::query_with(AssertSqlSafe(statement.clone()), arguments(given, Some(json(&batch)))?);
+        let group = if given.is_empty() { insertion::<R>(statement) } else { None };
+        let statement = over::<R>(statement, given.len());
+        let next = |rows: &mut _| next_batch(rows, if group.is_some() { GROUP_ROWS } else { BATCH_ROWS });
+        let mut batch = next(&mut rows);
+        while let Some(rows_now) = batch {
+            let query = match &group {
+                Some(group) if rows_now.len() == GROUP_ROWS => {
+                    sqlx::query_with(AssertSqlSafe(group.clone()), values(rows_now)?)
+                }
+                _ => {
+                    let rows = json(&rows_now);
+                    sqlx::query_with(AssertSqlSafe(statement.clone()), arguments(given, Some(rows))?)
+                }
+            };
             // SQLite works in a thread of its own.
-            let (written, following) = tokio::join!(query.execute(&mut *self.tx), async { next_batch(&mut rows) });
+            let (written, following) = tokio::join!(query.execute(&mut *self.tx), async { next(&mut rows) });
             written?;
-            next = following;
+            batch = following;
         }
         Ok(())
     }
@@ -118,7 +128,7 @@ impl Session for SqliteSession {
         let statement = over::<R>(statement, 0);
         let mut rows = rows.into_iter();
         let mut found = Vec::new();
-        while let Some(batch) = next_batch(&mut rows) {
+        while let Some(batch) = next_batch(&mut rows, BATCH_ROWS) {
             let query = sqlx::query_as_with(AssertSqlSafe(statement.clone()), arguments(&[], Some(json(&batch)))?);
             found.extend(query.fetch_all(&mut *self.tx).await?);
         }
@@ -167,6 +177,30 @@ pub(super) fn over<R: Row>(statement: &str, given: usize) -> String {
     let (columns, values) = (columns.join(", "), values.join(", "));
     let statement = statement.replace("{columns}", &columns);
     format!("WITH r ({columns}) AS (SELECT {values} FROM jsonb_each(${}))\n{statement}", given + 1)
+}
+
+/// Rows of an insertion that are written by one statement of their own: their values need not be written as JSON and read
+/// again. Fewer rows than that go as JSON, since a statement is made for one number of rows.
+const GROUP_ROWS: usize = 50;
+
+/// The statement that inserts [`GROUP_ROWS`] rows by their values, if a statement inserts rows as they are.
+fn insertion<R: Row>(statement: &str) -> Option<String> {
+    let (head, tail) = statement.split_once("SELECT {columns} FROM r")?;
+    // SQLite wants a condition before a conflict's clause only after a selection.
+    let tail = tail.strip_prefix(" WHERE true").unwrap_or(tail);
+    let columns: Vec<String> = R::COLUMNS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    let row = format!("({})", vec!["?"; R::COLUMNS.len()].join(", "));
+    let rows = vec![row; GROUP_ROWS].join(", ");
+    Some(format!("{}VALUES {rows}{tail}", head.replace("{columns}", &columns.join(", "))))
+}
+
+fn values<R: Row>(rows: Vec<R>) -> Result<SqliteArguments> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(rows.len() * R::COLUMNS.len(), 0);
+    for row in rows {
+        row.add_values(&mut arguments).map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
 }
 
 fn arguments(given: &[Given], rows: Option<String>) -> Result<SqliteArguments> {

@@ -19,7 +19,7 @@ pub use playbooks::{PlaybookRow, RuleRow, SourceRow};
 use serde::Serialize;
 use sqlx::Arguments;
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 /// Whether values could be added to a statement's arguments.
 pub type Added = Result<(), sqlx::error::BoxDynError>;
@@ -41,6 +41,9 @@ pub trait Row: Serialize + Clone + Send + Sync + 'static {
     fn add_arrays(rows: &[Self], arguments: &mut PgArguments) -> Added
     where
         Self: Sized;
+
+    /// Adds its values one by one, in that order.
+    fn add_values(self, arguments: &mut SqliteArguments) -> Added;
 }
 
 /// A value that a column can hold.
@@ -114,6 +117,11 @@ macro_rules! row {
                 arguments: &mut sqlx::postgres::PgArguments,
             ) -> $crate::store::sql::rows::Added {
                 $($crate::store::sql::rows::Cell::add_array(rows.iter().map(|row| &row.$column), arguments)?;)+
+                Ok(())
+            }
+
+            fn add_values(self, arguments: &mut sqlx::sqlite::SqliteArguments) -> $crate::store::sql::rows::Added {
+                $(sqlx::Arguments::add(arguments, self.$column)?;)+
                 Ok(())
             }
         }
