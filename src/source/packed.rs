@@ -1,5 +1,5 @@
-//! **Packed**: a table in memory whose texts lie end to end, a block for each chunk. Whatever a database, an API or a
-//! spreadsheet answers becomes one.
+//! **Packed**: a table in memory, a block for each chunk: what its cells are in a few bytes each, their texts end to end,
+//! and a text that comes again soon only once. Whatever a database, an API or a spreadsheet answers becomes one.
 
 use super::table::{CHUNK, Cell, LONGEST_CELL, MOST_ROWS, Row, Table};
 use crate::core::value::Name;
@@ -19,21 +19,36 @@ pub(super) struct Packed {
 
 #[derive(Debug, Default)]
 struct Block {
-    width: usize,
-    slots: Vec<Slot>,
     numbers: Vec<u64>,
+    /// Row by row: cells as they were put, each as column and kind and what its kind needs; then the row's end.
+    cells: Vec<u8>,
     texts: String,
     flaws: Vec<(usize, String)>,
+    seen: Seen,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Slot {
+/// Where texts stand that were seen lately: start and length.
+#[derive(Debug, Default)]
+struct Seen(Vec<(usize, usize)>);
+
+/// What a cell is; it stands in the lower bits beside the column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
     Null,
-    Int(i64),
-    Float(f64),
-    Text { start: u32, len: u32 },
     Bytes,
+    /// A number follows, its sign in the lowest bit.
+    Int,
+    /// Eight bytes follow.
+    Float,
+    /// The length follows; the text stands behind the one before it.
+    Text,
+    /// Start and length of a text that stands further ahead follow.
+    Again,
+    /// No cell: the row is over.
+    End,
 }
+
+const KIND_BITS: u32 = 3;
 
 impl Packed {
     /// An empty table; `name` is how people call it.
@@ -58,7 +73,10 @@ impl Packed {
             return Err(format!("expected at most {LARGEST} bytes of text"));
         }
         if self.rows.is_multiple_of(CHUNK) {
-            self.blocks.push(Block { width: self.columns.len(), ..Block::default() });
+            if let Some(full) = self.blocks.last_mut() {
+                full.close();
+            }
+            self.blocks.push(Block::default());
         }
         if let Some(block) = self.blocks.last_mut() {
             block.begin(number);
@@ -70,13 +88,11 @@ impl Packed {
     /// Puts a cell into the row that was begun last. One that cannot be kept spoils the row.
     pub fn put(&mut self, column: usize, cell: &Cell<'_>) {
         let Some(block) = self.blocks.last_mut() else { return };
-        block.widen(self.columns.len());
         let before = block.texts.len();
-        match block.slot(cell) {
-            Ok(slot) => block.set(column, slot),
+        match block.put(column, cell) {
+            Ok(()) => self.bytes += block.texts.len() - before,
             Err(problem) => self.spoil(column, &problem),
         }
-        self.bytes += self.blocks.last().map_or(0, |block| block.texts.len() - before);
     }
 
     /// Spoils the row that was begun last: what is wrong in this column.
@@ -95,59 +111,147 @@ impl Packed {
 
 impl Block {
     fn begin(&mut self, number: u64) {
+        if !self.numbers.is_empty() {
+            self.mark(0, Kind::End);
+        }
         self.numbers.push(number);
-        self.slots.resize(self.numbers.len() * self.width, Slot::Null);
     }
 
-    fn set(&mut self, column: usize, slot: Slot) {
-        let row = (self.numbers.len() - 1) * self.width;
-        self.slots[row + column] = slot;
+    /// No row comes any more.
+    fn close(&mut self) {
+        self.seen = Seen::default();
+        self.numbers.shrink_to_fit();
+        self.cells.shrink_to_fit();
+        self.texts.shrink_to_fit();
     }
 
-    /// Makes room for columns that were added since this block was begun.
-    fn widen(&mut self, width: usize) {
-        if width <= self.width {
-            return;
-        }
-        let mut slots = Vec::with_capacity(self.numbers.len() * width);
-        for row in 0..self.numbers.len() {
-            slots.extend_from_slice(&self.slots[row * self.width..(row + 1) * self.width]);
-            slots.resize((row + 1) * width, Slot::Null);
-        }
-        (self.slots, self.width) = (slots, width);
-    }
-
-    fn slot(&mut self, cell: &Cell<'_>) -> Result<Slot, String> {
-        Ok(match cell {
-            Cell::Null => Slot::Null,
-            Cell::Int(number) => Slot::Int(*number),
-            Cell::Float(number) => Slot::Float(*number),
-            Cell::Bytes => Slot::Bytes,
-            Cell::Text(text) => {
-                if text.len() > LONGEST_CELL {
-                    return Err(format!("expected at most {LONGEST_CELL} bytes, got {}", text.len()));
-                }
-                if text.contains('\0') {
-                    return Err("expected text, got a NUL byte".to_owned());
-                }
-                // A block holds 4,096 rows; texts beyond 4 GiB would need cells beyond the limit above.
-                let start = u32::try_from(self.texts.len()).map_err(|_| "expected less text in a block".to_owned())?;
-                self.texts.push_str(text);
-                Slot::Text { start, len: u32::try_from(text.len()).unwrap_or(0) }
+    fn put(&mut self, column: usize, cell: &Cell<'_>) -> Result<(), String> {
+        match cell {
+            Cell::Null => self.mark(column, Kind::Null),
+            Cell::Bytes => self.mark(column, Kind::Bytes),
+            Cell::Int(number) => {
+                self.mark(column, Kind::Int);
+                self.write(((number << 1) ^ (number >> 63)).cast_unsigned());
             }
-        })
+            Cell::Float(number) => {
+                self.mark(column, Kind::Float);
+                self.cells.extend(number.to_le_bytes());
+            }
+            Cell::Text(text) => self.put_text(column, text)?,
+        }
+        Ok(())
     }
 
-    fn cell(&self, slot: Slot) -> Cell<'_> {
-        match slot {
-            Slot::Null => Cell::Null,
-            Slot::Int(number) => Cell::Int(number),
-            Slot::Float(number) => Cell::Float(number),
-            Slot::Bytes => Cell::Bytes,
-            Slot::Text { start, len } => {
-                let (start, len) = (start as usize, len as usize);
-                Cell::Text(self.texts.get(start..start + len).unwrap_or_default().into())
+    fn put_text(&mut self, column: usize, text: &str) -> Result<(), String> {
+        if text.len() > LONGEST_CELL {
+            return Err(format!("expected at most {LONGEST_CELL} bytes, got {}", text.len()));
+        }
+        if text.contains('\0') {
+            return Err("expected text, got a NUL byte".to_owned());
+        }
+        if let Some(start) = self.seen.find(text, &self.texts) {
+            self.mark(column, Kind::Again);
+            self.write(start as u64);
+        } else {
+            self.mark(column, Kind::Text);
+            self.texts.push_str(text);
+        }
+        self.write(text.len() as u64);
+        Ok(())
+    }
+
+    fn mark(&mut self, column: usize, kind: Kind) {
+        self.write((column as u64) << KIND_BITS | kind as u64);
+    }
+
+    /// Seven bits in a byte, the lowest first; all but the last have their highest bit set.
+    fn write(&mut self, mut number: u64) {
+        while let high @ 1.. = number >> 7 {
+            self.cells.push(number as u8 | 0x80);
+            number = high;
+        }
+        self.cells.push(number as u8);
+    }
+}
+
+impl Seen {
+    const SLOTS: usize = 256;
+    const LONGEST: usize = 96;
+
+    /// Where this text stands; else it is remembered, since it will stand at the end.
+    fn find(&mut self, text: &str, texts: &str) -> Option<usize> {
+        if text.is_empty() || text.len() > Self::LONGEST {
+            return None;
+        }
+        if self.0.is_empty() {
+            self.0.resize(Self::SLOTS, (0, 0));
+        }
+        let slot = &mut self.0[Self::slot(text.as_bytes())];
+        let (start, len) = *slot;
+        if texts.get(start..start + len) == Some(text) {
+            return Some(start);
+        }
+        *slot = (texts.len(), text.len());
+        None
+    }
+
+    /// A few bytes from both ends tell most words apart; the comparison does the rest.
+    fn slot(text: &[u8]) -> usize {
+        let ends = text.iter().take(6).chain(text.iter().rev().take(6));
+        let hash = ends.fold(text.len() as u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        (hash >> 20) as usize % Self::SLOTS
+    }
+}
+
+/// Reads a block's cells as they were put.
+struct Cells<'t> {
+    cells: &'t [u8],
+    texts: &'t str,
+    /// Where the next text stands.
+    next: usize,
+}
+
+impl<'t> Cells<'t> {
+    /// The next cell of the row with its column; `None` at the row's end.
+    fn next(&mut self) -> Option<(usize, Cell<'t>)> {
+        let mark = self.read()?;
+        let column = (mark >> KIND_BITS) as usize;
+        let kind = mark & ((1 << KIND_BITS) - 1);
+        let is = |wanted: Kind| kind == wanted as u64;
+        let cell = if is(Kind::Null) {
+            Cell::Null
+        } else if is(Kind::Bytes) {
+            Cell::Bytes
+        } else if is(Kind::Int) {
+            let number = self.read()?;
+            Cell::Int((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+        } else if is(Kind::Float) {
+            let (number, rest) = self.cells.split_first_chunk()?;
+            self.cells = rest;
+            Cell::Float(f64::from_le_bytes(*number))
+        } else if is(Kind::Text) {
+            let (start, len) = (self.next, self.read()? as usize);
+            self.next += len;
+            Cell::Text(self.texts.get(start..start + len)?.into())
+        } else if is(Kind::Again) {
+            let (start, len) = (self.read()? as usize, self.read()? as usize);
+            Cell::Text(self.texts.get(start..start + len)?.into())
+        } else {
+            return None;
+        };
+        Some((column, cell))
+    }
+
+    fn read(&mut self) -> Option<u64> {
+        let (mut number, mut shift) = (0, 0);
+        loop {
+            let (byte, rest) = self.cells.split_first()?;
+            self.cells = rest;
+            number |= u64::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
             }
+            shift += 7;
         }
     }
 }
@@ -164,11 +268,16 @@ impl Table for Packed {
     fn visit<'t>(&'t self, chunk: usize, see: &mut dyn FnMut(Row<'t, '_>)) {
         let Some(block) = self.blocks.get(chunk) else { return };
         let mut flaws = block.flaws.iter().peekable();
+        let mut reading = Cells { cells: &block.cells, texts: &block.texts, next: 0 };
         let mut cells = Vec::with_capacity(self.columns.len());
         for (at, &number) in block.numbers.iter().enumerate() {
             cells.clear();
-            cells.extend(block.slots[at * block.width..(at + 1) * block.width].iter().map(|&slot| block.cell(slot)));
             cells.resize(self.columns.len(), Cell::Null);
+            while let Some((column, cell)) = reading.next() {
+                if let Some(put) = cells.get_mut(column) {
+                    *put = cell;
+                }
+            }
             let mut flaw = None;
             while let Some((_, problem)) = flaws.next_if(|(row, _)| *row == at) {
                 flaw = flaw.or(Some(problem.clone()));
@@ -214,6 +323,46 @@ mod tests {
         assert_eq!((cells(0), cells(2), cells(3)), ("7,NULL".into(), "7,x".into(), "7,NULL".into()));
         assert_eq!((cells(CHUNK), cells(CHUNK + 1)), ("7,NULL".into(), "7,x".into()));
         assert_eq!((table.rows(), table.chunks(), table.place(9)), (CHUNK + 2, 2, "answer: row 9".to_owned()));
+    }
+
+    #[test]
+    fn what_was_put_is_what_is_seen() {
+        let mut table = Packed::new("answer", ["a".into(), "b".into(), "c".into()]);
+        let long = "长".repeat(LONGEST_CELL / 3);
+        let texts = ["", "a", "市政", "市政 ", &long, "市政", "\u{7f}\u{80}", ""].map(|text| Cell::Text(text.into()));
+        let ints = [0, 1, -1, 63, -64, 64, i64::MAX, i64::MIN].map(Cell::Int);
+        let floats = [0.0, -0.5, f64::MAX, f64::MIN_POSITIVE, 1e300, -1e-300, 3.0, 0.1].map(Cell::Float);
+        let row = |at: usize| [texts[at % 8].clone(), ints[at % 8].clone(), floats[at / 8 % 8].clone()];
+        for at in 0..3 * CHUNK {
+            table.begin(at as u64).expect("room");
+            for (column, cell) in row(at).iter().enumerate().filter(|(column, _)| (at + column) % 5 != 0) {
+                table.put(column, cell);
+            }
+        }
+        let mut seen = 0;
+        for chunk in 0..table.chunks() {
+            table.visit(chunk, &mut |shown| {
+                let at = shown.index;
+                let expected = row(at).into_iter().enumerate();
+                let expected = expected.map(|(column, cell)| if (at + column) % 5 == 0 { Cell::Null } else { cell });
+                assert_eq!(shown.cells, expected.collect::<Vec<_>>(), "row {at}");
+                seen += 1;
+            });
+        }
+        assert_eq!(seen, 3 * CHUNK);
+    }
+
+    #[test]
+    fn of_a_cell_that_is_put_twice_the_last_counts() {
+        let mut table = Packed::new("answer", ["a".into()]);
+        table.begin(1).expect("room");
+        table.put(0, &Cell::Text("x".into()));
+        table.put(0, &Cell::Null);
+        table.begin(2).expect("room");
+        table.put(0, &Cell::Bytes);
+        table.put(0, &Cell::Text("x".into()));
+        let seen = texts(&table);
+        assert_eq!((seen[0].1[0].as_str(), seen[1].1[0].as_str()), ("NULL", "x"));
     }
 
     #[test]
