@@ -68,11 +68,8 @@ async fn many_items_of_one_turn_are_remembered_as_they_were_written(store: Arc<d
         assert_eq!(loaded(&store, &id).await, item.record);
         assert_eq!(store.transitions(&key(&id)).await.expect("transitions"), item.transitions);
         let snapshots = store.snapshots(&key(&id)).await.expect("snapshots");
-        let expected = Snapshot {
-            seen_at: item.record.seen_at,
-            digest: item.record.digest,
-            item: item.record.item.clone(),
-        };
+        let expected =
+            Snapshot { seen_at: item.record.seen_at, digest: item.record.digest, item: item.record.item.clone() };
         assert_eq!(snapshots, [expected]);
     }
     let digests = store.digests("tickets", None, 1_000).await.expect("digests");

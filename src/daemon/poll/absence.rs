@@ -24,8 +24,7 @@ impl Poll<'_> {
         counted.sort_unstable();
         let mut awaited = Vec::new();
         for ids in counted.chunks(BATCH) {
-            let keys: Vec<ItemKey> =
-                ids.iter().map(|id| ItemKey::new(self.polled.name.clone(), *id)).collect();
+            let keys: Vec<ItemKey> = ids.iter().map(|id| ItemKey::new(self.polled.name.clone(), *id)).collect();
             let records = self.records(&keys).await?;
             let entries = records.into_values().map(|record| {
                 let polls = record.missing_polls + 1;

@@ -11,9 +11,9 @@ use sqlx::{Arguments, AssertSqlSafe, Transaction};
 use super::PostgresEngine;
 use super::nudges::CHANNEL;
 use crate::store::sql::courier::claimed;
-use crate::store::sql::{BATCH_ROWS, next_batch};
 use crate::store::sql::rows::{Found, Row};
 use crate::store::sql::session::{Engine, Given, Rows, Session};
+use crate::store::sql::{BATCH_ROWS, next_batch};
 use crate::store::{Result, StoreError};
 
 /// The longest that a statement may take: a server that hangs must not hold a loop up for ever.
