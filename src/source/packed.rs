@@ -1,5 +1,7 @@
-//! **Packed**: a table in memory, a block for each chunk: what its cells are in a few bytes each, their texts end to end,
-//! and a text that comes again soon only once. Whatever a database, an API or a spreadsheet answers becomes one.
+//! **Packed**: a table in memory: what its cells are in a few bytes each, their texts end to end, and a text that comes
+//! again soon only once. Whatever a database, an API or a spreadsheet answers becomes one.
+//!
+//! All of it lies in a few large buffers, which the system has back once the table is gone; smaller ones would be kept.
 
 use super::table::{CHUNK, Cell, LONGEST_CELL, MOST_ROWS, Row, Table};
 use crate::core::value::Name;
@@ -12,17 +14,13 @@ const LARGEST: usize = 2 << 30;
 pub(super) struct Packed {
     name: String,
     columns: Vec<Name>,
-    blocks: Vec<Block>,
-    rows: usize,
-    bytes: usize,
-}
-
-#[derive(Debug, Default)]
-struct Block {
+    /// Where the cells and the texts of each chunk begin.
+    chunks: Vec<(usize, usize)>,
     numbers: Vec<u64>,
     /// Row by row: cells as they were put, each as column and kind and what its kind needs; then the row's end.
     cells: Vec<u8>,
     texts: String,
+    /// By the row's position.
     flaws: Vec<(usize, String)>,
     seen: Seen,
 }
@@ -42,7 +40,7 @@ enum Kind {
     Float,
     /// The length follows; the text stands behind the one before it.
     Text,
-    /// Start and length of a text that stands further ahead follow.
+    /// Start, as of its chunk's texts, and length of a text that stands further ahead follow.
     Again,
     /// No cell: the row is over.
     End,
@@ -66,66 +64,25 @@ impl Packed {
 
     /// Begins a row, which people find under this number; the error says that there are too many, or too much text.
     pub fn begin(&mut self, number: u64) -> Result<(), String> {
-        if self.rows == MOST_ROWS {
+        if self.numbers.len() == MOST_ROWS {
             return Err(format!("expected at most {MOST_ROWS} rows"));
         }
-        if self.bytes > LARGEST {
+        if self.texts.len() > LARGEST {
             return Err(format!("expected at most {LARGEST} bytes of text"));
         }
-        if self.rows.is_multiple_of(CHUNK) {
-            if let Some(full) = self.blocks.last_mut() {
-                full.close();
-            }
-            self.blocks.push(Block::default());
+        if !self.numbers.is_empty() {
+            self.mark(0, Kind::End);
         }
-        if let Some(block) = self.blocks.last_mut() {
-            block.begin(number);
-            self.rows += 1;
+        if self.numbers.len().is_multiple_of(CHUNK) {
+            self.seen = Seen::default();
+            self.chunks.push((self.cells.len(), self.texts.len()));
         }
+        self.numbers.push(number);
         Ok(())
     }
 
     /// Puts a cell into the row that was begun last. One that cannot be kept spoils the row.
     pub fn put(&mut self, column: usize, cell: &Cell<'_>) {
-        let Some(block) = self.blocks.last_mut() else { return };
-        let before = block.texts.len();
-        match block.put(column, cell) {
-            Ok(()) => self.bytes += block.texts.len() - before,
-            Err(problem) => self.spoil(column, &problem),
-        }
-    }
-
-    /// Spoils the row that was begun last: what is wrong in this column.
-    pub fn spoil(&mut self, column: usize, problem: &str) {
-        let name = self.columns.get(column).map_or("", |name| &**name);
-        self.flaw(format!("column \"{}\": {problem}", name.escape_debug()));
-    }
-
-    /// Spoils the row that was begun last as a whole.
-    pub fn flaw(&mut self, problem: String) {
-        if let Some(block) = self.blocks.last_mut() {
-            block.flaws.push((block.numbers.len().saturating_sub(1), problem));
-        }
-    }
-}
-
-impl Block {
-    fn begin(&mut self, number: u64) {
-        if !self.numbers.is_empty() {
-            self.mark(0, Kind::End);
-        }
-        self.numbers.push(number);
-    }
-
-    /// No row comes any more.
-    fn close(&mut self) {
-        self.seen = Seen::default();
-        self.numbers.shrink_to_fit();
-        self.cells.shrink_to_fit();
-        self.texts.shrink_to_fit();
-    }
-
-    fn put(&mut self, column: usize, cell: &Cell<'_>) -> Result<(), String> {
         match cell {
             Cell::Null => self.mark(column, Kind::Null),
             Cell::Bytes => self.mark(column, Kind::Bytes),
@@ -137,9 +94,23 @@ impl Block {
                 self.mark(column, Kind::Float);
                 self.cells.extend(number.to_le_bytes());
             }
-            Cell::Text(text) => self.put_text(column, text)?,
+            Cell::Text(text) => {
+                if let Err(problem) = self.put_text(column, text) {
+                    self.spoil(column, &problem);
+                }
+            }
         }
-        Ok(())
+    }
+
+    /// Spoils the row that was begun last: what is wrong in this column.
+    pub fn spoil(&mut self, column: usize, problem: &str) {
+        let name = self.columns.get(column).map_or("", |name| &**name);
+        self.flaw(format!("column \"{}\": {problem}", name.escape_debug()));
+    }
+
+    /// Spoils the row that was begun last as a whole.
+    pub fn flaw(&mut self, problem: String) {
+        self.flaws.push((self.numbers.len().saturating_sub(1), problem));
     }
 
     fn put_text(&mut self, column: usize, text: &str) -> Result<(), String> {
@@ -149,7 +120,8 @@ impl Block {
         if text.contains('\0') {
             return Err("expected text, got a NUL byte".to_owned());
         }
-        if let Some(start) = self.seen.find(text, &self.texts) {
+        let chunk = self.chunks.last().map_or(0, |(_, texts)| *texts);
+        if let Some(start) = self.seen.find(text, &self.texts[chunk..]) {
             self.mark(column, Kind::Again);
             self.write(start as u64);
         } else {
@@ -203,7 +175,7 @@ impl Seen {
     }
 }
 
-/// Reads a block's cells as they were put.
+/// Reads a chunk's cells as they were put.
 struct Cells<'t> {
     cells: &'t [u8],
     texts: &'t str,
@@ -262,15 +234,18 @@ impl Table for Packed {
     }
 
     fn rows(&self) -> usize {
-        self.rows
+        self.numbers.len()
     }
 
     fn visit<'t>(&'t self, chunk: usize, see: &mut dyn FnMut(Row<'t, '_>)) {
-        let Some(block) = self.blocks.get(chunk) else { return };
-        let mut flaws = block.flaws.iter().peekable();
-        let mut reading = Cells { cells: &block.cells, texts: &block.texts, next: 0 };
+        let Some(&(cells, texts)) = self.chunks.get(chunk) else { return };
+        let (first, next) = (chunk * CHUNK, self.chunks.get(chunk + 1));
+        let texts_end = next.map_or(self.texts.len(), |(_, texts)| *texts);
+        let rows = first..(first + CHUNK).min(self.numbers.len());
+        let mut flaws = self.flaws[self.flaws.partition_point(|(row, _)| *row < first)..].iter().peekable();
+        let mut reading = Cells { cells: &self.cells[cells..], texts: &self.texts[texts..texts_end], next: 0 };
         let mut cells = Vec::with_capacity(self.columns.len());
-        for (at, &number) in block.numbers.iter().enumerate() {
+        for index in rows {
             cells.clear();
             cells.resize(self.columns.len(), Cell::Null);
             while let Some((column, cell)) = reading.next() {
@@ -279,10 +254,10 @@ impl Table for Packed {
                 }
             }
             let mut flaw = None;
-            while let Some((_, problem)) = flaws.next_if(|(row, _)| *row == at) {
+            while let Some((_, problem)) = flaws.next_if(|(row, _)| *row == index) {
                 flaw = flaw.or(Some(problem.clone()));
             }
-            see(Row { index: chunk * CHUNK + at, number, cells: &cells, flaw });
+            see(Row { index, number: self.numbers[index], cells: &cells, flaw });
         }
     }
 
