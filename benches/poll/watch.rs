@@ -96,7 +96,7 @@ impl<'a> Watch<'a> {
             changed: number("changed"),
             read: span("read_ms"),
             took: span("took_ms"),
-            worked: worked - self.worked,
+            worked: worked.saturating_sub(self.worked),
             memory,
         };
         self.worked = worked;

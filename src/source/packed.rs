@@ -139,10 +139,10 @@ impl Packed {
     /// Seven bits in a byte, the lowest first; all but the last have their highest bit set.
     fn write(&mut self, mut number: u64) {
         while let high @ 1.. = number >> 7 {
-            self.cells.push(number as u8 | 0x80);
+            self.cells.push(low_bits(number) | 0x80);
             number = high;
         }
-        self.cells.push(number as u8);
+        self.cells.push(low_bits(number));
     }
 }
 
@@ -175,9 +175,14 @@ impl Seen {
     }
 }
 
+/// The lowest seven bits.
+const fn low_bits(number: u64) -> u8 {
+    number.to_le_bytes()[0] & 0x7F
+}
+
 /// Reads a chunk's cells as they were put.
 struct Cells<'t> {
-    cells: &'t [u8],
+    bytes: &'t [u8],
     texts: &'t str,
     /// Where the next text stands.
     next: usize,
@@ -198,15 +203,15 @@ impl<'t> Cells<'t> {
             let number = self.read()?;
             Cell::Int((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
         } else if is(Kind::Float) {
-            let (number, rest) = self.cells.split_first_chunk()?;
-            self.cells = rest;
+            let (number, rest) = self.bytes.split_first_chunk()?;
+            self.bytes = rest;
             Cell::Float(f64::from_le_bytes(*number))
         } else if is(Kind::Text) {
-            let (start, len) = (self.next, self.read()? as usize);
+            let (start, len) = (self.next, self.size()?);
             self.next += len;
             Cell::Text(self.texts.get(start..start + len)?.into())
         } else if is(Kind::Again) {
-            let (start, len) = (self.read()? as usize, self.read()? as usize);
+            let (start, len) = (self.size()?, self.size()?);
             Cell::Text(self.texts.get(start..start + len)?.into())
         } else {
             return None;
@@ -214,11 +219,15 @@ impl<'t> Cells<'t> {
         Some((column, cell))
     }
 
+    fn size(&mut self) -> Option<usize> {
+        usize::try_from(self.read()?).ok()
+    }
+
     fn read(&mut self) -> Option<u64> {
         let (mut number, mut shift) = (0, 0);
         loop {
-            let (byte, rest) = self.cells.split_first()?;
-            self.cells = rest;
+            let (byte, rest) = self.bytes.split_first()?;
+            self.bytes = rest;
             number |= u64::from(byte & 0x7F) << shift;
             if byte & 0x80 == 0 {
                 return Some(number);
@@ -243,7 +252,7 @@ impl Table for Packed {
         let texts_end = next.map_or(self.texts.len(), |(_, texts)| *texts);
         let rows = first..(first + CHUNK).min(self.numbers.len());
         let mut flaws = self.flaws[self.flaws.partition_point(|(row, _)| *row < first)..].iter().peekable();
-        let mut reading = Cells { cells: &self.cells[cells..], texts: &self.texts[texts..texts_end], next: 0 };
+        let mut reading = Cells { bytes: &self.cells[cells..], texts: &self.texts[texts..texts_end], next: 0 };
         let mut cells = Vec::with_capacity(self.columns.len());
         for index in rows {
             cells.clear();

@@ -288,6 +288,8 @@ fn placed(planned: &Planned) -> Option<(&Notice, &Placement)> {
 fn written(notice: &Notice, delivery: Option<DeliveryId>) -> Notice {
     match delivery {
         Some(_) => Notice { state: NoticeState::Planned, hold: None, delivery, settled_at: None, ..notice.clone() },
+        // What was held may be dropped.
+        None if notice.state == NoticeState::Dropped => Notice { delivery, settled_at: None, ..notice.clone() },
         None => Notice { state: NoticeState::Held, delivery, settled_at: None, ..notice.clone() },
     }
 }

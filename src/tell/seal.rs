@@ -73,7 +73,7 @@ fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
     if let Some(silence) = standing.silenced.get(&member.key) {
         return Judged::Drops(Hold::Silence { silence: *silence });
     }
-    if was_answered(member, standing) {
+    if was_answered(member, &standing.acknowledgements) {
         return Judged::Drops(Hold::Acknowledged);
     }
     let level = |level: Option<Level>| {
@@ -99,13 +99,13 @@ fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
 
 /// Whether somebody took the card after this was planned, and it is a reminder or the next step: then it waits for the
 /// end of the acknowledgement's grace.
-fn was_answered(member: &Notice, standing: &Standing) -> bool {
+pub(super) fn was_answered(member: &Notice, acknowledgements: &[Acknowledgement]) -> bool {
     let concerns = |step: u32| match member.kind {
         NoticeKind::Reminder => step == member.step,
         NoticeKind::Raise => step < member.step,
         _ => false,
     };
-    standing.acknowledgements.iter().any(|a| {
+    acknowledgements.iter().any(|a| {
         Some(a.card) == member.card
             && a.episode == member.episode
             && Some(a.level) == member.level

@@ -110,7 +110,7 @@ async fn feishu(clock: &Arc<TestClock>, keyword: Option<&str>, toml: &str) -> (V
 
 fn short(title: &str) -> Message {
     let facts = serde_json::json!({ "title": title, "state": "已超1个工作日" });
-    Message { to_address: PHONE.to_owned(), facts, ..message(title) }
+    Message { to_address: PHONE.to_owned(), facts: facts.into(), ..message(title) }
 }
 
 fn to_group(text: &str) -> Message {

@@ -38,6 +38,7 @@ use crate::core::silence::{self, Silence};
 use crate::core::window::{Level, Ruling};
 
 use super::directory::{Directory, OPERATOR};
+use super::seal::was_answered;
 use climb::Climber;
 use telling::Telling;
 
@@ -435,10 +436,12 @@ pub struct Again<'a> {
     pub rulings: &'a [Ruling],
 }
 
-/// Plans held notices again: the same notices, now with a place to go to, or held by the next filter. What was held in
+/// Plans held notices again: the same notices, now with a place to go to, or held by the next filter; or dropped, where
+/// somebody took the card since, so that the ladder goes on when nothing comes of that. What was held in
 /// rehearsal is not said live, nor the reverse: when that mode comes back, it belongs to its baseline.
 pub fn plan_again(
     held: &[Again<'_>],
+    acknowledgements: &[Acknowledgement],
     office: &Office,
     circumstances: &Circumstances<'_>,
     joinable: &mut Joinable,
@@ -452,6 +455,10 @@ pub fn plan_again(
         let routing = Routing::of(&office.routes, &suspect);
         if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
             planned.extend((notice.hold != Some(Hold::Baseline)).then(|| of_baseline(notice)));
+            continue;
+        }
+        if was_answered(notice, acknowledgements) {
+            planned.push(dropped(notice, Hold::Acknowledged));
             continue;
         }
         let silenced = circumstances.silence(&suspect, now);
@@ -473,6 +480,11 @@ pub fn plan_again(
     }
     planned.extend(for_operators(&unreached, &planned, office, circumstances, joinable, now));
     planned
+}
+
+/// A held notice that will not be said.
+fn dropped(notice: &Notice, why: Hold) -> Planned {
+    Planned { notice: Notice { state: NoticeState::Dropped, hold: Some(why), ..notice.clone() }, placement: None }
 }
 
 /// A held notice, held by the baseline from now on.

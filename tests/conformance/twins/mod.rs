@@ -257,7 +257,7 @@ impl Twins {
             SealAs::Whole(without, _) => {
                 seal.dropped =
                     if *without == 2 { strangers.collect() } else { members.take((*without).into()).collect() };
-                seal.sealed = Some(serde_json::json!({"fence": fence, "督办": "\0"}));
+                seal.sealed = Some(serde_json::json!({"fence": fence, "督办": "\0"}).into());
             }
             SealAs::Postponed(seconds, at_limit) => {
                 seal.dropped = members.skip(1).collect();

@@ -25,7 +25,9 @@ impl Witness {
         let cards: BTreeSet<_> = rounds.iter().map(|(card, number, ..)| (card, number)).collect();
         self.ledger
             .demand(cards.len() == rounds.len(), || format!("9: {key}: two steps of a card at once: {drafts:?}"));
-        for draft in drafts.into_iter().filter(|notice| climbs(notice)) {
+        // What a signature holds is dropped, and comes again.
+        let said_now = |notice: &&Notice| climbs(notice) && notice.state != NoticeState::Dropped;
+        for draft in drafts.into_iter().filter(said_now) {
             self.ledger.count(if draft.step > 0 { "later steps planned" } else { "reminders planned" });
             let below = below(draft, said);
             let law = || format!("9: {key}: {} follows on nothing", of_notice(draft));

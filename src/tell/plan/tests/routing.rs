@@ -1,6 +1,7 @@
 //! Routes, silences, what contacts want, lists and waits.
 
 use super::*;
+use crate::core::acknowledgement::Via;
 use crate::core::contact::Contact;
 
 fn scene(routes: &str, preferences: &str) -> Scene {
@@ -110,7 +111,14 @@ fn a_silence_holds_and_what_it_held_is_planned_again_once_it_is_over() {
         let circumstances = Circumstances { silences: &scene.silences, ..Circumstances::default() };
         let again: Vec<Again<'_>> =
             held.iter().map(|notice| Again { notice, item: &scene.item, rulings: &scene.rulings }).collect();
-        let planned = plan_again(&again, &scene.office, &circumstances, &mut Joinable::default(), at(now));
+        let planned = plan_again(
+            &again,
+            &scene.acknowledgements,
+            &scene.office,
+            &circumstances,
+            &mut Joinable::default(),
+            at(now),
+        );
         planned.iter().map(written).collect()
     };
     assert!(again(&scene, "02 14:59").iter().all(|line| line.contains("Silence")));
@@ -119,6 +127,34 @@ fn a_silence_holds_and_what_it_held_is_planned_again_once_it_is_over() {
     scene.office.rehearsal = true;
     let other_mode = ["raise z1 mail Some(Baseline)", "raise u1 mail Some(Baseline)"];
     assert_eq!(again(&scene, "02 15:00"), other_mode, "what was held live is released when it is live again");
+}
+
+#[test]
+fn a_later_step_that_a_silence_held_is_dropped_if_somebody_signed_meanwhile() {
+    let mut scene = scene("", "");
+    let planned_at = at("02 10:00");
+    let transition = scene.transition("solved", 1, Change::Raise, [None, Some(Yellow)], planned_at);
+    let first = scene.plan(&[transition], planned_at).remove(0).notice;
+    let hold = Some(Hold::Silence { silence: Digest::of([]) });
+    let second = Notice { step: 1, state: NoticeState::Held, hold, delivery: None, ..first };
+    let signed = |now: &str| Acknowledgement {
+        card: second.card.expect("a card"),
+        episode: second.episode,
+        level: Yellow,
+        step: 0,
+        contact: "z1".into(),
+        by: "张某".into(),
+        via: Via::Link,
+        at: at(now),
+    };
+    let again = [Again { notice: &second, item: &scene.item, rulings: &scene.rulings }];
+    let said = |signed: &[Acknowledgement]| -> Vec<_> {
+        let (circumstances, mut joinable) = (Circumstances::default(), Joinable::default());
+        let planned = plan_again(&again, signed, &scene.office, &circumstances, &mut joinable, at("02 15:00"));
+        planned.into_iter().map(|planned| (planned.notice.state, planned.notice.hold)).collect()
+    };
+    assert_eq!(said(&[signed("02 11:00")]), [(NoticeState::Dropped, Some(Hold::Acknowledged))]);
+    assert_eq!(said(&[signed("02 09:00")]), [(NoticeState::Planned, None)], "that was before it was planned");
 }
 
 #[test]
