@@ -491,7 +491,7 @@ impl Pipeline {
         let circumstances = Circumstances { silences: &silences, bad_addresses: self.bad_addresses().await? };
         let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
         let cards: Vec<CardId> = again.iter().filter_map(|again| again.notice.card).collect();
-        let taken = if playbook.office.climbs() { self.store.acknowledgements(&cards).await? } else { Vec::new() };
+        let taken = self.store.acknowledgements(&cards).await?;
         let notices = plan_again(&again, &taken, &playbook.office, &circumstances, &mut joinable, now);
         let mut by_item: BTreeMap<ItemKey, Vec<Planned>> = BTreeMap::new();
         for planned in notices {

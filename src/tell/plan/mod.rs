@@ -451,14 +451,14 @@ pub fn plan_again(
     let mut unreached = Vec::new();
     for Again { notice, item, rulings } in held {
         let Some(change) = &notice.change else { continue };
+        if was_answered(notice, acknowledgements) {
+            planned.push(dropped(notice, Hold::Acknowledged));
+            continue;
+        }
         let suspect = Suspect { item, rule: &change.rule, window: &change.name, level: notice.level };
         let routing = Routing::of(&office.routes, &suspect);
         if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
             planned.extend((notice.hold != Some(Hold::Baseline)).then(|| of_baseline(notice)));
-            continue;
-        }
-        if was_answered(notice, acknowledgements) {
-            planned.push(dropped(notice, Hold::Acknowledged));
             continue;
         }
         let silenced = circumstances.silence(&suspect, now);
