@@ -489,7 +489,7 @@ async fn silence_loop(shift: Arc<Shift>, desk: Arc<Desk>) -> Result<(), StoreErr
 fn say(source: &str, report: &Report) {
     let (rows, left_out, changed) = (report.rows, report.left_out, report.changed);
     let (read_ms, took_ms) = (report.read.as_millis(), report.took.as_millis());
-    tracing::info!(%source, rows, left_out_by_map = left_out, changed, read_ms, took_ms, "polled");
+    tracing::info!(%source, rows, changed, left_out_by_map = left_out, read_ms, took_ms, "polled");
 }
 
 /// When a source in trouble is polled again before its time: after a minute, two, four … at most a quarter of an hour;

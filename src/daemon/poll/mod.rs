@@ -30,7 +30,6 @@ mod known;
 mod sight;
 
 use known::Known;
-use sight::Sight;
 
 pub use blind::{accept, accepted_at};
 
@@ -196,8 +195,7 @@ impl Poll<'_> {
         self.take(Arc::new(fetched), only_changes, &before, began).await
     }
 
-    /// Believes a poll or not. That is known only when all its rows were mapped, and nothing may change before that: so
-    /// rows that hold news are mapped twice, which takes less than to keep them.
+    /// Believes a poll or not. That is known only when all its rows were mapped, and nothing may change before that.
     async fn take(
         &self,
         fetched: Arc<Fetched>,
@@ -208,7 +206,7 @@ impl Poll<'_> {
         let known = if only_changes { None } else { Some(Arc::new(self.known().await?)) };
         let cursor = self.polled.terms.since.as_ref().map(|since| since.field.clone());
         let shown = SourceRecord { rows: fetched.rows(), rejected: 0, ..before.clone() };
-        let sight = match sight::see(fetched.clone(), known.clone(), cursor).await {
+        let mut sight = match sight::see(fetched.clone(), known.clone(), cursor).await {
             Ok(sight) => sight,
             Err(broken) => return self.doubt(shown, broken, began).await,
         };
@@ -223,7 +221,8 @@ impl Poll<'_> {
         }
         let mut report = Report { rows: shown.rows, left_out: fetched.left_out(), ..Report::default() };
         let baseline = before.good_rows.is_none();
-        self.turns(&fetched, known.as_ref(), &sight, baseline, &mut report).await?;
+        let news = std::mem::take(&mut sight.news);
+        self.turns(&fetched, known.as_ref(), news, baseline, &mut report).await?;
         if let Some(known) = &known {
             self.absences(known, &sight.rejected, &mut report).await?;
         }
@@ -251,29 +250,29 @@ impl Poll<'_> {
         })
     }
 
-    /// Takes what is new or changed through turns, chunk by chunk. While one is written down, the next is thought about,
-    /// and the next chunk is mapped.
+    /// Takes what is new or changed through turns. While one is written down, the next is thought about, and the next
+    /// chunk is mapped.
     async fn turns(
         &self,
         fetched: &Arc<Fetched>,
         known: Option<&Arc<Known>>,
-        sight: &Sight,
+        news: Vec<sight::News>,
         baseline: bool,
         report: &mut Report,
     ) -> Result<()> {
-        let mut begun = FuturesUnordered::new();
-        let mut chunks = sight.news.iter().map(|&chunk| sight::news(fetched.clone(), chunk, known.cloned()));
+        let (mut begun, mut waiting) = (FuturesUnordered::new(), Vec::new());
+        let mut chunks = news.into_iter().map(|news| news.read(fetched, known));
         let mut next = chunks.next();
         while let Some(news) = next {
-            let news = news.await;
+            waiting.extend(news.await);
             next = chunks.next();
-            let mut news = news.into_iter().peekable();
-            while news.peek().is_some() {
+            while waiting.len() >= BATCH || next.is_none() && !waiting.is_empty() {
                 if begun.len() == TURNS_AT_ONCE {
                     let done: Option<Result<(usize, Done)>> = begun.next().await;
                     done.transpose()?.into_iter().for_each(|(changed, done)| report.add(changed, &done));
                 }
-                begun.push(self.take_batch(news.by_ref().take(BATCH).collect(), baseline));
+                let rest = waiting.split_off(waiting.len().min(BATCH));
+                begun.push(self.take_batch(std::mem::replace(&mut waiting, rest), baseline));
             }
         }
         while let Some((changed, done)) = begun.next().await.transpose()? {

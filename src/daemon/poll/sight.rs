@@ -1,5 +1,5 @@
-//! **Sight**: what one poll shows, before anything is believed: which rows are broken, which chunks hold something new,
-//! which items that are remembered were there.
+//! **Sight**: what one poll shows, before anything is believed: which rows are broken, what is new, which items that are
+//! remembered were there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,13 +11,16 @@ use crate::core::item::Item;
 use crate::core::value::Value;
 use crate::source::{Fetched, Rejection};
 
+/// So many new items of a chunk are kept; where there are more, it is mapped again, which takes less than to keep them.
+const KEPT: usize = 64;
+
 /// What a poll shows.
 #[derive(Debug, Default)]
 pub struct Sight {
     /// The rows that give no item, in their order.
     pub rejected: Vec<Rejection>,
-    /// The chunks that hold something new or changed.
-    pub news: Vec<usize>,
+    /// What is new or changed, in the order of its chunks.
+    pub news: Vec<News>,
     /// The newest instant of the cursor's field.
     pub newest: Option<Instant>,
 }
@@ -58,30 +61,43 @@ fn see_all(fetched: &Fetched, known: Option<&Known>, cursor: Option<&str>) -> Si
     let mut sight = Sight::default();
     for (chunk, part) in parts {
         sight.rejected.extend(part.rejected);
-        sight.news.extend(part.has_news.then_some(chunk));
+        sight.news.extend(News::of(part.fresh, chunk));
         sight.newest = sight.newest.max(part.newest);
     }
     sight
 }
 
+/// The items of one chunk that are not as they are remembered, with their digests.
+#[derive(Debug)]
+pub enum News {
+    /// They are few.
+    Few(Vec<(Item, Digest)>),
+    /// They are many, of this chunk.
+    Many(usize),
+}
+
 struct Part {
     rejected: Vec<Rejection>,
-    has_news: bool,
+    /// At most one more than is kept.
+    fresh: Vec<(Item, Digest)>,
     newest: Option<Instant>,
 }
 
 fn see_chunk(fetched: &Fetched, chunk: usize, known: Option<&Known>, cursor: Option<&str>) -> Part {
     let mapped = fetched.map(chunk);
-    let mut part = Part { rejected: mapped.rejected, has_news: false, newest: None };
+    let mut part = Part { rejected: mapped.rejected, fresh: Vec::new(), newest: None };
     let remembered = |id: &Arc<str>| known.and_then(|known| known.get(id));
-    for item in &mapped.items {
+    for item in mapped.items {
         let remembered = remembered(&item.key.id);
         if let Some(remembered) = remembered {
             remembered.see();
         }
-        // One that holds news is enough to say that the chunk does.
-        part.has_news = part.has_news || !remembered.is_some_and(|remembered| remembered.is_same(item.digest()));
-        part.newest = part.newest.max(cursor.and_then(|field| instant(item, field)));
+        part.newest = part.newest.max(cursor.and_then(|field| instant(&item, field)));
+        if part.fresh.len() <= KEPT {
+            let digest = item.digest();
+            let is_same = remembered.is_some_and(|remembered| remembered.is_same(digest));
+            part.fresh.extend((!is_same).then_some((item, digest)));
+        }
     }
     for remembered in part.rejected.iter().filter_map(|rejection| remembered(rejection.id.as_ref()?)) {
         remembered.see();
@@ -93,22 +109,46 @@ fn instant(item: &Item, field: &str) -> Option<Instant> {
     item.fields.get(field).and_then(Value::as_instant)
 }
 
-/// The items of one chunk that are not as they are remembered, with their digests. A chunk that could be mapped before
-/// can be mapped again. The work begins at once, whether or not it is waited for.
-pub fn news(
-    fetched: Arc<Fetched>,
-    chunk: usize,
-    known: Option<Arc<Known>>,
-) -> impl Future<Output = Vec<(Item, Digest)>> {
-    let is_news = move |(item, digest): &(Item, Digest)| {
-        let remembered = known.as_ref().and_then(|known| known.get(&item.key.id));
+impl News {
+    fn of(fresh: Vec<(Item, Digest)>, chunk: usize) -> Option<Self> {
+        match fresh.len() {
+            0 => None,
+            1..=KEPT => Some(Self::Few(fresh)),
+            _ => Some(Self::Many(chunk)),
+        }
+    }
+
+    /// The items. A chunk that could be mapped before can be mapped again; the work begins at once, whether or not it is
+    /// waited for.
+    pub fn read(
+        self,
+        fetched: &Arc<Fetched>,
+        known: Option<&Arc<Known>>,
+    ) -> impl Future<Output = Vec<(Item, Digest)>> + use<> {
+        let again = match self {
+            Self::Few(few) => Err(few),
+            Self::Many(chunk) => {
+                let (fetched, known) = (fetched.clone(), known.cloned());
+                Ok(tokio::task::spawn_blocking(move || all_of(&fetched, chunk, known.as_deref())))
+            }
+        };
+        async {
+            match again {
+                Ok(many) => many.await.unwrap_or_default(),
+                Err(few) => few,
+            }
+        }
+    }
+}
+
+fn all_of(fetched: &Fetched, chunk: usize, known: Option<&Known>) -> Vec<(Item, Digest)> {
+    let is_news = |(item, digest): &(Item, Digest)| {
+        let remembered = known.and_then(|known| known.get(&item.key.id));
         !remembered.is_some_and(|remembered| remembered.is_same(*digest))
     };
     let with_digest = |item: Item| {
         let digest = item.digest();
         (item, digest)
     };
-    let work = move || fetched.map(chunk).items.into_iter().map(with_digest).filter(is_news).collect();
-    let task = tokio::task::spawn_blocking(work);
-    async { task.await.unwrap_or_default() }
+    fetched.map(chunk).items.into_iter().map(with_digest).filter(is_news).collect()
 }
