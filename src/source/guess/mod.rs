@@ -1,5 +1,5 @@
 //! **Guess**: what the columns of a source may mean, by their headers and by what stands in them: the draft of a mapping
-//! that a person then reads. Pure but for [`file`], which looks at how a file is written.
+//! that a person then reads. Pure but for [`mod@file`], which looks at how a file is written.
 //!
 //! **Invariant:** what is drafted can be read by the mapping; what is not sure is said as a [`Doubt`] beside it.
 
