@@ -25,8 +25,11 @@ impl Fetched {
         self.table.columns()
     }
 
-    /// The columns that the mapping does not name. Items may keep them all the same.
+    /// The columns that the mapping does not name. Items may keep them all the same; a map sees them all.
     pub fn unused(&self) -> Vec<&Name> {
+        if self.plan.has_map() {
+            return Vec::new();
+        }
         let used: BTreeSet<usize> = self.plan.at.iter().copied().collect();
         let unused = self.columns().iter().enumerate().filter(|(at, name)| !used.contains(at) && !name.is_empty());
         unused.map(|(_, name)| name).collect()

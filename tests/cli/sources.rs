@@ -59,6 +59,24 @@ fn programs_see_the_same_with_what_each_reason_says() {
 }
 
 #[test]
+fn what_a_map_made_of_the_rows_is_seen_and_what_it_left_out_is_counted() {
+    let desk = desk();
+    std::fs::create_dir(desk.path().join("maps")).expect("a folder");
+    desk.put(
+        "maps/hotline.rhai",
+        "fn map(row) { if row.id == \"T3\" { () } else { #{ title: `【${row.note ?? \"-\"}】${row.title}` } } }",
+    );
+    let config = std::fs::read_to_string(desk.path().join("duban.toml")).expect("a configuration");
+    desk.put("duban.toml", &config.replace("kind = \"ticket\"", "kind = \"ticket\"\nmap = \"maps/hotline.rhai\""));
+    let seen = json(&desk.duban("en", &["source", "preview", "hotline", "--format", "json"]));
+    assert_eq!([&seen["rows"], &seen["items"], &seen["left_out_by_map"]], [3, 2, 1], "{seen:#}");
+    assert_eq!(seen["sample"][0]["item"]["fields"]["title"], "【早】工地夜间噪声");
+    assert_eq!(seen["never_used"], serde_json::json!([]));
+    let run = desk.duban("zh-CN", &["source", "preview", "hotline"]);
+    assert!(run.stdout.contains("map 有意略去 1 行"), "{run:?}");
+}
+
+#[test]
 fn a_source_that_cannot_be_read_is_told_in_the_words_of_its_poll() {
     let desk = desk();
     let refused = |name: &str, status: i32, says: &str| {

@@ -133,6 +133,7 @@ impl<'a> Look<'a> {
             "rows": self.fetched.rows(),
             "items": self.items,
             "rejected": self.count,
+            "left_out_by_map": self.fetched.left_out(),
             "columns": columns.iter().map(|name| &**name).collect::<Vec<_>>(),
             "sample": self.head.iter().map(row).collect::<Vec<_>>(),
             "rejections": self.rejected.iter().map(parts).collect::<Vec<_>>(),
@@ -144,6 +145,9 @@ impl<'a> Look<'a> {
 
     fn tell(&self, language: Language, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "{}", words::read(language, self.name, self.fetched.rows(), self.items, self.count))?;
+        if self.fetched.left_out() > 0 {
+            writeln!(out, "{}", words::left_out(language, self.fetched.left_out()))?;
+        }
         writeln!(
             out,
             "{}{}",

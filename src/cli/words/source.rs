@@ -99,6 +99,14 @@ pub fn read(language: Language, name: &str, rows: u64, items: u64, rejected: u64
     }
 }
 
+/// Rows that the source's map left out on purpose.
+pub fn left_out(language: Language, rows: u64) -> String {
+    match language {
+        Chinese => format!("map 有意略去 {rows} 行"),
+        English => format!("{rows} more rows left out by the map"),
+    }
+}
+
 /// Before the columns' names.
 pub const fn columns(language: Language) -> &'static str {
     language.pick("列：", "columns: ")

@@ -30,6 +30,11 @@ impl Plan {
         Self { mapping, at, raw: Vec::new() }
     }
 
+    /// Whether a map sees the rows first.
+    pub fn has_map(&self) -> bool {
+        self.mapping.map().is_some()
+    }
+
     /// The table's column of the id.
     pub fn id(&self) -> usize {
         self.at[self.mapping.id]
