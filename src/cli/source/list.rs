@@ -12,10 +12,10 @@ use crate::cli::run::runtime;
 use crate::cli::table::{Format, Table};
 use crate::cli::words::source as words;
 use crate::core::Instant;
-use crate::daemon::poll::accepted_at;
 use crate::daemon::poll::health::Health;
+use crate::daemon::poll::is_accepted;
 use crate::daemon::wiring::Site;
-use crate::store::{Result as StoreResult, SourceRecord, Store};
+use crate::store::{SourceRecord, Store};
 use crate::tell::time_words;
 
 const COLUMNS: [&str; 16] = [
@@ -84,19 +84,13 @@ pub async fn lines(site: &Site, store: Option<&dyn Store>, caller: &Caller<'_>) 
         let (kind, place) = place::of(name, config);
         let record = record.unwrap_or_default();
         let accepted = match store {
-            Some(store) => is_accepted(store, name, &record).await.map_err(failed)?,
+            Some(store) => is_accepted(store, &record).await.map_err(failed)?,
             None => false,
         };
         let (name, weak) = (name.clone(), place::weak_trust(config));
         lines.push(Line { name, kind, place, health, accepted, record, weak, now, zone });
     }
     Ok(lines)
-}
-
-/// Whether somebody has accepted the last poll, which was not believed.
-async fn is_accepted(store: &dyn Store, name: &str, record: &SourceRecord) -> StoreResult<bool> {
-    let (Some(_), Some(polled_at)) = (record.doubted_at, record.polled_at) else { return Ok(false) };
-    Ok(accepted_at(store, name).await?.is_some_and(|at| at >= polled_at))
 }
 
 impl Line {

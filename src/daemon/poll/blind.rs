@@ -1,12 +1,11 @@
 //! A source that cannot be believed: nothing changes but its own health, and after a while operators get a card.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Poll, Report};
 use crate::core::item::Item;
 use crate::core::{Instant, own};
-use std::sync::Arc;
-
 use crate::pipeline::Entry;
 use crate::source::terms::SILENT;
 use crate::store::{Result, SourceRecord, Store};
@@ -24,9 +23,10 @@ pub async fn accept(store: &dyn Store, source: &str, now: Instant) -> Result<boo
     Ok(true)
 }
 
-/// When a person last accepted what was not believed.
-pub async fn accepted_at(store: &dyn Store, source: &str) -> Result<Option<Instant>> {
-    store.last_fired(&acceptance(source)).await
+/// Whether somebody has accepted a source's last poll, which was not believed: who accepts has looked at that one.
+pub async fn is_accepted(store: &dyn Store, record: &SourceRecord) -> Result<bool> {
+    let Some(polled_at) = record.doubted_at.and(record.polled_at) else { return Ok(false) };
+    Ok(store.last_fired(&acceptance(&record.source)).await?.is_some_and(|at| at >= polled_at))
 }
 
 fn acceptance(source: &str) -> String {
@@ -38,10 +38,7 @@ impl Poll<'_> {
     pub(super) async fn doubt(&self, shown: SourceRecord, trouble: String, began: Duration) -> Result<Report> {
         tracing::warn!(source = %self.polled.name, "a poll is not believed, nothing changes: {trouble}");
         let doubted_at = shown.doubted_at.unwrap_or(self.now);
-        let blind_at = doubted_at + self.polled.terms.blind_after;
-        if blind_at <= self.now {
-            self.be_blind(shown.good_at, &trouble).await?;
-        }
+        let blind_at = self.blind_at(doubted_at, shown.good_at, &trouble).await?;
         let rows = shown.rows;
         let record = SourceRecord {
             trouble: Some(trouble.clone()),
@@ -50,12 +47,26 @@ impl Poll<'_> {
             ..self.polled_now(shown, began)
         };
         self.store.put_source(&record).await?;
-        let blind_at = Some(blind_at).filter(|at| *at > self.now);
         Ok(Report { rows, trouble: Some(trouble), blind_at, ..Report::default() })
     }
 
+    /// When a source that is in trouble counts as blind, if it does not yet; one that does has its card.
+    pub(super) async fn blind_at(
+        &self,
+        doubted_at: Instant,
+        good_at: Option<Instant>,
+        trouble: &str,
+    ) -> Result<Option<Instant>> {
+        let blind_at = doubted_at + self.polled.terms.blind_after;
+        if blind_at > self.now {
+            return Ok(Some(blind_at));
+        }
+        self.be_blind(good_at, trouble).await?;
+        Ok(None)
+    }
+
     /// Raises the card of a source that has been in trouble for too long. What was said first stays said.
-    pub(super) async fn be_blind(&self, good_at: Option<Instant>, trouble: &str) -> Result<()> {
+    async fn be_blind(&self, good_at: Option<Instant>, trouble: &str) -> Result<()> {
         let said = said(
             self.playbook.language,
             good_at.map(|at| time_words::instant(at, self.playbook.calendar().zone())),

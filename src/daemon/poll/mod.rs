@@ -31,7 +31,7 @@ mod sight;
 
 use known::Known;
 
-pub use blind::{accept, accepted_at};
+pub use blind::{accept, is_accepted};
 
 /// What a poll came to.
 #[derive(Debug, Clone, Default)]
@@ -152,16 +152,13 @@ impl Poll<'_> {
         let said = before.trouble.clone().filter(|_| before.doubted_at.is_some_and(|at| at < silent_at));
         let trouble = said.unwrap_or_else(|| blind::silent(silent_after, before.polled_at));
         let doubted_at = before.doubted_at.unwrap_or(silent_at);
-        let blind_at = doubted_at + self.polled.terms.blind_after;
-        if blind_at <= self.now {
-            self.be_blind(before.good_at, &trouble).await?;
-        }
+        let blind_at = self.blind_at(doubted_at, before.good_at, &trouble).await?;
         if before.trouble.as_deref() != Some(&*trouble) {
             tracing::warn!(source = %self.polled.name, "{trouble}");
             let record = SourceRecord { trouble: Some(trouble), doubted_at: Some(doubted_at), ..before };
             self.store.put_source(&record).await?;
         }
-        Ok(Some(blind_at).filter(|at| *at > self.now))
+        Ok(blind_at)
     }
 
     /// Since when calls are expected of a source that has never called.
@@ -236,12 +233,8 @@ impl Poll<'_> {
     }
 
     async fn verdict(&self, before: &SourceRecord, shown: &SourceRecord, only_changes: bool) -> Result<Verdict> {
-        let accepted = match before.doubted_at.and(before.polled_at) {
-            // Who accepts has looked at the last poll.
-            Some(polled_at) => blind::accepted_at(&**self.store, &before.source).await?.filter(|at| *at >= polled_at),
-            None => None,
-        };
-        let accepted = accepted.map(|_| Accepted { rows: before.rows, rejected: before.rejected });
+        let is_accepted = is_accepted(&**self.store, before).await?;
+        let accepted = is_accepted.then_some(Accepted { rows: before.rows, rejected: before.rejected });
         let (rows, rejected, guard) = (shown.rows, shown.rejected, &self.polled.guard);
         Ok(if only_changes {
             judge_changes(rows, rejected, accepted, guard)
