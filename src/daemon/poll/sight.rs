@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::known::Known;
+use super::known::{Known, Remembered};
 use crate::core::Instant;
 use crate::core::digest::Digest;
 use crate::core::item::Item;
@@ -94,9 +94,7 @@ fn see_chunk(fetched: &Fetched, chunk: usize, known: Option<&Known>, cursor: Opt
         }
         part.newest = part.newest.max(cursor.and_then(|field| instant(&item, field)));
         if part.fresh.len() <= KEPT {
-            let digest = item.digest();
-            let is_same = remembered.is_some_and(|remembered| remembered.is_same(digest));
-            part.fresh.extend((!is_same).then_some((item, digest)));
+            part.fresh.extend(unless_same(item, remembered));
         }
     }
     for remembered in part.rejected.iter().filter_map(|rejection| remembered(rejection.id.as_ref()?)) {
@@ -142,13 +140,16 @@ impl News {
 }
 
 fn all_of(fetched: &Fetched, chunk: usize, known: Option<&Known>) -> Vec<(Item, Digest)> {
-    let is_news = |(item, digest): &(Item, Digest)| {
+    let fresh = |item: Item| {
         let remembered = known.and_then(|known| known.get(&item.key.id));
-        !remembered.is_some_and(|remembered| remembered.is_same(*digest))
+        unless_same(item, remembered)
     };
-    let with_digest = |item: Item| {
-        let digest = item.digest();
-        (item, digest)
-    };
-    fetched.map(chunk).items.into_iter().map(with_digest).filter(is_news).collect()
+    fetched.map(chunk).items.into_iter().filter_map(fresh).collect()
+}
+
+/// An item with its digest, unless it is as it is remembered.
+fn unless_same(item: Item, remembered: Option<&Remembered>) -> Option<(Item, Digest)> {
+    let digest = item.digest();
+    let is_same = remembered.is_some_and(|remembered| remembered.is_same(digest));
+    (!is_same).then_some((item, digest))
 }
