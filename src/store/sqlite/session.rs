@@ -172,9 +172,8 @@ pub(super) async fn version(writer: &SqlitePool) -> sqlx::Result<i64> {
 ///
 /// `jsonb_each` hands a row over as it was parsed; `json_each` would write it out as text to be parsed again.
 pub(super) fn over<R: Row>(statement: &str, given: usize) -> String {
-    let columns: Vec<String> = R::COLUMNS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let values: Vec<String> = (0..R::COLUMNS.len()).map(|number| format!("value->>{number}")).collect();
-    let (columns, values) = (columns.join(", "), values.join(", "));
+    let (columns, values) = (columns::<R>(), values.join(", "));
     let statement = statement.replace("{columns}", &columns);
     format!("WITH r ({columns}) AS (SELECT {values} FROM jsonb_each(${}))\n{statement}", given + 1)
 }
@@ -188,10 +187,15 @@ fn insertion<R: Row>(statement: &str) -> Option<String> {
     let (head, tail) = statement.split_once("SELECT {columns} FROM r")?;
     // SQLite wants a condition before a conflict's clause only after a selection.
     let tail = tail.strip_prefix(" WHERE true").unwrap_or(tail);
-    let columns: Vec<String> = R::COLUMNS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let row = format!("({})", vec!["?"; R::COLUMNS.len()].join(", "));
     let rows = vec![row; GROUP_ROWS].join(", ");
-    Some(format!("{}VALUES {rows}{tail}", head.replace("{columns}", &columns.join(", "))))
+    Some(format!("{}VALUES {rows}{tail}", head.replace("{columns}", &columns::<R>())))
+}
+
+/// A row's columns, as a statement names them.
+fn columns<R: Row>() -> String {
+    let columns: Vec<String> = R::COLUMNS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    columns.join(", ")
 }
 
 fn values<R: Row>(rows: Vec<R>) -> Result<SqliteArguments> {
