@@ -452,13 +452,15 @@ pub fn plan_again(
     for Again { notice, item, rulings } in held {
         let Some(change) = &notice.change else { continue };
         if was_answered(notice, acknowledgements) {
-            planned.push(dropped(notice, Hold::Acknowledged));
+            planned.push(unplaced(notice, NoticeState::Dropped, Hold::Acknowledged));
             continue;
         }
         let suspect = Suspect { item, rule: &change.rule, window: &change.name, level: notice.level };
         let routing = Routing::of(&office.routes, &suspect);
         if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
-            planned.extend((notice.hold != Some(Hold::Baseline)).then(|| of_baseline(notice)));
+            planned.extend(
+                (notice.hold != Some(Hold::Baseline)).then(|| unplaced(notice, NoticeState::Held, Hold::Baseline)),
+            );
             continue;
         }
         let silenced = circumstances.silence(&suspect, now);
@@ -482,14 +484,9 @@ pub fn plan_again(
     planned
 }
 
-/// A held notice that will not be said.
-fn dropped(notice: &Notice, why: Hold) -> Planned {
-    Planned { notice: Notice { state: NoticeState::Dropped, hold: Some(why), ..notice.clone() }, placement: None }
-}
-
-/// A held notice, held by the baseline from now on.
-fn of_baseline(notice: &Notice) -> Planned {
-    Planned { notice: Notice { hold: Some(Hold::Baseline), ..notice.clone() }, placement: None }
+/// A held notice that goes nowhere, and why from now on.
+fn unplaced(notice: &Notice, state: NoticeState, why: Hold) -> Planned {
+    Planned { notice: Notice { state, hold: Some(why), ..notice.clone() }, placement: None }
 }
 
 /// Where nobody can be reached any more of those to whom something was held, the operators are told in their place, so
