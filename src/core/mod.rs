@@ -46,6 +46,8 @@ pub mod silence;
 
 pub mod acknowledgement;
 
+pub mod audit;
+
 pub mod notice;
 
 pub mod database;

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
+use crate::core::audit::Act;
 use crate::core::card::{CardId, Transition, Watch};
 use crate::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use crate::core::digest::Digest;
@@ -158,6 +159,8 @@ pub struct Turn {
     /// Ended deliveries that this turn reports: operators and the fallback channel know of them from now on. They stay
     /// unreported if one of the turn's own notices is lost.
     pub reported: Vec<DeliveryId>,
+    /// What persons did to bring this about: it goes into the audit trail.
+    pub acts: Vec<Act>,
 }
 
 /// What became of a turn.

@@ -178,7 +178,7 @@ pub fn tells(id: &str, notices: impl IntoIterator<Item = Planned>) -> ItemWrite 
 }
 
 pub fn turn(items: impl IntoIterator<Item = ItemWrite>) -> Turn {
-    Turn { playbook: None, items: items.into_iter().collect(), notices: vec![], reported: vec![] }
+    Turn { items: items.into_iter().collect(), ..Turn::default() }
 }
 
 /// Commits items of which none may be lost.

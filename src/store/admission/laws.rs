@@ -72,10 +72,9 @@ fn turns() -> impl Strategy<Value = Turn> {
     let items = prop::collection::vec((0..12_u8, 0..2_i64, prop::collection::vec(notice(), 0..3)), 0..8);
     let own = prop::collection::vec(notice(), 0..3);
     (items, own).prop_map(|(items, notices)| Turn {
-        playbook: None,
         items: items.into_iter().map(|(n, version, notices)| item(n, version, notices)).collect(),
         notices,
-        reported: vec![],
+        ..Turn::default()
     })
 }
 
