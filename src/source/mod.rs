@@ -47,6 +47,7 @@ use table::{Row, Table};
 use twins::{Twin, Twins};
 
 pub use sample::Shown;
+pub use table::MOST_ROWS;
 
 /// A foreign system that can be asked for all its items.
 #[async_trait]

@@ -1,7 +1,8 @@
 //! **Packed**: a table in memory: what its cells are in a few bytes each, their texts end to end, and a text that comes
 //! again soon only once. Whatever a database, an API or a spreadsheet answers becomes one.
 //!
-//! All of it lies in a few large buffers, which the system has back once the table is gone; smaller ones would be kept.
+//! A large table lies in slabs of one size, which are never copied to larger ones, and which the system has back once the
+//! table is gone.
 
 use super::table::{CHUNK, Cell, LONGEST_CELL, MOST_ROWS, Row, Table};
 use crate::core::value::Name;
@@ -9,20 +10,44 @@ use crate::core::value::Name;
 /// The most text that one answer may hold, in bytes.
 const LARGEST: usize = 2 << 30;
 
+/// Up to this size a table lies in one slab that grows.
+const SMALL: usize = 1 << 20;
+
+/// The cells, and the texts, of a slab of a large table. What is not written takes no memory.
+const SLAB: usize = 64 << 20;
+
 /// The rows of an answer. Columns may be added while rows come; a row without a cell there has NULL.
 #[derive(Debug, Default)]
 pub(super) struct Packed {
     name: String,
     columns: Vec<Name>,
-    /// Where the cells and the texts of each chunk begin.
-    chunks: Vec<(usize, usize)>,
-    numbers: Vec<u64>,
-    /// Row by row: cells as they were put, each as column and kind and what its kind needs; then the row's end.
-    cells: Vec<u8>,
-    texts: String,
+    rows: usize,
+    slabs: Vec<Slab>,
+    chunks: Vec<Start>,
+    /// The number of the row that was begun last in this chunk.
+    number: u64,
+    /// The bytes of text in all slabs but the last.
+    text: usize,
     /// By the row's position.
     flaws: Vec<(usize, String)>,
     seen: Seen,
+}
+
+/// Some chunks of rows.
+#[derive(Debug, Default)]
+struct Slab {
+    /// Row by row: how much larger its number is than that of the row before; its cells as they were put, each as column
+    /// and kind and what its kind needs; the row's end.
+    cells: Vec<u8>,
+    texts: String,
+}
+
+/// Where a chunk begins.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    slab: usize,
+    cells: usize,
+    texts: usize,
 }
 
 /// Where texts stand that were seen lately: start and length.
@@ -64,35 +89,59 @@ impl Packed {
 
     /// Begins a row, which people find under this number; the error says that there are too many, or too much text.
     pub fn begin(&mut self, number: u64) -> Result<(), String> {
-        if self.numbers.len() == MOST_ROWS {
+        if self.rows == MOST_ROWS {
             return Err(format!("expected at most {MOST_ROWS} rows"));
         }
-        if self.texts.len() > LARGEST {
+        if self.text + self.slabs.last().map_or(0, |slab| slab.texts.len()) > LARGEST {
             return Err(format!("expected at most {LARGEST} bytes of text"));
         }
-        if !self.numbers.is_empty() {
-            self.mark(0, Kind::End);
+        if self.rows > 0 {
+            self.slab().mark(0, Kind::End);
         }
-        if self.numbers.len().is_multiple_of(CHUNK) {
-            self.seen = Seen::default();
-            self.chunks.push((self.cells.len(), self.texts.len()));
+        if self.rows.is_multiple_of(CHUNK) {
+            self.begin_chunk();
         }
-        self.numbers.push(number);
+        let more = number.wrapping_sub(self.number).cast_signed();
+        self.slab().write_signed(more);
+        (self.number, self.rows) = (number, self.rows + 1);
         Ok(())
+    }
+
+    /// A chunk lies in one slab, however long its texts are.
+    fn begin_chunk(&mut self) {
+        let is_full = |buffer: usize, slabs: usize| buffer > if slabs == 1 { SMALL } else { SLAB - SLAB / 4 };
+        let slabs = self.slabs.len();
+        if self.slabs.last().is_some_and(|slab| is_full(slab.cells.len().max(slab.texts.len()), slabs)) {
+            self.text += self.slab().texts.len();
+            self.slabs.push(Slab { cells: Vec::with_capacity(SLAB), texts: String::with_capacity(SLAB) });
+        }
+        let slab = self.slab();
+        let (cells, texts) = (slab.cells.len(), slab.texts.len());
+        self.chunks.push(Start { slab: self.slabs.len() - 1, cells, texts });
+        (self.number, self.seen) = (0, Seen::default());
+    }
+
+    fn slab(&mut self) -> &mut Slab {
+        if self.slabs.is_empty() {
+            self.slabs.push(Slab::default());
+        }
+        let last = self.slabs.len() - 1;
+        &mut self.slabs[last]
     }
 
     /// Puts a cell into the row that was begun last. One that cannot be kept spoils the row.
     pub fn put(&mut self, column: usize, cell: &Cell<'_>) {
+        let slab = self.slab();
         match cell {
-            Cell::Null => self.mark(column, Kind::Null),
-            Cell::Bytes => self.mark(column, Kind::Bytes),
+            Cell::Null => slab.mark(column, Kind::Null),
+            Cell::Bytes => slab.mark(column, Kind::Bytes),
             Cell::Int(number) => {
-                self.mark(column, Kind::Int);
-                self.write(((number << 1) ^ (number >> 63)).cast_unsigned());
+                slab.mark(column, Kind::Int);
+                slab.write_signed(*number);
             }
             Cell::Float(number) => {
-                self.mark(column, Kind::Float);
-                self.cells.extend(number.to_le_bytes());
+                slab.mark(column, Kind::Float);
+                slab.cells.extend(number.to_le_bytes());
             }
             Cell::Text(text) => {
                 if let Err(problem) = self.put_text(column, text) {
@@ -110,7 +159,7 @@ impl Packed {
 
     /// Spoils the row that was begun last as a whole.
     pub fn flaw(&mut self, problem: String) {
-        self.flaws.push((self.numbers.len().saturating_sub(1), problem));
+        self.flaws.push((self.rows.saturating_sub(1), problem));
     }
 
     fn put_text(&mut self, column: usize, text: &str) -> Result<(), String> {
@@ -120,20 +169,27 @@ impl Packed {
         if text.contains('\0') {
             return Err("expected text, got a NUL byte".to_owned());
         }
-        let chunk = self.chunks.last().map_or(0, |(_, texts)| *texts);
-        if let Some(start) = self.seen.find(text, &self.texts[chunk..]) {
-            self.mark(column, Kind::Again);
-            self.write(start as u64);
+        let (Some(slab), Some(chunk)) = (self.slabs.last_mut(), self.chunks.last()) else { return Ok(()) };
+        if let Some(start) = self.seen.find(text, &slab.texts[chunk.texts..]) {
+            slab.mark(column, Kind::Again);
+            slab.write(start as u64);
         } else {
-            self.mark(column, Kind::Text);
-            self.texts.push_str(text);
+            slab.mark(column, Kind::Text);
+            slab.texts.push_str(text);
         }
-        self.write(text.len() as u64);
+        slab.write(text.len() as u64);
         Ok(())
     }
+}
 
+impl Slab {
     fn mark(&mut self, column: usize, kind: Kind) {
         self.write((column as u64) << KIND_BITS | kind as u64);
+    }
+
+    /// The sign in the lowest bit.
+    fn write_signed(&mut self, number: i64) {
+        self.write(((number << 1) ^ (number >> 63)).cast_unsigned());
     }
 
     /// Seven bits in a byte, the lowest first; all but the last have their highest bit set.
@@ -200,8 +256,7 @@ impl<'t> Cells<'t> {
         } else if is(Kind::Bytes) {
             Cell::Bytes
         } else if is(Kind::Int) {
-            let number = self.read()?;
-            Cell::Int((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+            Cell::Int(self.read_signed()?)
         } else if is(Kind::Float) {
             let (number, rest) = self.bytes.split_first_chunk()?;
             self.bytes = rest;
@@ -221,6 +276,11 @@ impl<'t> Cells<'t> {
 
     fn size(&mut self) -> Option<usize> {
         usize::try_from(self.read()?).ok()
+    }
+
+    fn read_signed(&mut self) -> Option<i64> {
+        let number = self.read()?;
+        Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
     fn read(&mut self) -> Option<u64> {
@@ -243,18 +303,21 @@ impl Table for Packed {
     }
 
     fn rows(&self) -> usize {
-        self.numbers.len()
+        self.rows
     }
 
     fn visit<'t>(&'t self, chunk: usize, see: &mut dyn FnMut(Row<'t, '_>)) {
-        let Some(&(cells, texts)) = self.chunks.get(chunk) else { return };
-        let (first, next) = (chunk * CHUNK, self.chunks.get(chunk + 1));
-        let texts_end = next.map_or(self.texts.len(), |(_, texts)| *texts);
-        let rows = first..(first + CHUNK).min(self.numbers.len());
+        let Some(start) = self.chunks.get(chunk) else { return };
+        let (slab, next) = (&self.slabs[start.slab], self.chunks.get(chunk + 1).filter(|next| next.slab == start.slab));
+        let texts_end = next.map_or(slab.texts.len(), |next| next.texts);
+        let first = chunk * CHUNK;
         let mut flaws = self.flaws[self.flaws.partition_point(|(row, _)| *row < first)..].iter().peekable();
-        let mut reading = Cells { bytes: &self.cells[cells..], texts: &self.texts[texts..texts_end], next: 0 };
+        let texts = &slab.texts[start.texts..texts_end];
+        let mut reading = Cells { bytes: &slab.cells[start.cells..], texts, next: 0 };
         let mut cells = Vec::with_capacity(self.columns.len());
-        for index in rows {
+        let mut number = 0_u64;
+        for index in first..(first + CHUNK).min(self.rows) {
+            number = number.wrapping_add_signed(reading.read_signed().unwrap_or_default());
             cells.clear();
             cells.resize(self.columns.len(), Cell::Null);
             while let Some((column, cell)) = reading.next() {
@@ -266,7 +329,7 @@ impl Table for Packed {
             while let Some((_, problem)) = flaws.next_if(|(row, _)| *row == index) {
                 flaw = flaw.or(Some(problem.clone()));
             }
-            see(Row { index, number: self.numbers[index], cells: &cells, flaw });
+            see(Row { index, number, cells: &cells, flaw });
         }
     }
 

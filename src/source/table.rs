@@ -10,7 +10,7 @@ use crate::core::value::Name;
 pub(super) const LONGEST_CELL: usize = 64 * 1024;
 
 /// The most rows that one poll may have.
-pub(super) const MOST_ROWS: usize = 5_000_000;
+pub const MOST_ROWS: usize = 5_000_000;
 
 /// Rows in a chunk: enough to be worth a thread's while, few enough to need little memory.
 pub(super) const CHUNK: usize = 4096;

@@ -49,8 +49,17 @@ impl Remembered {
 }
 
 impl Known {
+    /// Room for about so many: buffers that have to grow leave holes behind.
+    pub fn with_room_for(count: usize) -> Self {
+        Self { items: Vec::with_capacity(count), ..Self::default() }
+    }
+
     /// Adds what a page of the memory says.
     pub fn extend(&mut self, page: Vec<(Arc<str>, Digest, u32)>) {
+        if self.ids.is_empty() && !page.is_empty() {
+            let ids: usize = page.iter().map(|(id, ..)| id.len()).sum();
+            self.ids.reserve(ids.div_ceil(page.len()) * self.items.capacity());
+        }
         for (id, digest, missing_polls) in page {
             self.ids.push_str(&id);
             let (end, seen) = (self.ids.len(), AtomicBool::new(false));

@@ -19,7 +19,7 @@ use crate::daemon::wiring::Polled;
 use crate::pipeline::{BATCH, Done, Entry, News, Pipeline};
 use crate::playbook::Playbook;
 use crate::source::guard::{Accepted, Verdict, judge_changes, judge_poll};
-use crate::source::{Fetched, Rejection};
+use crate::source::{Fetched, MOST_ROWS, Rejection};
 use crate::store::{ItemRecord, Result, SourceRecord, Store};
 use crate::time::Clock;
 
@@ -200,7 +200,7 @@ impl Poll<'_> {
         before: &SourceRecord,
         began: Duration,
     ) -> Result<Report> {
-        let known = if only_changes { None } else { Some(Arc::new(self.known().await?)) };
+        let known = if only_changes { None } else { Some(Arc::new(self.known(before).await?)) };
         let cursor = self.polled.terms.since.as_ref().map(|since| since.field.clone());
         let shown = SourceRecord { rows: fetched.rows(), rejected: 0, ..before.clone() };
         let mut sight = match sight::see(fetched.clone(), known.clone(), cursor).await {
@@ -309,9 +309,10 @@ impl Poll<'_> {
     }
 
     /// What is remembered of the source's items.
-    async fn known(&self) -> Result<Known> {
-        const PAGE: usize = 20_000;
-        let mut known = Known::default();
+    async fn known(&self, before: &SourceRecord) -> Result<Known> {
+        const PAGE: usize = 2_000;
+        let rows = usize::try_from(before.good_rows.unwrap_or_default()).unwrap_or_default().min(MOST_ROWS);
+        let mut known = Known::with_room_for(rows + rows / 16);
         let mut after: Option<Arc<str>> = None;
         loop {
             let page = self.store.digests(&self.polled.name, after.as_deref(), PAGE).await?;
