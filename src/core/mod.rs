@@ -50,6 +50,8 @@ pub mod audit;
 
 pub mod notice;
 
+pub mod order;
+
 pub mod database;
 pub mod delivery;
 
