@@ -68,7 +68,7 @@ fn new_item(n: usize) -> ItemWrite {
         left_at: None,
         version: 0,
     };
-    ItemWrite { record, keep_snapshot: true, transitions: vec![], notices: vec![] }
+    ItemWrite { keep_snapshot: true, ..ItemWrite::of(record) }
 }
 
 /// The same item later: a contact is told with others of its turn.

@@ -140,7 +140,7 @@ struct SaidAgain {
 /// An item as it is remembered, to be looked at by `at` at the latest.
 fn looked_at(record: ItemRecord, at: Instant, notices: Vec<Planned>) -> ItemWrite {
     let record = ItemRecord { next_look_at: earliest(record.next_look_at, Some(at)), ..record };
-    ItemWrite { record, keep_snapshot: false, transitions: Vec::new(), notices }
+    ItemWrite { notices, ..ItemWrite::of(record) }
 }
 
 /// Whether what a held notice says still stands. What takes something back is looked at when it is sealed.

@@ -90,7 +90,7 @@ fn put_off(playbook: &Playbook, entry: &Entry, now: Instant) -> Option<Thought> 
     let record =
         ItemRecord { next_look_at: Some(now + chrono::TimeDelta::hours(1)), judged_under: playbook.version, ..record };
     let item = Arc::new(record.item.clone());
-    let write = ItemWrite { record, keep_snapshot: false, transitions: Vec::new(), notices: Vec::new() };
+    let write = ItemWrite::of(record);
     Some(Thought { item, write, errors: Vec::new(), problems: Vec::new(), other_playbook: false })
 }
 
@@ -155,24 +155,21 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
     );
     let noticed_at = if found.transitions.is_empty() { record.noticed_at } else { record.noticed_at.max(Some(now)) };
     let next_look_at = earliest(found.next_look_at, next_recheck(playbook, &rulings, now));
-    let write = ItemWrite {
-        keep_snapshot: changed,
-        record: ItemRecord {
-            item: (*item).clone(),
-            digest: fresh.unwrap_or(record.digest),
-            seen_at: if changed { now } else { record.seen_at },
-            rulings,
-            watches: found.watches,
-            noticed_at,
-            next_look_at,
-            judged_under: playbook.version,
-            missing_polls,
-            left_at,
-            ..record
-        },
-        transitions: found.transitions,
-        notices: Vec::new(),
+    let record = ItemRecord {
+        item: (*item).clone(),
+        digest: fresh.unwrap_or(record.digest),
+        seen_at: if changed { now } else { record.seen_at },
+        rulings,
+        watches: found.watches,
+        noticed_at,
+        next_look_at,
+        judged_under: playbook.version,
+        missing_polls,
+        left_at,
+        ..record
     };
+    let write = ItemWrite { keep_snapshot: changed, transitions: found.transitions, ..ItemWrite::of(record) };
+
     Some(Thought { item, write, errors, problems: found.problems, other_playbook })
 }
 

@@ -1,8 +1,9 @@
 //! **Admission**: what of a turn may be written, given what the store holds. Pure, and the same for every back end: they
 //! fetch what is [`Known`] and write what is [`Admitted`], inside one transaction.
 //!
-//! An item is lost if somebody else wrote it since it was read, or if one of its notices joins a delivery that can no
-//! longer be joined; with it are lost the items that join a delivery which only it opens. A notice whose key is planned
+//! An item is lost if somebody else wrote it since it was read, if its order has a number that another one got, or if one of
+//! its notices joins a delivery that can no longer be joined; with it are lost the items that join a delivery which only it
+//! opens, and those that are to be written with it or not at all. A notice whose key is planned
 //! or used up is left alone, and its placement with it. One that is held or dropped is replaced.
 //!
 //! **Invariants:** an item is written with all of its new notices or not at all. No delivery is opened without a member.
@@ -20,6 +21,7 @@ use crate::core::delivery::{DeliveryId, DeliveryState};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::notice::{Notice, NoticeState, Placement, Planned, Wait};
+use crate::core::order::{Number, Order, OrderId};
 
 /// What the store holds of the things that a turn names.
 #[derive(Debug, Default)]
@@ -30,6 +32,8 @@ pub struct Known {
     pub notices: HashMap<Digest, NoticeState>,
     /// The deliveries of its notices, as far as they were looked up; `None` if there is no such delivery.
     pub deliveries: HashMap<DeliveryId, Option<Standing>>,
+    /// Who has the numbers of its orders, as far as somebody has.
+    pub numbers: HashMap<Number, OrderId>,
 }
 
 /// A delivery that a turn names, as it stands.
@@ -103,6 +107,11 @@ pub fn planned(turn: &Turn) -> impl Iterator<Item = &Planned> {
     turn.items.iter().flat_map(|item| &item.notices).chain(&turn.notices)
 }
 
+/// The numbers of a turn's orders.
+pub fn numbers(turn: &Turn) -> Vec<Number> {
+    turn.items.iter().filter_map(|item| item.order.as_ref()?.number).collect()
+}
+
 /// What of a turn may be written.
 pub fn admit<'a>(turn: &'a Turn, known: &Known) -> Admitted<'a> {
     let mut admission = Admission::new(turn, known);
@@ -134,6 +143,8 @@ struct Admission<'a, 'k> {
     known: &'k Known,
     units: Vec<Unit<'a>>,
     openers: HashMap<DeliveryId, Opener<'a>>,
+    /// Units that are written together or not at all.
+    companions: Vec<(usize, usize)>,
 }
 
 impl<'a, 'k> Admission<'a, 'k> {
@@ -145,7 +156,7 @@ impl<'a, 'k> Admission<'a, 'k> {
             let opener = Opener { notice, rehearsal: placement.rehearsal, units: 0 };
             openers.entry(placement.delivery).or_insert(opener).units += 1;
         }
-        Self { known, units: items.chain(own).collect(), openers }
+        Self { known, units: items.chain(own).collect(), openers, companions: companions(turn) }
     }
 
     /// Loses the items that are stored in another version than the one that was read.
@@ -158,6 +169,28 @@ impl<'a, 'k> Admission<'a, 'k> {
                 self.lose(index);
             }
         }
+        for index in 0..self.units.len() {
+            let order = self.units[index].item.and_then(|item| item.order.as_deref());
+            let is_taken = |order: &Order| {
+                order.number.and_then(|number| self.known.numbers.get(&number)).is_some_and(|has| *has != order.id)
+            };
+            if order.is_some_and(is_taken) {
+                self.lose(index);
+            }
+        }
+        self.lose_companions();
+    }
+
+    /// Loses what is to be written with something that is lost; whether there was any.
+    fn lose_companions(&mut self) -> bool {
+        let mut is_any = false;
+        while let Some((one, other)) =
+            self.companions.iter().copied().find(|(one, other)| self.units[*one].is_lost != self.units[*other].is_lost)
+        {
+            self.lose(if self.units[one].is_lost { other } else { one });
+            is_any = true;
+        }
+        is_any
     }
 
     /// Loses what joins a delivery that cannot be joined, until nothing more is lost by that.
@@ -171,7 +204,7 @@ impl<'a, 'k> Admission<'a, 'k> {
                     is_settled = false;
                 }
             }
-            if is_settled {
+            if is_settled && !self.lose_companions() {
                 return;
             }
         }
@@ -270,6 +303,17 @@ impl<'a, 'k> Admission<'a, 'k> {
         }
         id
     }
+}
+
+/// The places of items that are to be written together.
+fn companions(turn: &Turn) -> Vec<(usize, usize)> {
+    let mut with = turn.items.iter().enumerate().filter_map(|(at, item)| Some((at, item.with.as_ref()?))).peekable();
+    if with.peek().is_none() {
+        return Vec::new();
+    }
+    let places: HashMap<&ItemKey, usize> =
+        turn.items.iter().enumerate().map(|(at, item)| (&item.record.item.key, at)).collect();
+    with.filter_map(|(at, companion)| Some((at, *places.get(companion)?))).collect()
 }
 
 impl Standing {

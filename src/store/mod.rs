@@ -35,6 +35,7 @@ use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
 use crate::core::json::Json;
 use crate::core::notice::{Hold, Notice, OpenDelivery, Planned, Wait};
+use crate::core::order::{Number, Order};
 use crate::core::rate::Rates;
 use crate::core::silence::Silence;
 use crate::core::window::{Level, Ruling};
@@ -144,6 +145,17 @@ pub struct ItemWrite {
     pub transitions: Vec<Transition>,
     /// Who is to be told.
     pub notices: Vec<Planned>,
+    /// The order that the item stands for, if it stands for one.
+    pub order: Option<Box<Order>>,
+    /// Another item of the turn: both are written, or neither.
+    pub with: Option<ItemKey>,
+}
+
+impl ItemWrite {
+    /// An item of which nothing but what is remembered changes.
+    pub fn of(record: ItemRecord) -> Self {
+        Self { record, keep_snapshot: false, transitions: Vec::new(), notices: Vec::new(), order: None, with: None }
+    }
 }
 
 /// Everything that a turn commits, in one transaction.
@@ -431,6 +443,21 @@ pub struct OpenCard {
     pub episode: u32,
 }
 
+/// Which orders.
+#[derive(Debug, Clone, Copy)]
+pub enum OrderQuery<'a> {
+    /// Those that follow on cards of these items, oldest first.
+    Of(&'a [ItemKey]),
+    /// Those whose id begins so, at most ten.
+    Beginning(&'a str),
+    /// The one with this number.
+    Numbered(Number),
+    /// Those that have not ended, oldest first, at most so many.
+    Open(usize),
+    /// All, newest first, at most so many.
+    All(usize),
+}
+
 /// Numbers for status lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
@@ -590,6 +617,15 @@ pub trait Store: Send + Sync {
 
     /// Who took these cards, oldest first.
     async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>>;
+
+    /// Orders. They are written by [`Store::commit`], with the items that stand for them.
+    async fn orders(&self, of: OrderQuery<'_>) -> Result<Vec<Order>>;
+
+    /// The highest number that an order of a year has; 0 if none has one.
+    async fn last_order_number(&self, year: i32) -> Result<u32>;
+
+    /// What was said about an order to its parties, oldest first.
+    async fn notices_of_order(&self, order: &ItemKey) -> Result<Vec<Notice>>;
 
     /// Notices that are held for a reason, oldest first, at most `limit`.
     async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>>;

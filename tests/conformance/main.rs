@@ -17,6 +17,7 @@ mod guards;
 mod items;
 mod leases;
 mod limits;
+mod orders;
 mod plans;
 mod playbooks;
 mod postgres;

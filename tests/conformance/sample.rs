@@ -72,7 +72,7 @@ pub fn record(id: &str) -> ItemRecord {
 
 /// An item that is written for the first time, with nothing to say.
 pub fn write(id: &str) -> ItemWrite {
-    ItemWrite { record: record(id), keep_snapshot: true, transitions: vec![], notices: vec![] }
+    ItemWrite { keep_snapshot: true, ..ItemWrite::of(record(id)) }
 }
 
 /// An item with a card at a level.

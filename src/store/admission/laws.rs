@@ -65,7 +65,7 @@ fn item(n: u8, version: i64, notices: Vec<Planned>) -> ItemWrite {
         left_at: None,
         version,
     };
-    ItemWrite { record, keep_snapshot: false, transitions: vec![], notices }
+    ItemWrite { notices, ..ItemWrite::of(record) }
 }
 
 fn turns() -> impl Strategy<Value = Turn> {

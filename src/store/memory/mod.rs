@@ -12,6 +12,7 @@ mod courier;
 mod deliveries;
 mod items;
 mod notices;
+mod orders;
 mod persons;
 mod playbooks;
 mod sends;
@@ -23,8 +24,8 @@ use async_trait::async_trait;
 
 use super::{
     Attempt, BadAddress, Claimable, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord,
-    OpenCard, OpenDelivery, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn,
-    Want,
+    OpenCard, OpenDelivery, OrderQuery, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord,
+    Store, Turn, Want,
 };
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
@@ -33,6 +34,7 @@ use crate::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::notice::{Hold, Notice};
+use crate::core::order::Order;
 use crate::core::silence::Silence;
 
 /// A store in memory.
@@ -48,6 +50,7 @@ struct Memory {
     items: items::Items,
     cards: cards::Cards,
     notices: notices::Notices,
+    orders: orders::Orders,
     deliveries: deliveries::Deliveries,
     persons: persons::Persons,
     sends: sends::Sends,
@@ -254,6 +257,18 @@ impl Store for MemoryStore {
 
     async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>> {
         Ok(self.memory().persons.acknowledgements(cards))
+    }
+
+    async fn orders(&self, of: OrderQuery<'_>) -> Result<Vec<Order>> {
+        Ok(self.memory().orders.list(of))
+    }
+
+    async fn last_order_number(&self, year: i32) -> Result<u32> {
+        Ok(self.memory().orders.last_number(year))
+    }
+
+    async fn notices_of_order(&self, order: &ItemKey) -> Result<Vec<Notice>> {
+        Ok(self.memory().notices.of_order(order))
     }
 
     async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>> {

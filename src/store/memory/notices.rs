@@ -7,7 +7,7 @@ use crate::core::Instant;
 use crate::core::delivery::DeliveryId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
-use crate::core::notice::{Hold, Notice, NoticeState};
+use crate::core::notice::{Hold, Notice, NoticeKind, NoticeState};
 
 /// All notices. One is named by its place in the order; [`Order`] sorts oldest first, and equals by their place.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,7 @@ pub struct Notices {
     rows: Vec<Notice>,
     by_key: HashMap<Digest, usize>,
     by_item: HashMap<ItemKey, Vec<usize>>,
+    of_orders: HashMap<ItemKey, Vec<usize>>,
     by_delivery: HashMap<DeliveryId, BTreeSet<Order>>,
     held: HashMap<Hold, BTreeSet<Order>>,
 }
@@ -39,6 +40,9 @@ impl Notices {
         self.by_key.insert(notice.key, place);
         if let (Some(_), Some(item)) = (notice.card, &notice.item) {
             self.by_item.entry(item.clone()).or_default().push(place);
+        }
+        if let (NoticeKind::Order, Some(item)) = (notice.kind, &notice.item) {
+            self.of_orders.entry(item.clone()).or_default().push(place);
         }
         self.rows.push(notice);
         self.index(place);
@@ -70,6 +74,13 @@ impl Notices {
         if let Some(held) = notice.hold.as_ref().and_then(|hold| self.held.get_mut(hold)) {
             held.remove(&order);
         }
+    }
+
+    /// What was said about an order.
+    pub fn of_order(&self, order: &ItemKey) -> Vec<Notice> {
+        let mut places = self.of_orders.get(&columns::key(order)).cloned().unwrap_or_default();
+        places.sort_by_key(|place| (self.rows[*place].planned_at, *place));
+        places.into_iter().map(|place| self.rows[place].clone()).collect()
     }
 
     pub fn state(&self, key: Digest) -> Option<NoticeState> {

@@ -2,7 +2,7 @@
 
 use super::{Memory, columns};
 use crate::core::notice::{Notice, NoticeState};
-use crate::store::admission::{Admitted, Known, admit, missing_deliveries, planned};
+use crate::store::admission::{Admitted, Known, admit, missing_deliveries, numbers, planned};
 use crate::store::{Committed, Result, StoreError, Turn};
 
 impl Memory {
@@ -14,6 +14,7 @@ impl Memory {
         for write in &admitted.items {
             self.items.put(write);
             self.cards.put(write);
+            write.order.iter().for_each(|order| self.orders.put(order));
         }
         for opening in &admitted.deliveries {
             self.deliveries.put(opening);
@@ -34,6 +35,8 @@ impl Memory {
                 known.versions.insert(key, record.version);
             }
         }
+        let numbers = numbers(turn).into_iter();
+        known.numbers = numbers.filter_map(|number| Some((number, self.orders.numbered(number)?))).collect();
         for key in planned(turn).map(|planned| planned.notice.key) {
             known.notices.extend(self.notices.state(key).map(|state| (key, state)));
         }

@@ -18,6 +18,8 @@ pub(in crate::store) mod items;
 
 pub(in crate::store) mod lists;
 
+pub(in crate::store) mod orders;
+
 pub(in crate::store) mod persons;
 
 pub(in crate::store) mod playbooks;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::session::{Engine, Session};
-use super::{courier, items, lists, persons, playbooks, receipts, sends, turns};
+use super::{courier, items, lists, orders, persons, playbooks, receipts, sends, turns};
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::{CardId, Transition};
@@ -13,11 +13,12 @@ use crate::core::delivery::{DeliveryId, Receipt};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::notice::{Hold, Notice, OpenDelivery};
+use crate::core::order::Order;
 use crate::core::rate::Rates;
 use crate::core::silence::Silence;
 use crate::store::{
     Attempt, BadAddress, Claimable, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord,
-    OpenCard, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn, Want,
+    OpenCard, OrderQuery, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn, Want,
 };
 
 /// A store on a SQL engine.
@@ -205,6 +206,18 @@ impl<E: Engine> Store for SqlStore<E> {
 
     async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>> {
         verb!(self.reading, persons::acknowledgements, cards)
+    }
+
+    async fn orders(&self, of: OrderQuery<'_>) -> Result<Vec<Order>> {
+        verb!(self.reading, orders::orders, of)
+    }
+
+    async fn last_order_number(&self, year: i32) -> Result<u32> {
+        verb!(self.reading, orders::last_number, year)
+    }
+
+    async fn notices_of_order(&self, order: &ItemKey) -> Result<Vec<Notice>> {
+        verb!(self.reading, orders::notices, order)
     }
 
     async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>> {

@@ -7,12 +7,12 @@ use super::rows::{
     TransitionRow,
 };
 use super::session::{Engine, Session};
-use super::{enter, from_word, id, plain, receipts};
+use super::{enter, from_word, id, orders, plain, receipts};
 use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::notice::Notice;
-use crate::store::admission::{Admitted, Known, admit, missing_deliveries, planned};
+use crate::store::admission::{Admitted, Known, admit, missing_deliveries, numbers, planned};
 use crate::store::{Committed, ItemRecord, ItemWrite, Result, StoreError, Turn};
 
 pub async fn commit<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<Committed> {
@@ -21,6 +21,7 @@ pub async fn commit<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<
     let (known, contents) = known(session, turn).await?;
     let admitted = admit(turn, &known);
     put_items(session, &admitted.items, &contents).await?;
+    orders::put(session, admitted.items.iter().filter_map(|item| item.order.as_deref())).await?;
     put_notices(session, &admitted, &known).await?;
     receipts::report(session, admitted.reported).await?;
     session.nudge();
@@ -50,6 +51,7 @@ type Contents = HashMap<ItemKey, (Digest, Digest)>;
 async fn known(session: &mut impl Session, turn: &Turn) -> Result<(Known, Contents)> {
     let mut known = Known::default();
     let contents = stored(session, turn, &mut known).await?;
+    known.numbers.extend(orders::numbered(session, numbers(turn)).await?);
     let keys = planned(turn).map(|planned| IdRow { id: planned.notice.key.to_string() });
     for (key, state) in session.look_up::<(String, String), _>(NOTICE_STATES, keys).await? {
         known.notices.insert(id(&key)?, from_word(&state)?);

@@ -25,7 +25,7 @@ const READERS: u32 = 4;
 
 /// Pages kept in memory, in KiB with a minus: a turn's pages should not be written out before it commits.
 const WRITER_CACHE: &str = "-32768";
-const READER_CACHE: &str = "-8192";
+const READER_CACHE: &str = "-4096";
 
 /// A file whose schema is up to date, with the connection that writes and the lock that keeps others out.
 pub struct Prepared {

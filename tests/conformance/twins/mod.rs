@@ -314,7 +314,7 @@ impl Twins {
         record.next_look_at = deed.look_in.map(|seconds| self.in_seconds(seconds));
         let transitions = deed.card.iter().map(|card| self.change(&mut record, card)).collect();
         let notices = self.notices(&deed.notices).await;
-        ItemWrite { record, keep_snapshot: deed.keep_snapshot, transitions, notices }
+        ItemWrite { keep_snapshot: deed.keep_snapshot, transitions, notices, ..ItemWrite::of(record) }
     }
 
     /// Changes a card of an item.

@@ -11,11 +11,12 @@ use duban::core::delivery::{DeliveryId, Receipt};
 use duban::core::digest::Digest;
 use duban::core::item::ItemKey;
 use duban::core::notice::{Hold, Notice, OpenDelivery};
+use duban::core::order::Order;
 use duban::core::silence::Silence;
 use duban::store::memory::MemoryStore;
 use duban::store::{
     Attempt, BadAddress, Claimable, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord,
-    OpenCard, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn, Want,
+    OpenCard, OrderQuery, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn, Want,
 };
 
 use super::gate::Place;
@@ -230,6 +231,18 @@ impl Store for Witness {
 
     async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>> {
         self.read().await?.acknowledgements(cards).await
+    }
+
+    async fn orders(&self, of: OrderQuery<'_>) -> Result<Vec<Order>> {
+        self.read().await?.orders(of).await
+    }
+
+    async fn last_order_number(&self, year: i32) -> Result<u32> {
+        self.read().await?.last_order_number(year).await
+    }
+
+    async fn notices_of_order(&self, order: &ItemKey) -> Result<Vec<Notice>> {
+        self.read().await?.notices_of_order(order).await
     }
 
     async fn held_notices(&self, hold: &Hold, limit: usize) -> Result<Vec<Notice>> {

@@ -222,6 +222,7 @@ CREATE TABLE notices (
 );
 
 CREATE INDEX notices_about_item ON notices (source, item) WHERE card IS NOT NULL;
+CREATE INDEX notices_of_order ON notices (source, item) WHERE kind = 'order';
 CREATE INDEX notices_of_delivery ON notices (delivery) WHERE delivery IS NOT NULL;
 CREATE INDEX notices_held ON notices (hold, planned_at) WHERE state = 'held';
 
@@ -263,6 +264,32 @@ CREATE TABLE remarks (
 );
 
 CREATE INDEX remarks_of_item ON remarks (source, item);
+
+CREATE TABLE orders (
+    -- Every order, as it stands; the item that stands for it, of source 'orders', is its guard.
+    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    card        TEXT COLLATE "C" NOT NULL,
+    episode     BIGINT NOT NULL CHECK (episode > 0),
+    source      TEXT COLLATE "C" NOT NULL, -- the card's item
+    item        TEXT COLLATE "C" NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('proposed', 'classified', 'dispatched', 'signed', 'fed_back',
+                'returned', 'declined', 'verified', 'closed', 'withdrawn')),
+    year        BIGINT, -- its number, from its dispatch on
+    ordinal     BIGINT CHECK (ordinal > 0),
+    unit        TEXT,   -- of the lead party
+    proposed_at BIGINT NOT NULL,
+    ended_at    BIGINT,
+    content     TEXT NOT NULL, -- JSON: all of it, with its history
+    UNIQUE (card, episode),
+    UNIQUE (year, ordinal),
+    CHECK ((year IS NULL) = (ordinal IS NULL)),
+    CHECK ((state IN ('closed', 'withdrawn')) = (ended_at IS NOT NULL)),
+    FOREIGN KEY (source, item) REFERENCES items (source, id)
+);
+
+CREATE INDEX orders_of_item ON orders (source, item);
+CREATE INDEX orders_by_time ON orders (proposed_at, id);
+CREATE INDEX orders_open ON orders (proposed_at, id) WHERE ended_at IS NULL;
 
 CREATE TABLE acknowledgements (
     -- Named persons who took a card at a level; rows are only added.

@@ -223,6 +223,7 @@ CREATE TABLE notices (
 ) STRICT;
 
 CREATE INDEX notices_about_item ON notices (source, item) WHERE card IS NOT NULL;
+CREATE INDEX notices_of_order ON notices (source, item) WHERE kind = 'order';
 CREATE INDEX notices_of_delivery ON notices (delivery) WHERE delivery IS NOT NULL;
 CREATE INDEX notices_held ON notices (hold, planned_at) WHERE state = 'held';
 
@@ -264,6 +265,32 @@ CREATE TABLE remarks (
 ) STRICT;
 
 CREATE INDEX remarks_of_item ON remarks (source, item);
+
+CREATE TABLE orders (
+    -- Every order, as it stands; the item that stands for it, of source 'orders', is its guard.
+    id          TEXT    NOT NULL PRIMARY KEY,
+    card        TEXT    NOT NULL,
+    episode     INTEGER NOT NULL CHECK (episode > 0),
+    source      TEXT    NOT NULL, -- the card's item
+    item        TEXT    NOT NULL,
+    state       TEXT    NOT NULL CHECK (state IN ('proposed', 'classified', 'dispatched', 'signed', 'fed_back',
+                'returned', 'declined', 'verified', 'closed', 'withdrawn')),
+    year        INTEGER, -- its number, from its dispatch on
+    ordinal     INTEGER CHECK (ordinal > 0),
+    unit        TEXT,    -- of the lead party
+    proposed_at INTEGER NOT NULL,
+    ended_at    INTEGER,
+    content     TEXT    NOT NULL, -- JSON: all of it, with its history
+    UNIQUE (card, episode),
+    UNIQUE (year, ordinal),
+    CHECK ((year IS NULL) = (ordinal IS NULL)),
+    CHECK ((state IN ('closed', 'withdrawn')) = (ended_at IS NOT NULL)),
+    FOREIGN KEY (source, item) REFERENCES items (source, id)
+) STRICT;
+
+CREATE INDEX orders_of_item ON orders (source, item);
+CREATE INDEX orders_by_time ON orders (proposed_at, id);
+CREATE INDEX orders_open ON orders (proposed_at, id) WHERE ended_at IS NULL;
 
 CREATE TABLE acknowledgements (
     -- Named persons who took a card at a level; rows are only added.

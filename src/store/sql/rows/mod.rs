@@ -4,6 +4,7 @@
 mod deliveries;
 mod items;
 mod notices;
+mod orders;
 mod persons;
 mod playbooks;
 
@@ -13,6 +14,7 @@ pub use deliveries::{
 };
 pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, StoredRow, TouchRow, TransitionRow};
 pub use notices::NoticeRow;
+pub use orders::{OrderContentRow, OrderNumberRow, OrderRow};
 pub use persons::{AcknowledgementRow, SilenceRow};
 pub use playbooks::{PlaybookRow, RuleRow, SourceRow};
 
