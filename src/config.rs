@@ -15,6 +15,7 @@ use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
 use crate::core::limit::{Limit, YellowDefault};
 use crate::core::matcher::Matcher;
+use crate::core::order;
 use crate::core::rate::{Rate, RateError, Rates};
 use crate::secret::SecretRef;
 use crate::source::attach::AttachConfig;
@@ -63,6 +64,8 @@ pub struct Config {
     pub rules: RulesConfig,
     /// What holds for all windows.
     pub windows: WindowsConfig,
+    /// What follows on cards that nobody answers.
+    pub orders: order::Terms,
     /// Where duban keeps its memory.
     pub store: StoreConfig,
     /// How messages leave.
@@ -91,6 +94,7 @@ impl Default for Config {
             templates: "templates".into(),
             rules: RulesConfig::default(),
             windows: WindowsConfig::default(),
+            orders: order::Terms::default(),
             store: StoreConfig::default(),
             notify: NotifyConfig::default(),
             channels: BTreeMap::new(),
@@ -111,7 +115,7 @@ pub struct RulesConfig {
 
 impl Default for RulesConfig {
     fn default() -> Self {
-        Self { enabled: vec!["2110".into(), "137".into()] }
+        Self { enabled: ["2110", "137", "order"].map(String::from).to_vec() }
     }
 }
 

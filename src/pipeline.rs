@@ -9,6 +9,7 @@
 //! planning   whom to tell
 //! again      what a filter held is said after all
 //! operators  what operators hear of duban itself
+//! orders     what cards and people do with orders
 //! ```
 
 use std::collections::{HashMap, HashSet};
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::TimeDelta;
 
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::card::Transition;
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
@@ -29,6 +31,7 @@ pub use thinking::{Thought, judge, think};
 
 mod again;
 mod operators;
+pub mod orders;
 mod planning;
 mod thinking;
 
@@ -215,6 +218,21 @@ impl Pipeline {
     ) -> Result<Vec<ItemKey>> {
         let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut thoughts = think_all(playbook.clone(), entries.clone(), lags, now).await;
+        thoughts.extend(self.orders_of(playbook, &thoughts, baseline, now).await?);
+        self.finish(playbook, thoughts, Vec::new(), baseline, now, done).await
+    }
+
+    /// Plans whom to tell of what was thought, and commits it; the items that somebody else wrote in between are the
+    /// answer.
+    async fn finish(
+        &self,
+        playbook: &Arc<Playbook>,
+        mut thoughts: Vec<Thought>,
+        acts: Vec<Act>,
+        baseline: bool,
+        now: Instant,
+        done: &mut Done,
+    ) -> Result<Vec<ItemKey>> {
         let mut system = self.complaints(playbook, &thoughts, now);
         self.plan_all(playbook, &mut thoughts, &mut system, baseline, now).await?;
         let items: Vec<Arc<Item>> = thoughts.iter().map(|t| t.item.clone()).collect();
@@ -222,6 +240,7 @@ impl Pipeline {
             playbook: Some(playbook.version),
             items: thoughts.into_iter().map(|t| t.write).collect(),
             notices: system.planned,
+            acts,
             ..Turn::default()
         };
         fail::fail_point!("turn.before_commit", |_| std::process::abort());

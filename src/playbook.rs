@@ -24,6 +24,7 @@ use crate::core::digest::Digest;
 use crate::core::ladder::{Ladder, OPERATORS};
 use crate::core::matcher::Matcher;
 use crate::core::observe::Clockwork;
+use crate::core::order;
 use crate::core::outage::Outage;
 use crate::core::rate::Rate;
 use crate::rules::maps::RowMap;
@@ -69,6 +70,8 @@ pub struct Playbook {
     pub maps: BTreeMap<String, Arc<RowMap>>,
     /// Who works here and how they are reached.
     pub office: Office,
+    /// What holds for orders.
+    pub orders: order::Terms,
     /// The words.
     pub templates: Templates,
     /// The language of messages.
@@ -109,6 +112,8 @@ struct Settings {
     calendars: Vec<String>,
     enabled: Vec<String>,
     windows: WindowsConfig,
+    #[serde(default)]
+    orders: order::Terms,
     mode: Mode,
     ladder: String,
     signature: String,
@@ -151,6 +156,7 @@ pub fn gather(
         calendars,
         enabled: config.rules.enabled.clone(),
         windows: config.windows.clone(),
+        orders: config.orders.clone(),
         mode: config.notify.mode,
         ladder: config.notify.ladder.clone(),
         signature: config.notify.signature.clone(),
@@ -309,6 +315,7 @@ impl Playbook {
             rulebook,
             maps,
             office,
+            orders: settings.orders,
             templates,
             language: settings.language,
             signature: settings.signature,
@@ -320,6 +327,11 @@ impl Playbook {
     /// The office's calendar.
     pub fn calendar(&self) -> &Arc<Calendar> {
         self.clockwork.calendars.office()
+    }
+
+    /// Whether cards propose orders: a rule for them is enabled.
+    pub fn has_orders(&self) -> bool {
+        self.rules.keys().any(|rule| self.orders.is_for_orders(rule))
     }
 
     /// What a rule says to people about itself and one of its windows.

@@ -180,7 +180,7 @@ impl Desk<'_> {
 
     /// Shows what each person would get; with `yes`, lets it go.
     async fn release(&self, to: Option<&str>, yes: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
-        let playbook = evidence::playbook(self.caller, Some(&*self.store)).await?;
+        let playbook = Arc::new(evidence::playbook(self.caller, Some(&*self.store)).await?);
         let pipeline = Pipeline::new(self.store.clone());
         let mut held = pipeline.held().await.map_err(|e| self.failed(&e))?;
         let office = &playbook.office;

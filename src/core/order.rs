@@ -20,9 +20,11 @@ use super::window::Level;
 pub mod deed;
 pub mod item;
 pub mod linkage;
+pub mod terms;
 
 pub use deed::{Deed, Refusal};
 pub use linkage::Linkage;
+pub use terms::Terms;
 
 /// The source of the items that stand for orders; no other source can have this name.
 pub const SOURCE: &str = "orders";

@@ -17,6 +17,7 @@ use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
 use crate::core::digest::Digest;
 use crate::core::item::ALWAYS;
+use crate::core::order;
 use crate::core::rate::Rates;
 use crate::courier::{Rehearsal, Way, Ways};
 use crate::playbook::{Files, Playbook, gather, read_map};
@@ -261,6 +262,10 @@ impl Site {
             mapped.extend(source.attach.keys().cloned());
             let mapping = Mapping::new(name, &source.mapping).ok()?;
             mapped.extend(mapping.fields().into_iter().map(|field| field.name.to_string()));
+        }
+        let is_enabled = |rule: &String| self.config.rules.enabled.contains(rule);
+        if self.config.orders.rules.iter().any(is_enabled) {
+            mapped.extend(order::item::FIELDS.iter().map(|name| (*name).to_owned()));
         }
         Some(mapped)
     }

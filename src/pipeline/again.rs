@@ -1,6 +1,7 @@
 //! What a filter held is said after all: a baseline is released, a silence ends.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{BATCH, Pipeline};
 use crate::core::Instant;
@@ -30,10 +31,11 @@ impl Pipeline {
     }
 
     /// Releases what a baseline held back; how many were planned.
-    pub async fn release(&self, playbook: &Playbook, held: &[Notice], now: Instant) -> Result<usize> {
+    pub async fn release(&self, playbook: &Arc<Playbook>, held: &[Notice], now: Instant) -> Result<usize> {
         let mut count = 0;
         for held in held.chunks(BATCH) {
             count += self.say_again(playbook, held, now).await?.planned;
+            self.propose_released(playbook, held, &self.records(held).await?, now).await?;
         }
         Ok(count)
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Pipeline;
+use super::orders::clocks;
 use super::thinking::Thought;
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
@@ -12,7 +13,8 @@ use crate::core::notice::{Body, Notice, NoticeKind, Planned, by_card};
 use crate::core::observe::earliest;
 use crate::playbook::Playbook;
 use crate::store::Result;
-use crate::tell::plan::{Circumstances, Happening, Joinable, contacts, plan, plan_system};
+use crate::tell::plan::{Circumstances, Happening, Joinable, contacts, plan, plan_order, plan_system};
+use crate::tell::words::order::DeedTold;
 
 /// What was said and done about cards before.
 #[derive(Default)]
@@ -44,7 +46,7 @@ impl Pipeline {
         let climbs = office.climbs();
         let tells = |t: &Thought| {
             let has_news = t.write.transitions.iter().any(|t| t.change.is_about_a_card());
-            has_news || t.has_open_card() && (climbs || t.other_playbook)
+            has_news || t.write.order.is_some() || t.has_open_card() && (climbs || t.other_playbook)
         };
         if !thoughts.iter().any(tells) && system.bodies.is_empty() {
             return Ok(());
@@ -71,6 +73,13 @@ impl Pipeline {
             let record = &mut thought.write.record;
             record.next_look_at = earliest(record.next_look_at, plan.next_look_at);
             thought.write.notices = plan.notices;
+            let Some(order) = thought.write.order.as_deref() else { continue };
+            let clocks = clocks(playbook, &thought.write.record.rulings, now);
+            for index in thought.deeds_told..order.history.len() {
+                let (centre, language) = (&*playbook.orders.centre, playbook.language);
+                let told = DeedTold { order, index, clocks: &clocks, centre, language };
+                thought.write.notices.extend(plan_order(told, office, &circumstances, &mut joinable, now));
+            }
         }
         for (subject, body) in &system.bodies {
             let kind = NoticeKind::System;

@@ -12,6 +12,7 @@ use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
 use crate::core::observe::{Problem, Subject, earliest, observe};
+use crate::core::order;
 use crate::core::own;
 use crate::core::reason::Cause;
 use crate::core::window::Ruling;
@@ -32,6 +33,8 @@ pub struct Thought {
     pub problems: Vec<Problem>,
     /// Whether the item was last looked at under another playbook.
     pub other_playbook: bool,
+    /// How many deeds of the order that it stands for were told before.
+    pub deeds_told: usize,
 }
 
 impl Thought {
@@ -91,7 +94,7 @@ fn put_off(playbook: &Playbook, entry: &Entry, now: Instant) -> Option<Thought> 
         ItemRecord { next_look_at: Some(now + chrono::TimeDelta::hours(1)), judged_under: playbook.version, ..record };
     let item = Arc::new(record.item.clone());
     let write = ItemWrite::of(record);
-    Some(Thought { item, write, errors: Vec::new(), problems: Vec::new(), other_playbook: false })
+    Some(Thought { item, write, errors: Vec::new(), problems: Vec::new(), other_playbook: false, deeds_told: 0 })
 }
 
 impl Lag {
@@ -170,7 +173,7 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
     };
     let write = ItemWrite { keep_snapshot: changed, transitions: found.transitions, ..ItemWrite::of(record) };
 
-    Some(Thought { item, write, errors, problems: found.problems, other_playbook })
+    Some(Thought { item, write, errors, problems: found.problems, other_playbook, deeds_told: 0 })
 }
 
 fn blank(item: &Item, digest: Option<Digest>, now: Instant) -> ItemRecord {
@@ -197,7 +200,9 @@ pub fn judge(playbook: &Playbook, item: &Arc<Item>, before: &[Ruling], now: Inst
     }
     let today = playbook.calendar().local(now).date_naive();
     let (mut rulings, mut errors) = (Vec::new(), Vec::new());
-    for judgement in playbook.rulebook.judge(item, today) {
+    let is_order = *item.kind == *order::KIND;
+    let is_asked = |rule: &str| playbook.orders.is_for_orders(rule) == is_order;
+    for judgement in playbook.rulebook.judge_by(item, today, is_asked) {
         match judgement.result {
             Ok(judged) => rulings.push(Ruling {
                 rule: judgement.rule,

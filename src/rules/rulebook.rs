@@ -167,7 +167,13 @@ impl Rulebook {
     /// Judges an item by every rule: an entry for each rule that applies to it or fails on it. A rule without an entry
     /// was asked and does not apply. `today` is seen by the findings of RECHECK rules only.
     pub fn judge(&self, item: &Arc<Item>, today: NaiveDate) -> Vec<Judgement> {
-        self.rules.iter().filter_map(|rule| rule.judge(item, today, self.zone)).collect()
+        self.judge_by(item, today, |_| true)
+    }
+
+    /// As [`Self::judge`], only by the rules that are asked for.
+    pub fn judge_by(&self, item: &Arc<Item>, today: NaiveDate, is_asked: impl Fn(&str) -> bool) -> Vec<Judgement> {
+        let asked = self.rules.iter().filter(|rule| is_asked(&rule.current.source.name));
+        asked.filter_map(|rule| rule.judge(item, today, self.zone)).collect()
     }
 
     /// As [`Self::judge`], only by the rules that are judged again at such a date.

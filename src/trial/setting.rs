@@ -14,6 +14,7 @@ use crate::core::item::Item;
 use crate::core::ladder::Ladder;
 use crate::core::matcher::Matcher;
 use crate::core::observe::Clockwork;
+use crate::core::order;
 use crate::core::value::Value;
 use crate::playbook::Playbook;
 use crate::rules::cases::{Case, CaseFile};
@@ -100,6 +101,7 @@ impl Setting {
             maps: BTreeMap::new(),
             rules,
             office: self.office(calendar),
+            orders: order::Terms::default(),
             templates: Templates::new(std::iter::empty()).map_err(|error| at("templates", error))?,
             language: Language::default(),
             signature: String::new(),

@@ -9,6 +9,7 @@
 //! climb      the next step and reminders of a card that nobody answers
 //! waiting    until when a notice waits
 //! joinable   the delivery that it joins or opens
+//! orders     who hears of what is done with an order
 //! preview    what would come of all that, for who asks
 //! ```
 
@@ -43,10 +44,12 @@ use climb::Climber;
 use telling::Telling;
 
 pub use joinable::Joinable;
+pub use orders::plan_order;
 pub use telling::address_id;
 
 mod climb;
 mod joinable;
+mod orders;
 pub mod preview;
 mod telling;
 mod waiting;
@@ -582,6 +585,7 @@ fn readdressed(notice: &Notice, contact: &str, channel: &str, because: Because, 
     }
 }
 
+/// A notice of which nothing but its identity is known.
 fn blank(identity: &NoticeIdentity<'_>, now: Instant) -> Notice {
     Notice {
         key: identity.key(),

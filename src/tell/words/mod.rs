@@ -8,6 +8,7 @@
 
 mod entry;
 mod line;
+pub mod order;
 mod page;
 mod plain;
 pub mod reason;
