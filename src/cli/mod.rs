@@ -68,6 +68,8 @@ mod ack;
 
 mod deliveries;
 
+mod orders;
+
 mod send_test;
 
 mod ctl;
@@ -142,6 +144,11 @@ enum Command {
     },
     /// Sign for a card: somebody has taken it
     Ack(ack::Arguments),
+    /// Orders: what follows on cards that nobody answers
+    Orders {
+        #[command(subcommand)]
+        command: orders::Command,
+    },
     /// List, show, retry, cancel and release deliveries
     Deliveries {
         #[command(subcommand)]
@@ -218,6 +225,7 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
         Command::Ack(arguments) => ack::run(&arguments, caller, out),
         Command::Source { command } => source::run(&command, caller, out),
         Command::Ctl { command } => ctl::run(&command, caller, out),
+        Command::Orders { command } => orders::run(&command, caller, out),
         Command::Deliveries { command } => deliveries::run(&command, caller, out),
         Command::SendTest(arguments) => send_test::run(&arguments, caller, out),
         Command::Backup(arguments) => backup::run(&arguments, caller, out),

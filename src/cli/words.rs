@@ -33,6 +33,7 @@ pub mod go_live;
 
 pub mod routes;
 
+pub mod orders;
 pub mod silence;
 
 pub mod source;
