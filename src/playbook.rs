@@ -21,6 +21,7 @@ use crate::calendars;
 use crate::config::{Config, ConfigProblem, Mode, WindowsConfig};
 use crate::core::calendar::{Calendar, Calendars, read_calendar};
 use crate::core::digest::Digest;
+use crate::core::item::Item;
 use crate::core::ladder::{Ladder, OPERATORS};
 use crate::core::matcher::Matcher;
 use crate::core::observe::Clockwork;
@@ -327,6 +328,11 @@ impl Playbook {
     /// The office's calendar.
     pub fn calendar(&self) -> &Arc<Calendar> {
         self.clockwork.calendars.office()
+    }
+
+    /// Whether a rule is asked about an item: those for orders are for orders alone.
+    pub fn asks(&self, rule: &str, item: &Item) -> bool {
+        self.orders.is_for_orders(rule) == (*item.kind == *order::KIND)
     }
 
     /// Whether cards propose orders: a rule for them is enabled.

@@ -35,6 +35,9 @@ pub const KIND: &str = "order";
 /// The ladder that an order climbs once its card is closed.
 pub const LADDER: &str = "order";
 
+/// How many digits of an order's id people are shown.
+pub const SHORT_ID: usize = 8;
+
 /// The identity of an order: one for each episode of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -402,7 +405,7 @@ impl Order {
     pub fn name(&self) -> String {
         match self.number {
             Some(number) => number.to_string(),
-            None => self.id.to_string().chars().take(8).collect(),
+            None => self.id.to_string().chars().take(SHORT_ID).collect(),
         }
     }
 

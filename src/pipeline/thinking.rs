@@ -12,7 +12,6 @@ use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
 use crate::core::observe::{Problem, Subject, earliest, observe};
-use crate::core::order;
 use crate::core::own;
 use crate::core::reason::Cause;
 use crate::core::window::Ruling;
@@ -200,9 +199,7 @@ pub fn judge(playbook: &Playbook, item: &Arc<Item>, before: &[Ruling], now: Inst
     }
     let today = playbook.calendar().local(now).date_naive();
     let (mut rulings, mut errors) = (Vec::new(), Vec::new());
-    let is_order = *item.kind == *order::KIND;
-    let is_asked = |rule: &str| playbook.orders.is_for_orders(rule) == is_order;
-    for judgement in playbook.rulebook.judge_by(item, today, is_asked) {
+    for judgement in playbook.rulebook.judge_by(item, today, |rule| playbook.asks(rule, item)) {
         match judgement.result {
             Ok(judged) => rulings.push(Ruling {
                 rule: judgement.rule,

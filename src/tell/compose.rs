@@ -14,6 +14,7 @@ use crate::core::item::{Item, ItemKey};
 use crate::core::limit::YellowDefault;
 use crate::core::matcher::{Matcher, Suspect};
 use crate::core::notice::{Notice, NoticeKind};
+use crate::core::order;
 use crate::core::reading::read;
 use crate::core::reason::Reason;
 use crate::core::sum::Sum;
@@ -155,7 +156,7 @@ fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: In
         at: change.at,
         reason: change.reason.clone(),
         source: item.key.source.to_string(),
-        code: item.key.id.to_string(),
+        code: order::item::code(item).to_owned(),
         kind: item.kind.to_string(),
         title: item.title().to_owned(),
         unit: item.text("unit").map(str::to_owned),

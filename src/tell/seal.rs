@@ -69,7 +69,9 @@ enum Judged {
 }
 
 fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
-    let Some(card) = member.card else { return Judged::Holds };
+    let Some(card) = member.card else {
+        return if is_old_news(member, members) { Judged::Drops(Hold::NoLongerSo) } else { Judged::Holds };
+    };
     if let Some(silence) = standing.silenced.get(&member.key) {
         return Judged::Drops(Hold::Silence { silence: *silence });
     }
@@ -95,6 +97,13 @@ fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
         NoticeKind::Clear | NoticeKind::Revoke => told_before(member, members, standing),
         NoticeKind::Order | NoticeKind::Digest | NoticeKind::System => Judged::Holds,
     }
+}
+
+/// Whether the same delivery tells something later of the same order: that is how it stands.
+fn is_old_news(member: &Notice, members: &[Notice]) -> bool {
+    let is_later =
+        |other: &Notice| other.kind == NoticeKind::Order && other.item == member.item && other.number > member.number;
+    member.kind == NoticeKind::Order && members.iter().filter(|other| other.state == NoticeState::Planned).any(is_later)
 }
 
 /// Whether somebody took the card after this was planned, and it is a reminder or the next step: then it waits for the

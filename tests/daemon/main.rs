@@ -14,6 +14,7 @@ mod kills;
 mod mail;
 mod maps;
 mod matrix;
+mod orders;
 mod outages;
 mod pair;
 mod places;

@@ -10,15 +10,17 @@ use chrono_tz::Asia::Shanghai;
 use duban::core::Instant;
 use duban::core::item::ItemKey;
 use duban::core::observe::earliest;
+use duban::core::order::{Deed, Order, Refusal};
 use duban::core::silence::Silence;
 use duban::courier::Courier;
 use duban::daemon::go_live;
 use duban::daemon::poll::{self, Poll};
 use duban::daemon::wiring::{Polled, Site as ReadSite, Wiring};
+use duban::pipeline::orders::{Acted, Wanted};
 use duban::pipeline::{Done, Pipeline};
 use duban::playbook::Playbook;
 use duban::store::memory::MemoryStore;
-use duban::store::{PlaybookRecord, Store};
+use duban::store::{OrderQuery, PlaybookRecord, Store};
 use duban::time::{Clock as _, TestClock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
@@ -251,6 +253,64 @@ impl Stage {
         let matcher = toml::from_str(about).expect("a matcher");
         let silence = Silence::new(matcher, (self.now(), at(end)), "op", "maintenance", self.now());
         self.wait(self.store.put_silence(&silence.expect("a silence"))).expect("stored");
+    }
+
+    /// Somebody does something with the only order that has not ended, by a command: it needs no daemon.
+    #[track_caller]
+    pub fn act(&self, deed: Deed, by: &str, on_behalf_of: Option<&str>) -> Order {
+        match self.acted(deed, by, on_behalf_of) {
+            Acted::Done(order, _) => *order,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The same, and why it is refused.
+    #[track_caller]
+    pub fn refuses(&self, deed: Deed) -> Refusal {
+        match self.acted(deed, "op", None) {
+            Acted::Refused(refusal) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn acted(&self, deed: Deed, by: &str, on_behalf_of: Option<&str>) -> Acted {
+        let now = self.now();
+        let (by, on_behalf_of) = (by.to_owned(), on_behalf_of.map(Arc::from));
+        self.wait(async {
+            let open = self.store.orders(OrderQuery::Open(9)).await.expect("orders");
+            let [order] = &open[..] else { panic!("one open order, got {open:#?}") };
+            let wanted = Wanted { order: order.id, deed, by, on_behalf_of };
+            let (pipeline, playbook) = (Pipeline::new(self.store.clone()), self.in_force().await);
+            pipeline.act_on_order(&playbook, &wanted, now).await.expect("answered")
+        })
+    }
+
+    /// Lets go what a baseline holds; how many notices.
+    pub fn release(&self) -> usize {
+        let now = self.now();
+        self.wait(async {
+            let (pipeline, playbook) = (Pipeline::new(self.store.clone()), self.in_force().await);
+            let held = pipeline.held().await.expect("held");
+            pipeline.release(&playbook, &held, now).await.expect("released")
+        })
+    }
+
+    async fn in_force(&self) -> Arc<Playbook> {
+        let record = self.store.playbook().await.expect("a playbook").expect("one in force");
+        Arc::new(Playbook::build(record.files, &[]).expect("built"))
+    }
+
+    /// All that arrived since it was asked last: `09-21 09:00 li <- [Red card] T1`, in the order of arrival.
+    pub fn all_mail(&self) -> Vec<String> {
+        let arrived: Vec<Arrived> = self.post.arrived().drain(..).collect();
+        let line = |arrived: &Arrived| {
+            let line = arrived.line();
+            let (at, rest) = line.split_at(11);
+            format!("{at} {} <-{rest}", arrived.to)
+        };
+        let mut lines: Vec<String> = arrived.iter().map(line).collect();
+        lines.sort();
+        lines
     }
 
     /// Changes how a channel's peer is doing.

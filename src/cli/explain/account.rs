@@ -71,7 +71,9 @@ impl Account {
     pub fn of(evidence: &Evidence, playbook: &Playbook) -> Self {
         let today = playbook.calendar().local(evidence.at).date_naive();
         let mut judgements = playbook.rulebook.explain(&evidence.item, today);
-        let rules = playbook.rules.values().map(|info| {
+        judgements.retain(|judgement| playbook.asks(&judgement.rule, &evidence.item));
+        let asked = playbook.rules.values().filter(|info| playbook.asks(&info.name, &evidence.item));
+        let rules = asked.map(|info| {
             let index = judgements.iter().position(|judgement| judgement.rule == info.name);
             let judgement = index.map(|index| judgements.swap_remove(index));
             let mut account = RuleAccount {

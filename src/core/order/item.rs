@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{KIND, Order, Party, SOURCE};
+use super::{KIND, Order, Party, SHORT_ID, SOURCE};
 use crate::core::Instant;
 use crate::core::item::{Item, ItemKey};
 use crate::core::value::{Fields, Value};
@@ -50,7 +50,7 @@ impl Order {
         let at = |at: Option<Instant>| at.map_or(Value::Missing, Value::Instant);
         let (ground, lead, linkage) = (&self.ground, self.lead.as_ref(), self.linkage.as_ref());
         let fields = [
-            ("title", Value::text(format!("{} {}", self.name(), ground.title))),
+            ("title", Value::text(format!("{} {}", ground.item.id, ground.title))),
             ("status", Value::text(self.state.word())),
             ("unit", text(lead.map(|lead| &*lead.unit))),
             ("owner", text(lead.and_then(|lead| lead.contact.as_deref()))),
@@ -85,6 +85,15 @@ impl Order {
         item.extensions.clone_from(&self.extensions);
         item
     }
+}
+
+/// What people call an item: its id in its source; an order by its number, or the beginning of its id.
+pub fn code(item: &Item) -> &str {
+    if *item.kind != *KIND {
+        return &item.key.id;
+    }
+    let number = item.text("number");
+    number.unwrap_or_else(|| item.key.id.get(..SHORT_ID).unwrap_or(&item.key.id))
 }
 
 /// A party that helps, as a row.
