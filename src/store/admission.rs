@@ -6,6 +6,9 @@
 //! opens, and those that are to be written with it or not at all. A notice whose key is planned
 //! or used up is left alone, and its placement with it. One that is held or dropped is replaced.
 //!
+//! Acts are written with the items that they brought about, and not if all of these are lost: what persons do is done in a
+//! turn of one item, or of several that are done again. An act in a turn without items tells of what is done elsewhere.
+//!
 //! **Invariants:** an item is written with all of its new notices or not at all. No delivery is opened without a member.
 //! A rehearsal's notice never joins a delivery that goes out live, nor the reverse.
 
@@ -17,6 +20,7 @@ use std::sync::Arc;
 
 use super::{Committed, ItemWrite, Turn};
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::delivery::{DeliveryId, DeliveryState};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
@@ -68,6 +72,8 @@ pub struct Admitted<'a> {
     pub deliveries: Vec<Opening>,
     /// Ended deliveries that count as reported now: none if a notice that may report one is lost.
     pub reported: &'a [DeliveryId],
+    /// What persons did: none if all items are lost.
+    pub acts: &'a [Act],
     /// What is not written.
     pub committed: Committed,
 }
@@ -120,6 +126,9 @@ pub fn admit<'a>(turn: &'a Turn, known: &Known) -> Admitted<'a> {
     let mut admitted = admission.collect();
     if admitted.committed.lost_notices.is_empty() {
         admitted.reported = &turn.reported;
+    }
+    if turn.items.is_empty() || !admitted.items.is_empty() {
+        admitted.acts = &turn.acts;
     }
     admitted
 }

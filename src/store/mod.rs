@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
-use crate::core::audit::Act;
+use crate::core::audit::{Act, Entry, Head};
 use crate::core::card::{CardId, Transition, Watch};
 use crate::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use crate::core::digest::Digest;
@@ -171,7 +171,9 @@ pub struct Turn {
     /// Ended deliveries that this turn reports: operators and the fallback channel know of them from now on. They stay
     /// unreported if one of the turn's own notices is lost.
     pub reported: Vec<DeliveryId>,
-    /// What persons did to bring this about: it goes into the audit trail.
+    /// Schedules that fired, whatever becomes of the items.
+    pub fired: Vec<(String, Instant)>,
+    /// What persons did to bring this about: it goes into the audit trail, unless all of the turn's items are lost.
     pub acts: Vec<Act>,
 }
 
@@ -641,6 +643,13 @@ pub trait Store: Send + Sync {
 
     /// Records that a schedule fired.
     async fn fired(&self, schedule: &str, at: Instant) -> Result<()>;
+
+    /// The audit trail from after an entry on, at most `limit` entries. It is added to in the transaction of what it
+    /// tells: by [`Turn::acts`], and by the verbs that take an act.
+    async fn audit(&self, after: u64, limit: usize) -> Result<Vec<Entry>>;
+
+    /// The end of the audit trail.
+    async fn audit_head(&self) -> Result<Head>;
 
     /// What the clock of another machine shows, if the store is on one.
     async fn clock(&self) -> Result<Option<Instant>> {

@@ -2,6 +2,12 @@
 
 use std::path::Path;
 
+use duban::core::audit::Act;
+use duban::core::json::Json;
+use duban::store::sqlite::SqliteStore;
+use duban::store::{Store as _, Turn};
+
+use super::support::postgres::block_on;
 use super::{create, sql};
 
 /// Texts that are stored as they are: quotes, backslashes, escapes of JSON, NUL as an escape, characters beyond the basic
@@ -38,6 +44,26 @@ pub fn fill(path: &Path, items: u32) {
         INSTANTS.len(),
     );
     sql(path, &format!("{head} BEGIN; {ROWS} COMMIT;"));
+    enter_acts(path);
+}
+
+/// An act for each text, as the store itself enters them.
+fn enter_acts(path: &Path) {
+    let at = "2026-03-02T02:00:00.123456Z".parse().expect("an instant");
+    let act = |text: &&str| Act {
+        at,
+        by: (*text).into(),
+        what: "remark.add".into(),
+        subject: (*text).into(),
+        why: (*text).into(),
+        detail: Json::of(text),
+    };
+    let turn = Turn { acts: TEXTS.iter().map(act).collect(), ..Turn::default() };
+    block_on(async {
+        let store = SqliteStore::visit(path).await.expect("a store");
+        store.commit(&turn).await.expect("entered");
+        store.close().await;
+    });
 }
 
 fn quoted(text: &str) -> String {

@@ -178,6 +178,21 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn acts_are_written_with_an_item_that_they_brought_about(turn in turns(), seed: u64) {
+        let act = crate::core::audit::Act {
+            at: now(), by: "li".into(), what: "remark.add".into(), subject: "1".into(), why: String::new(),
+            detail: crate::core::json::Json::of(&1),
+        };
+        let turn = Turn { acts: vec![act], ..turn };
+        let known = known(&turn, seed);
+        let admitted = admit(&turn, &known);
+        let is_lost = !turn.items.is_empty() && admitted.committed.lost.len() == turn.items.len();
+        prop_assert_eq!(admitted.acts.is_empty(), is_lost);
+    }
+}
+
 #[test]
 fn what_waits_for_a_limit_is_joined_and_not_brought_forward() {
     let at = |text: &str| text.parse::<Instant>().expect("an instant");

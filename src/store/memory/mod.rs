@@ -6,6 +6,7 @@
 //! **Invariants:** a verb is whole: it checks first and then writes, under one lock that is never held over an await. It
 //! costs in proportion to what it touches. Equal calls get equal answers: no order comes from a hash map.
 
+mod audit;
 mod cards;
 mod columns;
 mod courier;
@@ -29,6 +30,7 @@ use super::{
 };
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
+use crate::core::audit::{Entry, Head};
 use crate::core::card::{CardId, Transition};
 use crate::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use crate::core::digest::Digest;
@@ -54,6 +56,7 @@ struct Memory {
     deliveries: deliveries::Deliveries,
     persons: persons::Persons,
     sends: sends::Sends,
+    trail: audit::Trail,
 }
 
 impl MemoryStore {
@@ -291,6 +294,14 @@ impl Store for MemoryStore {
     async fn fired(&self, schedule: &str, at: Instant) -> Result<()> {
         self.memory().playbooks.put_fired(schedule, at);
         Ok(())
+    }
+
+    async fn audit(&self, after: u64, limit: usize) -> Result<Vec<Entry>> {
+        Ok(self.memory().trail.after(after, limit))
+    }
+
+    async fn audit_head(&self) -> Result<Head> {
+        Ok(self.memory().trail.head())
     }
 
     async fn close(&self) {}

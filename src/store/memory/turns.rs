@@ -23,6 +23,10 @@ impl Memory {
             self.notices.put(notice);
         }
         self.deliveries.report(admitted.reported);
+        for (schedule, at) in &turn.fired {
+            self.playbooks.put_fired(schedule, *at);
+        }
+        self.trail.append(admitted.acts);
         Ok(admitted.committed)
     }
 

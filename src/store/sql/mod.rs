@@ -12,6 +12,8 @@ pub mod session;
 
 mod store;
 
+pub(in crate::store) mod audit;
+
 pub(in crate::store) mod courier;
 
 pub(in crate::store) mod items;

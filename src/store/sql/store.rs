@@ -6,8 +6,10 @@ use async_trait::async_trait;
 
 use super::session::{Engine, Session};
 use super::{courier, items, lists, orders, persons, playbooks, receipts, sends, turns};
+use super::{audit, courier, items, lists, persons, playbooks, receipts, sends, turns};
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
+use crate::core::audit::{Entry, Head};
 use crate::core::card::{CardId, Transition};
 use crate::core::delivery::{DeliveryId, Receipt};
 use crate::core::digest::Digest;
@@ -238,6 +240,14 @@ impl<E: Engine> Store for SqlStore<E> {
 
     async fn fired(&self, schedule: &str, at: Instant) -> Result<()> {
         verb!(self.writing, playbooks::fired, schedule, at)
+    }
+
+    async fn audit(&self, after: u64, limit: usize) -> Result<Vec<Entry>> {
+        verb!(self.reading, audit::audit, after, limit)
+    }
+
+    async fn audit_head(&self) -> Result<Head> {
+        verb!(self.reading, audit::audit_head)
     }
 
     async fn clock(&self) -> Result<Option<Instant>> {

@@ -8,6 +8,7 @@ use super::rows::{
 };
 use super::session::{Engine, Session};
 use super::{enter, from_word, id, orders, plain, receipts};
+use super::{audit, enter, from_word, id, plain, playbooks, receipts};
 use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
@@ -24,6 +25,10 @@ pub async fn commit<E: Engine>(session: &mut E::Session, turn: &Turn) -> Result<
     orders::put(session, admitted.items.iter().filter_map(|item| item.order.as_deref())).await?;
     put_notices(session, &admitted, &known).await?;
     receipts::report(session, admitted.reported).await?;
+    for (schedule, at) in &turn.fired {
+        playbooks::fired(session, schedule, *at).await?;
+    }
+    audit::append(session, admitted.acts).await?;
     session.nudge();
     Ok(admitted.committed)
 }

@@ -8,6 +8,7 @@ use super::{SqliteEngine, SqliteStore};
 use crate::store::sql::rows::*;
 use crate::store::sql::session::Engine as _;
 use crate::store::sql::{courier, items, lists, orders, persons, receipts, sends, turns};
+use crate::store::sql::{audit, courier, items, lists, persons, receipts, sends, turns};
 
 /// SQLite's plan, a line a step.
 async fn plan(pool: &SqlitePool, statement: &str) -> String {
@@ -113,6 +114,7 @@ async fn hot_statements_use_their_index() {
         (lists::DELIVERIES_BY_CONTACT.to_owned(), "deliveries USING INDEX deliveries_by_contact (contact=?)"),
         (lists::DELIVERIES_BY_TIME.to_owned(), "deliveries USING INDEX deliveries_by_time"),
         (lists::DELIVERIES_BY_ID.to_owned(), "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id>? AND id<?)"),
+        (audit::AUDIT.to_owned(), "audit USING INTEGER PRIMARY KEY (rowid>?)"),
         (lists::COUNTS.to_owned(), "deliveries USING INDEX deliveries_by_state"),
         (lists::COUNTS.to_owned(), "cards USING INDEX cards_open"),
     ];

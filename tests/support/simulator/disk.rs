@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use duban::core::Instant;
 use duban::core::acknowledgement::Acknowledgement;
+use duban::core::audit::{Entry, Head};
 use duban::core::card::{CardId, Transition};
 use duban::core::delivery::{DeliveryId, Receipt};
 use duban::core::digest::Digest;
@@ -264,6 +265,14 @@ impl Store for Witness {
     async fn fired(&self, schedule: &str, at: Instant) -> Result<()> {
         self.write().await?.fired(schedule, at).await?;
         self.wrote(()).await
+    }
+
+    async fn audit(&self, after: u64, limit: usize) -> Result<Vec<Entry>> {
+        self.read().await?.audit(after, limit).await
+    }
+
+    async fn audit_head(&self) -> Result<Head> {
+        self.read().await?.audit_head().await
     }
 
     async fn close(&self) {}

@@ -341,3 +341,35 @@ CREATE TABLE sends (
 
 CREATE INDEX sends_of_channel ON sends (channel, at);
 CREATE INDEX sends_of_contact ON sends (channel, contact, at);
+
+CREATE TABLE audit (
+    -- Who did what, when and why; rows are only added. Each hash is of the one before and of its row.
+    seq     BIGINT  NOT NULL PRIMARY KEY CHECK (seq > 0), -- without gaps
+    at      BIGINT  NOT NULL,
+    "by"    TEXT NOT NULL,
+    what    TEXT NOT NULL, -- a noun and a verb, such as remark.add
+    subject TEXT NOT NULL,
+    why     TEXT NOT NULL,
+    detail  TEXT NOT NULL, -- JSON
+    hash    TEXT NOT NULL  -- 64 hex digits
+);
+
+CREATE TABLE audit_head (
+    -- One row: the last of audit. Who adds to that holds this until the end of the transaction.
+    one  BIGINT  NOT NULL PRIMARY KEY CHECK (one = 1),
+    seq  BIGINT  NOT NULL,
+    hash TEXT NOT NULL
+);
+
+CREATE FUNCTION audit_is_only_added_to() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'the audit trail is only added to' USING ERRCODE = 'integrity_constraint_violation'; END
+$$;
+
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_is_only_added_to();
+
+CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE OR TRUNCATE ON audit_head
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_is_only_added_to();
+
+CREATE TRIGGER audit_head_goes_on BEFORE UPDATE ON audit_head
+    FOR EACH ROW WHEN (NEW.seq < OLD.seq) EXECUTE FUNCTION audit_is_only_added_to();

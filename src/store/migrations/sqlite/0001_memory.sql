@@ -342,3 +342,38 @@ CREATE TABLE sends (
 
 CREATE INDEX sends_of_channel ON sends (channel, at);
 CREATE INDEX sends_of_contact ON sends (channel, contact, at);
+
+CREATE TABLE audit (
+    -- Who did what, when and why; rows are only added. Each hash is of the one before and of its row.
+    seq     INTEGER NOT NULL PRIMARY KEY CHECK (seq > 0), -- without gaps
+    at      INTEGER NOT NULL,
+    "by"    TEXT    NOT NULL,
+    what    TEXT    NOT NULL, -- a noun and a verb, such as remark.add
+    subject TEXT    NOT NULL,
+    why     TEXT    NOT NULL,
+    detail  TEXT    NOT NULL, -- JSON
+    hash    TEXT    NOT NULL  -- 64 hex digits
+) STRICT;
+
+CREATE TABLE audit_head (
+    -- One row: the last of audit. Who adds to that holds this until the end of the transaction.
+    one  INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    seq  INTEGER NOT NULL,
+    hash TEXT    NOT NULL
+) STRICT;
+
+CREATE TRIGGER audit_is_not_updated BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END;
+
+CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END;
+
+-- REPLACE deletes without a word.
+CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
+    BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END;
+
+CREATE TRIGGER audit_head_is_not_deleted BEFORE DELETE ON audit_head
+    BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END;
+
+CREATE TRIGGER audit_head_goes_on BEFORE UPDATE ON audit_head WHEN NEW.seq < OLD.seq
+    BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END;

@@ -1,6 +1,7 @@
 //! The shapes of rows, and how they travel: thousands of them are one JSON text for SQLite, an array for each row, and one
 //! array for each column for PostgreSQL.
 
+mod audit;
 mod deliveries;
 mod items;
 mod notices;
@@ -8,6 +9,7 @@ mod orders;
 mod persons;
 mod playbooks;
 
+pub use audit::{AuditRow, HeadRow, seq_column};
 pub use deliveries::{
     AddresseeRow, AttemptRow, BadAddressRow, ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, LeaseRow, MessageRow,
     OpenDeliveryRow, OpeningRow, ReceiptRow, SealRow, SendRow, SendsRow, SettleRow, StandingRow,
