@@ -117,7 +117,7 @@ async fn live_through(folder: &Path) -> Arc<SqliteStore> {
         by: "start".into(),
         files: playbook.files.clone(),
     };
-    store.put_playbook(&record, &playbook.rule_records(at("02 08:00"), "start")).await.expect("put");
+    store.put_playbook(&record, &playbook.rule_records(at("02 08:00"), "start"), None).await.expect("put");
     let pipeline = Pipeline::new(store.clone());
     let first = Entry::new(None, Some(Arc::new(ticket())));
     pipeline.turn(&playbook, vec![first], false, at("02 10:30")).await.expect("a turn");

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::core::Instant;
 use crate::core::acknowledgement::{Acknowledgement, Via};
+use crate::core::audit::Act;
 use crate::core::card::{CardId, Watch};
+use crate::core::item::ItemKey;
 use crate::core::notice::{Notice, NoticeKind, NoticeState};
 use crate::core::window::Level;
 use crate::store::{ItemRecord, Result, Store};
@@ -85,7 +87,7 @@ impl Standing {
 /// it before, as it is open now.
 pub async fn sign(store: &dyn Store, signature: Signature<'_>, now: Instant) -> Result<Option<bool>> {
     let standing = Standing::of(store, signature.card).await?;
-    let open = standing.and_then(|standing| standing.open_at()).filter(|open| open.episode == signature.episode);
+    let open = standing.as_ref().and_then(Standing::open_at).filter(|open| open.episode == signature.episode);
     let Some(OpenAt { episode, level, step }) = open else { return Ok(None) };
     let taken = Acknowledgement {
         card: signature.card,
@@ -97,9 +99,20 @@ pub async fn sign(store: &dyn Store, signature: Signature<'_>, now: Instant) -> 
         via: signature.via,
         at: now,
     };
-    let is_new = store.acknowledge(&taken).await?;
+    let watch = standing.as_ref().and_then(|standing| Some((&standing.record.item.key, standing.watch.as_ref()?)));
+    let act = watch.map(|(item, watch)| act(&taken, item, watch));
+    let is_new = store.acknowledge(&taken, act.as_ref()).await?;
     if is_new {
         tracing::info!(card = %taken.card, contact = %taken.contact, via = taken.via.word(), "signed");
     }
     Ok(Some(is_new))
+}
+
+/// What goes into the audit trail when somebody took a card.
+pub fn act(taken: &Acknowledgement, item: &ItemKey, watch: &Watch) -> Act {
+    let subject = format!("{item} {}/{}", watch.rule, watch.name);
+    Act::new("ack.sign", subject, &taken.by, taken.at).with(serde_json::json!({
+        "card": taken.card, "episode": taken.episode, "level": taken.level, "step": taken.step,
+        "contact": taken.contact, "via": taken.via,
+    }))
 }

@@ -15,6 +15,7 @@ use super::routes::Known;
 use super::run::runtime;
 use super::words::ack as words;
 use super::{Caller, words as all_words};
+use crate::answer::signing;
 use crate::core::acknowledgement::{Acknowledgement, Via};
 use crate::core::card::Watch;
 use crate::core::item::ItemKey;
@@ -180,10 +181,11 @@ impl Desk<'_> {
             via: Via::from_word(&arguments.via).unwrap_or(Via::Phone),
             at: self.caller.clock.now(),
         };
+        let act = signing::act(&taken, &record.item.key, watch);
         let before = self.store.acknowledgements(&[watch.card]).await.map_err(|e| self.failed(&e))?;
         let same = |a: &&Acknowledgement| (a.episode, a.level, a.step) == (taken.episode, taken.level, taken.step);
         let first = before.iter().filter(same).min_by_key(|a| a.at);
-        let is_new = self.store.acknowledge(&taken).await.map_err(|e| self.failed(&e))?;
+        let is_new = self.store.acknowledge(&taken, Some(&act)).await.map_err(|e| self.failed(&e))?;
         self.answer(&taken, first, is_new, record, watch).await?;
         let is_told = |n: &Notice| n.card == Some(watch.card) && n.contact == contact && n.state.is_told();
         if !said.iter().any(is_told) {

@@ -8,6 +8,7 @@ use super::Caller;
 use super::exit::{Exit, Failure};
 use super::run::runtime;
 use super::table::Format;
+use super::who::By;
 use super::words::go_live as words;
 use crate::daemon::clock;
 
@@ -23,6 +24,8 @@ pub enum Command {
         /// Really change the configuration
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        by: By,
     },
     /// What holds sending while the clock is in doubt
     Clock {
@@ -42,22 +45,23 @@ pub enum Command {
 #[derive(Subcommand)]
 pub enum Clock {
     /// Say that the clock is right, whatever speaks against it: messages go out again
-    Confirm,
+    Confirm(By),
 }
 
 /// Runs the command.
 pub fn run(command: &Command, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
     match command {
-        Command::GoLive { yes } => go_live::run(*yes, caller, out),
-        Command::Clock { command: Clock::Confirm } => confirm_clock(caller),
+        Command::GoLive { yes, by } => go_live::run(yes.then_some(by), caller, out),
+        Command::Clock { command: Clock::Confirm(by) } => confirm_clock(by, caller),
         Command::Status { format } => status::run(*format, caller, out),
     }
 }
 
-fn confirm_clock(caller: &Caller<'_>) -> Result<Exit, Failure> {
+fn confirm_clock(by: &By, caller: &Caller<'_>) -> Result<Exit, Failure> {
     let confirmed = runtime()?.block_on(async {
         let store = caller.visit_store().await?;
-        clock::confirm(&*store).await.map_err(|error| caller.store_failed("store", &error))
+        let act = caller.act("clock.confirm", "clock", by)?;
+        clock::confirm(&*store, Some(&act)).await.map_err(|error| caller.store_failed("store", &error))
     })?;
     if !confirmed {
         return Err(Failure::no(words::clock_undoubted(caller.language)));

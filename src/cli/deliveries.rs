@@ -11,13 +11,15 @@ use super::exit::{Exit, Failure};
 use super::explain::evidence;
 use super::run::runtime;
 use super::table::{Format, Table, write_json};
+use super::who::By;
 use super::words::{ack, deliveries as words, routes};
 use super::{Caller, site::wrong, words as all_words};
+use crate::core::audit::Act;
 use crate::core::delivery::DeliveryState;
 use crate::core::line;
 use crate::core::notice::{Notice, Wait};
 use crate::pipeline::Pipeline;
-use crate::store::{DeliveryFilter, DeliveryRecord, Store};
+use crate::store::{BadAddress, DeliveryFilter, DeliveryRecord, Store};
 use crate::tell::time_words;
 
 /// What can be done with deliveries.
@@ -50,11 +52,15 @@ pub enum Command {
     Retry {
         /// The beginning of its id
         id: String,
+        #[command(flatten)]
+        by: By,
     },
     /// Cancel a delivery that was never claimed
     Cancel {
         /// The beginning of its id
         id: String,
+        #[command(flatten)]
+        by: By,
     },
     /// Release what a baseline held back; shows first how many each person would get
     Release {
@@ -64,12 +70,16 @@ pub enum Command {
         /// Really release
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        by: By,
     },
     /// List addresses that were refused for good; nothing more is sent to them
     Addresses {
         /// Forget that this contact's address was refused
         #[arg(long, value_name = "CONTACT/CHANNEL")]
         forgive: Option<String>,
+        #[command(flatten)]
+        by: By,
         /// How the answer is written
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -85,11 +95,11 @@ pub fn run(command: &Command, caller: &Caller<'_>, out: &mut dyn Write) -> Resul
                 desk.list(state.as_deref(), contact.clone(), *limit, *format, out).await
             }
             Command::Show { id, format } => desk.show(id, *format, out).await,
-            Command::Retry { id } => desk.retry(id).await,
-            Command::Cancel { id } => desk.cancel(id).await,
-            Command::Release { to, yes } => desk.release(to.as_deref(), *yes, out).await,
-            Command::Addresses { forgive: Some(whose), .. } => desk.forgive(whose).await,
-            Command::Addresses { forgive: None, format } => desk.addresses(*format, out).await,
+            Command::Retry { id, by } => desk.retry(id, by).await,
+            Command::Cancel { id, by } => desk.cancel(id, by).await,
+            Command::Release { to, yes, by } => desk.release(to.as_deref(), yes.then_some(by), out).await,
+            Command::Addresses { forgive: Some(whose), by, .. } => desk.forgive(whose, by).await,
+            Command::Addresses { forgive: None, format, .. } => desk.addresses(*format, out).await,
         }
     })
 }
@@ -164,16 +174,18 @@ impl Desk<'_> {
         Ok(Exit::Fine)
     }
 
-    async fn retry(&self, id: &str) -> Result<Exit, Failure> {
+    async fn retry(&self, id: &str, by: &By) -> Result<Exit, Failure> {
         let (delivery, _) = self.find(id).await?;
-        let done = self.store.retry_delivery(delivery.id, self.caller.clock.now()).await;
+        let act = self.act("delivery.retry", &delivery, by)?;
+        let done = self.store.retry_delivery(delivery.id, act.at, Some(&act)).await;
         let language = self.caller.language;
         said(done.map_err(|e| self.failed(&e))?, words::retried(language), words::not_retried(language))
     }
 
-    async fn cancel(&self, id: &str) -> Result<Exit, Failure> {
+    async fn cancel(&self, id: &str, by: &By) -> Result<Exit, Failure> {
         let (delivery, _) = self.find(id).await?;
-        let done = self.store.cancel_delivery(delivery.id, self.caller.clock.now()).await;
+        let act = self.act("delivery.cancel", &delivery, by)?;
+        let done = self.store.cancel_delivery(delivery.id, act.at, Some(&act)).await;
         let language = self.caller.language;
         said(done.map_err(|e| self.failed(&e))?, words::cancelled(language), words::not_cancelled(language))
     }
@@ -181,6 +193,15 @@ impl Desk<'_> {
     /// Shows what each person would get; with `yes`, lets it go.
     async fn release(&self, to: Option<&str>, yes: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
         let playbook = Arc::new(evidence::playbook(self.caller, Some(&*self.store)).await?);
+    fn act(&self, what: &str, delivery: &DeliveryRecord, by: &By) -> Result<Act, Failure> {
+        let DeliveryRecord { id, contact, channel, state, reason, .. } = delivery;
+        let detail = json!({ "contact": contact, "channel": channel, "was": state, "reason": reason });
+        Ok(self.caller.act(what, id.to_string(), by)?.with(detail))
+    }
+
+    /// Shows what each person would get; lets it go if somebody really wants that.
+    async fn release(&self, to: Option<&str>, by: Option<&By>, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let playbook = evidence::playbook(self.caller, Some(&*self.store)).await?;
         let pipeline = Pipeline::new(self.store.clone());
         let mut held = pipeline.held().await.map_err(|e| self.failed(&e))?;
         let office = &playbook.office;
@@ -203,8 +224,10 @@ impl Desk<'_> {
             table.add(vec![json!(contact), json!(channel), json!(count)]);
         }
         table.write(Format::Table, &words::release_titles(self.caller.language), out)?;
-        if yes {
-            let released = pipeline.release(&playbook, &held, self.caller.clock.now()).await;
+        if let Some(by) = by {
+            let act = self.caller.act("baseline.release", to.unwrap_or("*"), by)?;
+            let act = act.with(json!({ "notices": held.len() }));
+            let released = pipeline.release(&playbook, &held, Some(&act), act.at).await;
             let released = released.map_err(|e| self.failed(&e))?;
             super::say(&words::released(self.caller.language, released));
         } else {
@@ -228,17 +251,21 @@ impl Desk<'_> {
     }
 
     /// Forgets that an address was refused; what comes from now on is sent to it again.
-    async fn forgive(&self, whose: &str) -> Result<Exit, Failure> {
+    async fn forgive(&self, whose: &str, by: &By) -> Result<Exit, Failure> {
         let language = self.caller.language;
         let bad = self.store.bad_addresses().await.map_err(|e| self.failed(&e))?;
         // An id may hold a slash, a channel's name not.
         let Some((contact, channel)) = whose.rsplit_once('/') else {
             return Err(Failure::usage(words::no_address(language, whose)));
         };
-        if !bad.iter().any(|bad| (&*bad.contact, &*bad.channel) == (contact, channel)) {
-            return Err(Failure::no(words::not_bad(language, contact, channel)));
+        let not_bad = || Failure::no(words::not_bad(language, contact, channel));
+        let is_meant = |bad: &&BadAddress| (&*bad.contact, &*bad.channel) == (contact, channel);
+        let bad = bad.iter().find(is_meant).ok_or_else(not_bad)?;
+        let detail = json!({ "address": bad.address, "refused_at": bad.at, "reason": bad.reason });
+        let act = self.caller.act("address.forgive", whose, by)?.with(detail);
+        if !self.store.forgive_address(contact, channel, Some(&act)).await.map_err(|e| self.failed(&e))? {
+            return Err(not_bad());
         }
-        self.store.forgive_address(contact, channel).await.map_err(|e| self.failed(&e))?;
         super::say(&words::forgiven(language, contact, channel));
         Ok(Exit::Fine)
     }

@@ -46,6 +46,8 @@ mod import;
 
 mod site;
 
+mod who;
+
 mod log;
 
 mod run;

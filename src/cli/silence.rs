@@ -15,6 +15,7 @@ use super::table::{Format, Table};
 use super::words::silence::{self as words, State};
 use super::{Caller, given, words as all_words};
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::course::Course;
 use crate::core::item::ItemKey;
 use crate::core::matcher::{Matcher, Suspect};
@@ -119,7 +120,8 @@ impl Desk<'_> {
         table.write(add.format, &words::added_titles(self.caller.language), out)?;
         out.flush()?;
         super::say(&words::touches(self.caller.language, touched.yellow + touched.red));
-        self.store.put_silence(&silence).await.map_err(|e| self.failed(&e))?;
+        let act = act("silence.add", &silence, &silence.by, silence.created_at).because(&silence.comment);
+        self.store.put_silence(&silence, Some(&act)).await.map_err(|e| self.failed(&e))?;
         let until = time_words::instant(silence.ends_at, self.zone());
         super::say(&words::added(self.caller.language, &short(&silence), &until));
         Ok(Exit::Fine)
@@ -255,8 +257,9 @@ impl Desk<'_> {
             let at = time_words::instant(silence.ends_at, self.zone());
             return Err(Failure::no(words::is_over(language, &short(&silence), &at, silence.ended_by.as_deref())));
         }
+        let act = act("silence.expire", &silence, by.trim(), now);
         let ended = Silence { ends_at: now, ended_by: Some(by.trim().to_owned()), ..silence };
-        self.store.put_silence(&ended).await.map_err(|e| self.failed(&e))?;
+        self.store.put_silence(&ended, Some(&act)).await.map_err(|e| self.failed(&e))?;
         super::say(&words::expired(language, &short(&ended)));
         Ok(Exit::Fine)
     }
@@ -292,6 +295,13 @@ struct Touched {
     yellow: usize,
     red: usize,
     people: BTreeSet<Arc<str>>,
+}
+
+/// What somebody does to a silence as it stands.
+fn act(what: &str, silence: &Silence, by: &str, at: Instant) -> Act {
+    let Silence { id, matcher, starts_at, ends_at, .. } = silence;
+    let detail = json!({ "matcher": matcher.to_string(), "starts_at": starts_at, "ends_at": ends_at });
+    Act::new(what, id.to_string(), by, at).with(detail)
 }
 
 fn state(silence: &Silence, now: Instant) -> State {

@@ -50,6 +50,24 @@ const WHY: usize = 4_000;
 const DETAIL: usize = 64 << 10;
 
 impl Act {
+    /// What somebody did to something; more is added by [`Act::because`] and [`Act::with`].
+    pub fn new(what: &str, subject: impl Into<String>, by: &str, at: Instant) -> Self {
+        let (by, what, subject) = (by.to_owned(), what.to_owned(), subject.into());
+        Self { at, by, what, subject, why: String::new(), detail: Json::of(&()) }
+    }
+
+    /// The same, with the reason that was given.
+    #[must_use]
+    pub fn because(self, why: &str) -> Self {
+        Self { why: why.to_owned(), ..self }
+    }
+
+    /// The same, with what it changed.
+    #[must_use]
+    pub fn with(self, detail: serde_json::Value) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
     /// The act as a trail keeps it: instants in whole microseconds; texts on one line, without what steers a terminal,
     /// `…` where they were cut; a detail that is too long as its length and SHA-256.
     #[must_use]

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::clock_doubt::{Doubt, PeerTime, Reading, Timekeeper};
 use crate::core::notice::{Body, NoticeKind};
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
-use crate::store::{DeliveryFilter, Result, Store};
+use crate::store::{DeliveryFilter, Result, Store, Turn};
 use crate::time::Clock;
 use crate::wire::SharedChannel;
 
@@ -22,12 +23,14 @@ const DOUBTED: &str = "clock:doubted";
 /// The doubt that was taken back last.
 const CONFIRMED: &str = "clock:confirmed";
 
-/// Says that the clock is right, whatever speaks against it; `false` if nothing does.
-pub async fn confirm(store: &dyn Store) -> Result<bool> {
+/// Says that the clock is right, whatever speaks against it; `false` if nothing does. If a person says so, that
+/// is an act.
+pub async fn confirm(store: &dyn Store, act: Option<&Act>) -> Result<bool> {
     let doubted = store.last_fired(DOUBTED).await?;
     match doubted {
         Some(doubted) if store.last_fired(CONFIRMED).await? != Some(doubted) => {
-            store.fired(CONFIRMED, doubted).await?;
+            let fired = vec![(CONFIRMED.to_owned(), doubted)];
+            store.commit(&Turn { fired, acts: act.cloned().into_iter().collect(), ..Turn::default() }).await?;
             Ok(true)
         }
         _ => Ok(false),
@@ -108,7 +111,7 @@ impl ClockWatch {
             (Some(doubt), None) => self.begin(&doubt, pipeline, playbook, now).await?,
             (None, Some(_)) => {
                 tracing::warn!("nothing speaks against the clock any more");
-                confirm(&*self.store).await?;
+                confirm(&*self.store, None).await?;
                 *self.written() = None;
             }
             _ => return Ok(false),

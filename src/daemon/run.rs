@@ -23,6 +23,7 @@ use crate::answer::receipts::Asker;
 use crate::answer::{Answering, News};
 use crate::config::ConfigProblem;
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::card::Transition;
 use crate::core::digest::Digest;
 use crate::core::item::Item;
@@ -321,7 +322,12 @@ impl Daemon<'_> {
         let before = self.store.playbook().await?;
         go_live::begin(&*self.store, before.as_ref(), playbook, at).await?;
         let record = PlaybookRecord { version: playbook.version, at, by: by.into(), files: playbook.files.clone() };
-        self.store.put_playbook(&record, &playbook.rule_records(at, by)).await?;
+        let from = before.map(|before| before.version);
+        let act = (from != Some(playbook.version)).then(|| {
+            let detail = serde_json::json!({ "from": from, "rehearsal": playbook.office.rehearsal });
+            Act::new("playbook.put", playbook.version.to_string(), by, at).with(detail)
+        });
+        self.store.put_playbook(&record, &playbook.rule_records(at, by), act.as_ref()).await?;
         Ok(())
     }
 

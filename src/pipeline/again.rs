@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{BATCH, Pipeline};
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::card::{CardId, Watch};
 use crate::core::item::ItemKey;
 use crate::core::matcher::Suspect;
@@ -36,6 +37,19 @@ impl Pipeline {
         for held in held.chunks(BATCH) {
             count += self.say_again(playbook, held, now).await?.planned;
             self.propose_released(playbook, held, &self.records(held).await?, now).await?;
+    /// Releases what a baseline held back; how many were planned. Who did so is entered with the first that are.
+    pub async fn release(
+        &self,
+        playbook: &Playbook,
+        held: &[Notice],
+        act: Option<&Act>,
+        now: Instant,
+    ) -> Result<usize> {
+        let (mut count, mut act) = (0, act);
+        for held in held.chunks(BATCH) {
+            let again = self.say_again(playbook, held, act, now).await?;
+            count += again.planned;
+            act = act.filter(|_| !again.is_written);
         }
         Ok(count)
     }
@@ -47,7 +61,7 @@ impl Pipeline {
             let held = self.store.held_notices(&Hold::Silence { silence: silence.id }, HELD).await?;
             let mut is_lost = false;
             for held in held.chunks(BATCH) {
-                let again = self.say_again(playbook, held, now).await?;
+                let again = self.say_again(playbook, held, None, now).await?;
                 count += again.planned;
                 is_lost |= again.lost > 0;
             }
@@ -56,7 +70,7 @@ impl Pipeline {
             }
             // What the courier was faster with is planned at the next look.
             if !is_lost {
-                self.store.put_silence(&Silence { lifted_at: Some(now), ..silence }).await?;
+                self.store.put_silence(&Silence { lifted_at: Some(now), ..silence }, None).await?;
             }
         }
         Ok(count)
@@ -87,7 +101,13 @@ impl Pipeline {
 
     /// Plans held notices again that are still so, and has their items looked at, for what follows on them. What joined a
     /// delivery that the courier was faster with stays held.
-    async fn say_again(&self, playbook: &Playbook, held: &[Notice], now: Instant) -> Result<SaidAgain> {
+    async fn say_again(
+        &self,
+        playbook: &Playbook,
+        held: &[Notice],
+        act: Option<&Act>,
+        now: Instant,
+    ) -> Result<SaidAgain> {
         let mut records = self.records(held).await?;
         let still = held.iter().filter(|notice| is_still_so(notice, &records));
         let again: Vec<Again<'_>> = still
@@ -113,7 +133,7 @@ impl Pipeline {
             let record = records.remove(&item)?;
             Some(looked_at(record, now + LOOK_AGAIN, notices))
         });
-        let turn = Turn { items: items.collect(), ..Turn::default() };
+        let turn = Turn { items: items.collect(), acts: act.cloned().into_iter().collect(), ..Turn::default() };
         if turn.items.is_empty() {
             return Ok(SaidAgain::default());
         }
@@ -121,7 +141,7 @@ impl Pipeline {
         let is_lost = |write: &&ItemWrite| lost.contains(&write.record.item.key);
         let (lost, written): (Vec<_>, Vec<_>) = turn.items.iter().partition(is_lost);
         let count = |writes: Vec<&ItemWrite>| writes.into_iter().map(|write| placed(&write.notices)).sum();
-        Ok(SaidAgain { planned: count(written), lost: count(lost) })
+        Ok(SaidAgain { is_written: !written.is_empty(), planned: count(written), lost: count(lost) })
     }
 
     async fn records(&self, notices: &[Notice]) -> Result<HashMap<ItemKey, ItemRecord>> {
@@ -134,6 +154,8 @@ impl Pipeline {
 /// What became of notices that were planned again.
 #[derive(Default)]
 struct SaidAgain {
+    /// Whether any item was written.
+    is_written: bool,
     planned: usize,
     /// Still held, because somebody else was faster.
     lost: usize,

@@ -491,10 +491,12 @@ pub struct DeliveryFilter {
 }
 
 /// duban's memory.
+///
+/// A verb that takes an [`Act`] enters it into the audit trail in its own transaction, if it changes what is stored.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Puts a playbook in force and keeps its rules' versions. The same version again changes nothing but who and when.
-    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()>;
+    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord], act: Option<&Act>) -> Result<()>;
 
     /// The playbook in force.
     async fn playbook(&self) -> Result<Option<PlaybookRecord>>;
@@ -585,10 +587,10 @@ pub trait Store: Send + Sync {
 
     /// Sends a settled delivery again, under the same id and with all its tries. `false` if it is not `discarded` or
     /// `unknown`.
-    async fn retry_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool>;
+    async fn retry_delivery(&self, id: DeliveryId, now: Instant, act: Option<&Act>) -> Result<bool>;
 
     /// Cancels a delivery that can still be joined. `false` if it cannot.
-    async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool>;
+    async fn cancel_delivery(&self, id: DeliveryId, now: Instant, act: Option<&Act>) -> Result<bool>;
 
     /// Deliveries that ended in `discarded` or `unknown` and were not reported by a turn yet, with their notices, oldest
     /// first, at most `limit`.
@@ -597,8 +599,8 @@ pub trait Store: Send + Sync {
     /// Addresses that were refused for good, the newest of each contact and channel.
     async fn bad_addresses(&self) -> Result<Vec<BadAddress>>;
 
-    /// Forgets that an address was refused.
-    async fn forgive_address(&self, contact: &str, channel: &str) -> Result<()>;
+    /// Forgets that an address was refused; `false` if none was.
+    async fn forgive_address(&self, contact: &str, channel: &str, act: Option<&Act>) -> Result<bool>;
 
     /// Deliveries of a channel that were `sent` after an instant and have a `remote_id` and no receipt yet, oldest first,
     /// at most `limit`.
@@ -609,13 +611,13 @@ pub trait Store: Send + Sync {
     async fn put_receipts(&self, now: Instant, channel: &str, receipts: &[Receipt]) -> Result<Vec<DeliveryId>>;
 
     /// Writes a silence down, in place of the one with the same id.
-    async fn put_silence(&self, silence: &Silence) -> Result<()>;
+    async fn put_silence(&self, silence: &Silence, act: Option<&Act>) -> Result<()>;
 
     /// Silences, in the order of their creation: those that are not lifted yet, or all.
     async fn silences(&self, all: bool) -> Result<Vec<Silence>>;
 
     /// Writes down that somebody took a card; `false` if the same contact did so before at this episode, level and step.
-    async fn acknowledge(&self, acknowledgement: &Acknowledgement) -> Result<bool>;
+    async fn acknowledge(&self, acknowledgement: &Acknowledgement, act: Option<&Act>) -> Result<bool>;
 
     /// Who took these cards, oldest first.
     async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>>;

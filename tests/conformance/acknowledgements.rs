@@ -25,7 +25,7 @@ fn taken(id: &str, contact: &str, time: &str) -> Acknowledgement {
 }
 
 async fn acknowledge(store: &Arc<dyn Store>, taken: &Acknowledgement) -> bool {
-    store.acknowledge(taken).await.expect("written down")
+    store.acknowledge(taken, None).await.expect("written down")
 }
 
 async fn a_card_is_taken_once_at_each_level_and_step(store: Arc<dyn Store>) {

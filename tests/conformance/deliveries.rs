@@ -185,10 +185,10 @@ async fn a_dead_letter_is_sent_again_under_its_id(store: Arc<dyn Store>) {
         let item = format!("A{index}");
         commit(&store, [tells(&item, [opens(&item, "li")])]).await;
         let id = delivery(&item, "li");
-        assert!(!store.retry_delivery(id, now()).await.expect("retry"), "it is not settled");
+        assert!(!store.retry_delivery(id, now(), None).await.expect("retry"), "it is not settled");
         send(&store, state).await;
-        assert!(store.retry_delivery(id, at("04:00:00")).await.expect("retry"));
-        assert!(!store.retry_delivery(id, at("04:00:00")).await.expect("retry"), "it was retried already");
+        assert!(store.retry_delivery(id, at("04:00:00"), None).await.expect("retry"));
+        assert!(!store.retry_delivery(id, at("04:00:00"), None).await.expect("retry"), "it was retried already");
         assert_eq!(states(&store, &item).await, [NoticeState::Planned]);
         assert_eq!(claim(&store, at("03:59:59")).await, []);
         let claimed = claim_one(&store, at("04:00:00")).await;
@@ -196,24 +196,24 @@ async fn a_dead_letter_is_sent_again_under_its_id(store: Arc<dyn Store>) {
         assert!(claimed.delivery.sealed.is_some());
         settle(&store, settled(&claimed, DeliveryState::Sent)).await;
         assert_eq!(states(&store, &item).await, [NoticeState::Sent]);
-        assert!(!store.retry_delivery(id, now()).await.expect("retry"), "it was sent");
+        assert!(!store.retry_delivery(id, now(), None).await.expect("retry"), "it was sent");
     }
-    assert!(!store.retry_delivery(delivery("X", "li"), now()).await.expect("retry"), "it does not exist");
+    assert!(!store.retry_delivery(delivery("X", "li"), now(), None).await.expect("retry"), "it does not exist");
 }
 
 async fn a_delivery_is_cancelled_only_before_its_first_claim(store: Arc<dyn Store>) {
     commit(&store, [tells("A", [opens("A", "li")]), tells("B", [opens("B", "wang")])]).await;
     let id = delivery("A", "li");
-    assert!(store.cancel_delivery(id, now()).await.expect("cancel"));
-    assert!(!store.cancel_delivery(id, now()).await.expect("cancel"), "it is cancelled already");
+    assert!(store.cancel_delivery(id, now(), None).await.expect("cancel"));
+    assert!(!store.cancel_delivery(id, now(), None).await.expect("cancel"), "it is cancelled already");
     let (record, members) = shown(&store, id).await;
     assert_eq!((record.state, record.settled_at), (DeliveryState::Cancelled, Some(now())));
     assert_eq!((members[0].state, &members[0].hold), (NoticeState::Dropped, &Some(Hold::Cancelled)));
 
     let claimed = claim_one(&store, now()).await;
-    assert!(!store.cancel_delivery(delivery("B", "wang"), now()).await.expect("cancel"), "it is being sent");
+    assert!(!store.cancel_delivery(delivery("B", "wang"), now(), None).await.expect("cancel"), "it is being sent");
     settle(&store, settled(&claimed, DeliveryState::Retryable)).await;
-    assert!(!store.cancel_delivery(delivery("B", "wang"), now()).await.expect("cancel"), "it was tried");
+    assert!(!store.cancel_delivery(delivery("B", "wang"), now(), None).await.expect("cancel"), "it was tried");
     assert_eq!(states(&store, "B").await, [NoticeState::Planned]);
 }
 

@@ -143,7 +143,7 @@ async fn what_was_sealed_and_given_back_cannot_be_joined(store: Arc<dyn Store>) 
     assert_eq!(store.open_deliveries(&["li".into()]).await.expect("open"), []);
     let committed = store.commit(&turn([tells("B", [joins("B", "li", id)])])).await.expect("a commit");
     assert_eq!(committed.lost, [key("B")]);
-    assert!(!store.cancel_delivery(id, now()).await.expect("cancel"));
+    assert!(!store.cancel_delivery(id, now(), None).await.expect("cancel"));
     assert_eq!(claim_one(&store, now()).await.delivery.sealed, sealed(&claimed).sealed);
 }
 

@@ -11,6 +11,7 @@ mod stores;
 
 mod acknowledgements;
 mod addresses;
+mod audit;
 mod deliveries;
 mod edges;
 mod guards;

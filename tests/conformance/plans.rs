@@ -80,8 +80,8 @@ async fn work(store: &Arc<dyn Store>) {
     settle(store, Settle { reason: "250 ok".into(), ..settled(first, DeliveryState::Sent) }).await;
     settle(store, settled(second, DeliveryState::Discarded)).await;
     store.give_back(now(), &[given_back(third)]).await.expect("given back");
-    assert!(store.retry_delivery(second.delivery.id, now()).await.expect("retry"));
-    assert!(store.cancel_delivery(third.delivery.id, now()).await.expect("cancel"));
+    assert!(store.retry_delivery(second.delivery.id, now(), None).await.expect("retry"));
+    assert!(store.cancel_delivery(third.delivery.id, now(), None).await.expect("cancel"));
     settle(store, Settle { remote_id: Some("1".into()), ..settled(fourth, DeliveryState::Sent) }).await;
     let refused = Settle { bad_address: Some("li@example.com".into()), ..settled(fifth, DeliveryState::Discarded) };
     settle(store, refused).await;

@@ -19,15 +19,15 @@ for_every_store!(
 async fn a_playbook_is_in_force_until_another_is_put(store: Arc<dyn Store>) {
     assert_eq!(store.playbook().await.expect("playbook"), None);
     for name in ["one", "two", "one"] {
-        store.put_playbook(&playbook(name), &[]).await.expect("put");
+        store.put_playbook(&playbook(name), &[], None).await.expect("put");
         assert_eq!(store.playbook().await.expect("playbook"), Some(playbook(name)));
     }
 }
 
 async fn the_same_playbook_again_changes_only_who_and_when(store: Arc<dyn Store>) {
-    store.put_playbook(&playbook("one"), &[rule("2110", "v1", "02:00:00")]).await.expect("put");
+    store.put_playbook(&playbook("one"), &[rule("2110", "v1", "02:00:00")], None).await.expect("put");
     let again = PlaybookRecord { at: at("03:00:00"), by: "reload".into(), ..playbook("one") };
-    store.put_playbook(&again, &[rule("2110", "v1", "03:00:00")]).await.expect("put");
+    store.put_playbook(&again, &[rule("2110", "v1", "03:00:00")], None).await.expect("put");
     assert_eq!(store.playbook().await.expect("playbook"), Some(again));
     assert_eq!(store.rule_versions().await.expect("rules"), [rule("2110", "v1", "02:00:00")]);
 }
@@ -45,9 +45,9 @@ fn rule(name: &str, version: &str, time: &str) -> RuleRecord {
 
 async fn rule_versions_are_kept_for_ever_in_their_order(store: Arc<dyn Store>) {
     let first = [rule("b", "v1", "02:00:00"), rule("a", "v1", "02:00:00")];
-    store.put_playbook(&playbook("one"), &first).await.expect("put");
-    store.put_playbook(&playbook("two"), &[rule("b", "v2", "03:00:00")]).await.expect("put");
-    store.put_playbook(&playbook("three"), &[rule("b", "v1", "04:00:00")]).await.expect("put");
+    store.put_playbook(&playbook("one"), &first, None).await.expect("put");
+    store.put_playbook(&playbook("two"), &[rule("b", "v2", "03:00:00")], None).await.expect("put");
+    store.put_playbook(&playbook("three"), &[rule("b", "v1", "04:00:00")], None).await.expect("put");
     let [b, a] = first;
     assert_eq!(store.rule_versions().await.expect("rules"), [b, a, rule("b", "v2", "03:00:00")]);
 }
@@ -56,9 +56,9 @@ async fn a_turn_commits_only_under_the_playbook_in_force(store: Arc<dyn Store>) 
     let under = |name: &str, id: &str| Turn { playbook: Some(digest(name)), ..turn([write(id)]) };
     let refused = store.commit(&under("one", "A")).await.expect_err("no playbook is in force");
     assert!(matches!(refused, StoreError::OtherPlaybook(None)), "{refused}");
-    store.put_playbook(&playbook("one"), &[]).await.expect("put");
+    store.put_playbook(&playbook("one"), &[], None).await.expect("put");
     store.commit(&under("one", "A")).await.expect("a commit");
-    store.put_playbook(&playbook("two"), &[]).await.expect("put");
+    store.put_playbook(&playbook("two"), &[], None).await.expect("put");
     let refused = store.commit(&under("one", "B")).await.expect_err("the playbook is out of force");
     assert!(matches!(refused, StoreError::OtherPlaybook(Some(two)) if two == digest("two")), "{refused}");
     assert_eq!(store.load(&[key("B")]).await.expect("load"), []);

@@ -65,7 +65,7 @@ async fn another_process_is_woken_and_oneself_is_not() {
     assert!(heard.is_err(), "it is woken by itself");
     let claimed = claim(&other, now()).await;
     settle(&other, settled(&claimed[0], DeliveryState::Discarded)).await;
-    assert!(visitor.retry_delivery(claimed[0].delivery.id, now()).await.expect("retry"));
+    assert!(visitor.retry_delivery(claimed[0].delivery.id, now(), None).await.expect("retry"));
     assert!(nudged(&first).await && nudged(&other).await, "a command beside the daemon wakes it");
     visitor.close().await;
     for store in [first, other] {

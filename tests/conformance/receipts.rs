@@ -81,7 +81,7 @@ async fn what_ended_badly_is_reported_once(store: Arc<dyn Store>) {
 async fn what_is_retried_and_ends_badly_again_is_reported_again(store: Arc<dyn Store>) {
     let dead = ended(&store, "A", DeliveryState::Discarded).await;
     report(&store, &[dead]).await;
-    assert!(store.retry_delivery(dead, now()).await.expect("retried"));
+    assert!(store.retry_delivery(dead, now(), None).await.expect("retried"));
     assert_eq!(unreported(&store, 9).await, []);
     report(&store, &[dead]).await;
     let claimed = claim_one(&store, now()).await;
@@ -159,7 +159,7 @@ async fn a_receipt_belongs_to_its_channel_and_to_what_was_sent(store: Arc<dyn St
 async fn a_retried_message_waits_for_a_receipt_of_its_own(store: Arc<dyn Store>) {
     let id = sent_as(&store, "A", "first").await;
     receive(&store, &[receipt("first", false)]).await;
-    assert!(store.retry_delivery(id, now()).await.expect("retried"));
+    assert!(store.retry_delivery(id, now(), None).await.expect("retried"));
     let record = shown(&store, id).await.0;
     assert_eq!((record.receipt, record.remote_id), (None, None));
     let claimed = claim_one(&store, now()).await;
@@ -181,7 +181,7 @@ async fn a_notice_says_when_it_ended(store: Arc<dyn Store>) {
     let id = ended(&store, "A", DeliveryState::Unknown).await;
     let settled_at = async || shown(&store, id).await.1[0].settled_at;
     assert_eq!(settled_at().await, Some(now()));
-    assert!(store.retry_delivery(id, now()).await.expect("retried"));
+    assert!(store.retry_delivery(id, now(), None).await.expect("retried"));
     assert_eq!(settled_at().await, None);
     let claimed = claim_one(&store, at("05:00:00")).await;
     store.settle(at("05:00:01"), &[settled(&claimed, DeliveryState::Sent)]).await.expect("settled");

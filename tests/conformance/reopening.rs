@@ -58,7 +58,7 @@ async fn a_held_notice_is_held_for_another_reason(store: Arc<dyn Store>) {
 async fn a_cancelled_delivery_is_reopened_under_its_id(store: Arc<dyn Store>) {
     commit(&store, [tells("A", [opens("A", "li")])]).await;
     let id = delivery("A", "li");
-    assert!(store.cancel_delivery(id, now()).await.expect("cancel"));
+    assert!(store.cancel_delivery(id, now(), None).await.expect("cancel"));
     again(&store, "A", opens_at("A", "li", at("05:00:00"))).await;
     let (record, members) = shown(&store, id).await;
     assert_eq!((record.state, record.settled_at), (DeliveryState::Scheduled, None));
@@ -123,7 +123,7 @@ async fn a_rehearsed_delivery_is_reopened_live(store: Arc<dyn Store>) {
     commit(&store, [tells("A", [rehearsed])]).await;
     let id = delivery("A", "li");
     assert!(shown(&store, id).await.0.rehearsal);
-    assert!(store.cancel_delivery(id, now()).await.expect("cancel"));
+    assert!(store.cancel_delivery(id, now(), None).await.expect("cancel"));
     again(&store, "A", opens("A", "li")).await;
     assert!(!shown(&store, id).await.0.rehearsal);
 }
@@ -131,7 +131,7 @@ async fn a_rehearsed_delivery_is_reopened_live(store: Arc<dyn Store>) {
 async fn a_reopened_delivery_takes_others_in(store: Arc<dyn Store>) {
     let id = delivery("A", "li");
     commit(&store, [tells("A", [opens("A", "li")])]).await;
-    assert!(store.cancel_delivery(id, now()).await.expect("cancel"));
+    assert!(store.cancel_delivery(id, now(), None).await.expect("cancel"));
     let alone = store.commit(&turn([tells("B", [joins("B", "li", id)])])).await.expect("a commit");
     assert_eq!(alone.lost, [key("B")], "nobody reopens what it joins");
     let mut reopens = tells("A", [opens("A", "li")]);

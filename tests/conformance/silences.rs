@@ -29,11 +29,11 @@ fn silence(unit: &str, minute: i64) -> Silence {
 async fn a_silence_is_kept_as_it_was_put_down(store: Arc<dyn Store>) {
     let (late, early) = (silence("住建局", 9), silence("*街道办", 1));
     for silence in [&late, &early] {
-        store.put_silence(silence).await.expect("put");
+        store.put_silence(silence, None).await.expect("put");
     }
     assert_eq!(store.silences(false).await.expect("silences"), [early.clone(), late.clone()], "by their creation");
     let ended = Silence { ends_at: at("03:00:00"), ended_by: Some("值班".into()), ..early };
-    store.put_silence(&ended).await.expect("put");
+    store.put_silence(&ended, None).await.expect("put");
     assert_eq!(store.silences(true).await.expect("silences"), [ended, late]);
 }
 
@@ -41,7 +41,7 @@ async fn a_silence_that_was_lifted_is_listed_among_all_only(store: Arc<dyn Store
     let (one, other) = (silence("住建局", 1), silence("水务局", 2));
     let lifted = Silence { lifted_at: Some(at("09:00:01")), ..one.clone() };
     for silence in [&one, &other, &lifted] {
-        store.put_silence(silence).await.expect("put");
+        store.put_silence(silence, None).await.expect("put");
     }
     assert_eq!(store.silences(false).await.expect("silences"), std::slice::from_ref(&other));
     assert_eq!(store.silences(true).await.expect("silences"), [lifted, other]);

@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use chrono::TimeDelta;
+use duban::core::Instant;
+use duban::core::audit::Act;
 use duban::daemon::poll;
 use futures_util::{StreamExt as _, stream};
 
@@ -218,8 +220,8 @@ fn what_an_operator_accepts_is_believed_and_no_less() {
     let few = &tickets[..6];
     stage.write(few);
     assert!(stage.poll().expect("too few").contains("expected at least"));
-    assert!(!stage.wait(poll::accept(stage.store(), "elsewhere", stage.now())).expect("asked"));
-    assert!(stage.wait(poll::accept(stage.store(), "tickets", stage.now())).expect("accepted"));
+    assert!(!stage.wait(poll::accept(stage.store(), "elsewhere", &by_li(stage.now()))).expect("asked"));
+    assert!(stage.wait(poll::accept(stage.store(), "tickets", &by_li(stage.now()))).expect("accepted"));
     let minute = stage.now() + TimeDelta::minutes(1);
     stage.until_instant(minute);
     stage.write(&few[..2]);
@@ -228,10 +230,13 @@ fn what_an_operator_accepts_is_believed_and_no_less() {
     stage.until_instant(minute);
     stage.write(few);
     assert!(stage.poll().is_some(), "nobody accepted the poll before it");
-    assert!(stage.wait(poll::accept(stage.store(), "tickets", stage.now())).expect("accepted"));
+    assert!(stage.wait(poll::accept(stage.store(), "tickets", &by_li(stage.now()))).expect("accepted"));
     assert_eq!(stage.poll(), None);
     assert_eq!(stage.open().len(), 20, "what is missing keeps its card");
-    assert!(!stage.wait(poll::accept(stage.store(), "tickets", stage.now())).expect("asked"), "nothing is doubted");
+    assert!(
+        !stage.wait(poll::accept(stage.store(), "tickets", &by_li(stage.now()))).expect("asked"),
+        "nothing is doubted"
+    );
     stage.write(&few[..1]);
     assert!(stage.poll().is_some(), "an acceptance holds for one time");
 }
@@ -286,4 +291,8 @@ fn a_card_waits_for_a_poll_that_confirms_it_and_not_for_longer_than_it_may() {
     assert_eq!(stage.open(), ["T1 yellow"]);
     stage.until("2026-03-02 10:02");
     assert_eq!(stage.open(), ["T1 red"], "no poll came");
+}
+
+fn by_li(at: Instant) -> Act {
+    Act::new("source.accept", "tickets", "li", at)
 }

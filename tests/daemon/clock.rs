@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::response::IntoResponse as _;
 use chrono::TimeDelta;
 use duban::core::Instant;
+use duban::core::audit::Act;
 use duban::daemon::clock::confirm;
 use duban::daemon::run::{Daemon, Signals};
 use duban::daemon::wiring::Site as ReadSite;
@@ -126,10 +127,10 @@ async fn stepped() -> House {
 #[tokio::test]
 async fn a_step_forward_holds_all_but_operators_messages_until_somebody_confirms_it() {
     let house = stepped().await;
-    assert!(confirm(&*house.store).await.expect("confirmed"));
+    assert!(confirm(&*house.store, Some(&by_li())).await.expect("confirmed"));
     house.until("the handler is told", |house| house.subjects("h1@").len() == 1).await;
     assert_eq!(house.doubt(), None);
-    assert!(!confirm(&*house.store).await.expect("confirmed"), "there is nothing to confirm");
+    assert!(!confirm(&*house.store, Some(&by_li())).await.expect("confirmed"), "there is nothing to confirm");
     house.stop();
 }
 
@@ -143,14 +144,14 @@ async fn a_doubt_outlives_the_daemon_and_ends_when_the_clock_is_put_right() {
     house.pass(60).await;
     assert!(house.doubt().is_some_and(|doubt| doubt.contains("nobody has confirmed it")), "{:?}", house.doubt());
     assert_eq!((house.subjects("h1@").len(), house.held()), (0, 1));
-    assert!(confirm(&*house.store).await.expect("confirmed"));
+    assert!(confirm(&*house.store, Some(&by_li())).await.expect("confirmed"));
     house.until("the handler is told", |house| house.subjects("h1@").len() == 1).await;
     house.clock.set(house.clock.now() + TimeDelta::hours(1));
     house.until("another doubt", |house| house.held() == 2).await;
     house.clock.set(house.clock.now() - TimeDelta::hours(1));
     house.until("it is over", |house| house.doubt().is_none()).await;
     house.pass(20).await;
-    assert!(!confirm(&*house.store as &dyn Store).await.expect("confirmed"), "it was taken back");
+    assert!(!confirm(&*house.store as &dyn Store, Some(&by_li())).await.expect("confirmed"), "it was taken back");
     house.stop();
 }
 
@@ -191,4 +192,8 @@ async fn healthchecks_363_a_monitor_hears_from_a_daemon_only_while_its_loops_mov
     clock.advance(Duration::from_mins(5));
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(gateway.asked().len(), heard);
+}
+
+fn by_li() -> Act {
+    Act::new("clock.confirm", "clock", "li", Instant::UNIX_EPOCH)
 }

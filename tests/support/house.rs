@@ -134,7 +134,7 @@ impl House {
         let (version, files, at) = (playbook.version, playbook.files.clone(), self.clock.now());
         let record = PlaybookRecord { version, at, by: "start".into(), files };
         let rules = playbook.rule_records(at, "start");
-        self.runtime.block_on(store.put_playbook(&record, &rules)).expect("in force");
+        self.runtime.block_on(store.put_playbook(&record, &rules, None)).expect("in force");
         Ok(Life { store, playbook, pipeline, sources: wiring.sources })
     }
 }

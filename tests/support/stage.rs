@@ -252,7 +252,7 @@ impl Stage {
     pub fn silence(&self, about: &str, end: &str) {
         let matcher = toml::from_str(about).expect("a matcher");
         let silence = Silence::new(matcher, (self.now(), at(end)), "op", "maintenance", self.now());
-        self.wait(self.store.put_silence(&silence.expect("a silence"))).expect("stored");
+        self.wait(self.store.put_silence(&silence.expect("a silence"), None)).expect("stored");
     }
 
     /// Somebody does something with the only order that has not ended, by a command: it needs no daemon.
@@ -409,7 +409,7 @@ impl Stage {
             go_live::begin(&*store, before.as_ref(), &playbook, now).await.expect("begun");
             let (version, files) = (playbook.version, playbook.files.clone());
             let record = PlaybookRecord { version, at: now, by: by.into(), files };
-            store.put_playbook(&record, &playbook.rule_records(now, by)).await.expect("in force");
+            store.put_playbook(&record, &playbook.rule_records(now, by), None).await.expect("in force");
             pipeline.rejudge(&playbook, now).await.expect("judged again");
             go_live::announce(&*store, &pipeline, &playbook, now).await.expect("announced");
             for polled in &sources {

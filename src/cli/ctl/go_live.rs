@@ -13,13 +13,15 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::runtime;
 use crate::cli::site::wrong;
 use crate::cli::table::{Format, Table};
+use crate::cli::who::By;
 use crate::cli::words::{self as all_words, go_live as words};
 use crate::cli::{Caller, say};
 use crate::config::{Config, Mode, RehearsalTo};
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::delivery::DeliveryState;
 use crate::daemon::wiring::{Site, Wiring};
-use crate::store::{DeliveryFilter, DeliveryRecord, Store};
+use crate::store::{DeliveryFilter, DeliveryRecord, Store, Turn};
 
 /// Deliveries that are looked at: where there were more, they span less than the week.
 const DELIVERIES: usize = 20_000;
@@ -30,7 +32,7 @@ const WEEK: TimeDelta = TimeDelta::days(7);
 const LEAST: TimeDelta = TimeDelta::days(1);
 
 /// Runs the command.
-pub fn run(yes: bool, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub fn run(by: Option<&By>, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
     let site = caller.site()?;
     if site.config.notify.mode == Mode::Live {
         say(words::already(caller.language));
@@ -49,11 +51,11 @@ pub fn run(yes: bool, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, 
     for remark in people::all(&wiring, caller) {
         say(&format!("{}{}: {}", all_words::check::weight(caller.language, remark.weight), remark.place, remark.text));
     }
-    if !yes {
+    let Some(by) = by else {
         say(words::would(caller.language));
         return Ok(Exit::Fine);
-    }
-    change(&site, caller)
+    };
+    change(&site, by, caller)
 }
 
 /// How many messages each person would get a week, by what the rehearsal sent.
@@ -110,7 +112,7 @@ fn channels(site: &Site, wiring: &Wiring, caller: &Caller<'_>) {
 }
 
 /// Changes the mode in the file, after the changed text was read as a configuration.
-fn change(site: &Site, caller: &Caller<'_>) -> Result<Exit, Failure> {
+fn change(site: &Site, by: &By, caller: &Caller<'_>) -> Result<Exit, Failure> {
     let (language, shown) = (caller.language, site.path.display().to_string());
     let unreadable = |e| Failure::internal(all_words::unreadable(language, &site.path, &e));
     let text = std::fs::read_to_string(&site.path).map_err(unreadable)?;
@@ -119,9 +121,22 @@ fn change(site: &Site, caller: &Caller<'_>) -> Result<Exit, Failure> {
     if !is_live {
         return Err(Failure::no(words::not_the_same(language, &shown)));
     }
+    let act = caller.act("notify.go_live", &*shown, by)?;
     let backup = switch::replace(&site.path, &live).map_err(unreadable)?;
+    // The file is no part of the store: if this fails, it is said, and what the file says is entered when it is read.
+    enter(act.with(json!({ "backup": backup })), caller)?;
     say(&words::done(language, &shown, &backup.display().to_string()));
     Ok(Exit::Fine)
+}
+
+/// Enters what was done into the audit trail.
+fn enter(act: Act, caller: &Caller<'_>) -> Result<(), Failure> {
+    runtime()?.block_on(async {
+        let store = caller.visit_store().await?;
+        let entered = store.commit(&Turn { acts: vec![act], ..Turn::default() }).await;
+        store.close().await;
+        entered.map(drop).map_err(|error| caller.store_failed("store", &error))
+    })
 }
 
 #[cfg(test)]

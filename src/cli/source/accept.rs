@@ -2,10 +2,13 @@
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdin};
 
+use serde_json::json;
+
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::runtime;
 use crate::cli::words::source as words;
 use crate::cli::{Caller, say};
+use crate::core::audit::Act;
 use crate::daemon::poll;
 use crate::daemon::poll::health::Health;
 use crate::store::SourceRecord;
@@ -15,7 +18,7 @@ pub fn run(name: &str, yes: bool, by: Option<&str>, caller: &Caller<'_>) -> Resu
     let language = caller.language;
     let site = caller.site()?;
     let config = caller.source_config(&site, name)?;
-    let who = who(by, caller)?;
+    let who = caller.who(by)?;
     runtime()?.block_on(async {
         let store = caller.visit_store().await?;
         let failed = |error| caller.store_failed("store", &error);
@@ -32,25 +35,14 @@ pub fn run(name: &str, yes: bool, by: Option<&str>, caller: &Caller<'_>) -> Resu
             say(words::say_yes(language));
             return Ok(Exit::Fine);
         }
-        let now = caller.clock.now();
-        if !poll::accept(&*store, name, now).await.map_err(failed)? {
+        let detail = json!({ "trouble": trouble, "rows": record.rows, "before": record.good_rows });
+        let act = Act::new("source.accept", name, &who, caller.clock.now()).with(detail);
+        if !poll::accept(&*store, name, &act).await.map_err(failed)? {
             return Err(Failure::no(words::undoubted(language, name)));
         }
-        store.fired(&format!("accept:{name} by {who}"), now).await.map_err(failed)?;
         say(&words::accepted(language, name, &who));
         Ok(Exit::Fine)
     })
-}
-
-/// Who accepts.
-fn who(by: Option<&str>, caller: &Caller<'_>) -> Result<String, Failure> {
-    if let Some(by) = by {
-        let language = caller.language;
-        let empty = || crate::cli::words::about(language, "--by", crate::cli::words::silence::empty(language));
-        return if by.trim().is_empty() { Err(Failure::usage(empty())) } else { Ok(by.trim().to_owned()) };
-    }
-    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| caller.environment.get(name));
-    Ok(user.unwrap_or("?").to_owned())
 }
 
 fn counts(record: &SourceRecord) -> words::Counts {

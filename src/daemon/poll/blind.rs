@@ -4,22 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Poll, Report};
+use crate::core::audit::Act;
 use crate::core::item::Item;
 use crate::core::{Instant, own};
 use crate::pipeline::Entry;
 use crate::source::terms::SILENT;
-use crate::store::{Result, SourceRecord, Store};
+use crate::store::{Result, SourceRecord, Store, Turn};
 use crate::tell::language::Language;
 use crate::tell::time_words;
 
 /// Lets the next poll of a source be believed if it is like the last one, which was not; `false` if there is no such
-/// poll.
-pub async fn accept(store: &dyn Store, source: &str, now: Instant) -> Result<bool> {
+/// poll. Who says so, and when, is the act's.
+pub async fn accept(store: &dyn Store, source: &str, act: &Act) -> Result<bool> {
     let is_doubted = |known: &SourceRecord| *known.source == *source && known.doubted_at.is_some();
     if !store.sources().await?.iter().any(is_doubted) {
         return Ok(false);
     }
-    store.fired(&acceptance(source), now).await?;
+    let fired = vec![(acceptance(source), act.at)];
+    store.commit(&Turn { fired, acts: vec![act.clone()], ..Turn::default() }).await?;
     Ok(true)
 }
 

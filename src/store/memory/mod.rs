@@ -30,7 +30,7 @@ use super::{
 };
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
-use crate::core::audit::{Entry, Head};
+use crate::core::audit::{Act, Entry, Head};
 use crate::core::card::{CardId, Transition};
 use crate::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use crate::core::digest::Digest;
@@ -96,8 +96,10 @@ impl Memory {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()> {
-        self.memory().playbooks.put(playbook, rules);
+    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord], act: Option<&Act>) -> Result<()> {
+        let mut memory = self.memory();
+        memory.playbooks.put(playbook, rules);
+        memory.trail.append(act);
         Ok(())
     }
 
@@ -214,12 +216,18 @@ impl Store for MemoryStore {
         Ok(self.memory().deliveries.get(id).map(deliveries::Delivery::attempts).unwrap_or_default())
     }
 
-    async fn retry_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
-        Ok(self.memory().retry_delivery(id, now))
+    async fn retry_delivery(&self, id: DeliveryId, now: Instant, act: Option<&Act>) -> Result<bool> {
+        let mut memory = self.memory();
+        let done = memory.retry_delivery(id, now);
+        memory.trail.append(act.filter(|_| done));
+        Ok(done)
     }
 
-    async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
-        Ok(self.memory().cancel_delivery(id, now))
+    async fn cancel_delivery(&self, id: DeliveryId, now: Instant, act: Option<&Act>) -> Result<bool> {
+        let mut memory = self.memory();
+        let done = memory.cancel_delivery(id, now);
+        memory.trail.append(act.filter(|_| done));
+        Ok(done)
     }
 
     async fn unreported(&self, limit: usize) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>> {
@@ -232,9 +240,11 @@ impl Store for MemoryStore {
         Ok(self.memory().persons.bad_addresses())
     }
 
-    async fn forgive_address(&self, contact: &str, channel: &str) -> Result<()> {
-        self.memory().persons.forgive_address(contact, channel);
-        Ok(())
+    async fn forgive_address(&self, contact: &str, channel: &str, act: Option<&Act>) -> Result<bool> {
+        let mut memory = self.memory();
+        let done = memory.persons.forgive_address(contact, channel);
+        memory.trail.append(act.filter(|_| done));
+        Ok(done)
     }
 
     async fn without_receipt(&self, channel: &str, sent_after: Instant, limit: usize) -> Result<Vec<DeliveryRecord>> {
@@ -245,8 +255,10 @@ impl Store for MemoryStore {
         Ok(self.memory().put_receipts(now, channel, receipts))
     }
 
-    async fn put_silence(&self, silence: &Silence) -> Result<()> {
-        self.memory().persons.put_silence(silence);
+    async fn put_silence(&self, silence: &Silence, act: Option<&Act>) -> Result<()> {
+        let mut memory = self.memory();
+        memory.persons.put_silence(silence);
+        memory.trail.append(act);
         Ok(())
     }
 
@@ -254,8 +266,11 @@ impl Store for MemoryStore {
         Ok(self.memory().persons.silences(all))
     }
 
-    async fn acknowledge(&self, acknowledgement: &Acknowledgement) -> Result<bool> {
-        Ok(self.memory().persons.acknowledge(acknowledgement))
+    async fn acknowledge(&self, acknowledgement: &Acknowledgement, act: Option<&Act>) -> Result<bool> {
+        let mut memory = self.memory();
+        let is_new = memory.persons.acknowledge(acknowledgement);
+        memory.trail.append(act.filter(|_| is_new));
+        Ok(is_new)
     }
 
     async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>> {

@@ -62,8 +62,8 @@ impl Persons {
         self.bad.values().cloned().collect()
     }
 
-    pub fn forgive_address(&mut self, contact: &str, channel: &str) {
-        self.bad.remove(&(plain(contact).into(), plain(channel).into()));
+    pub fn forgive_address(&mut self, contact: &str, channel: &str) -> bool {
+        self.bad.remove(&(plain(contact).into(), plain(channel).into())).is_some()
     }
 }
 

@@ -7,8 +7,9 @@ use super::rows::{
     ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, IdRow, LeaseRow, NoticeRow, SealRow, SettleRow,
 };
 use super::session::{Engine, Session};
-use super::{id, json, limit as rows, maybe_instant, micros, plain, receipts, values};
+use super::{audit, id, json, limit as rows, maybe_instant, micros, plain, receipts, values};
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::delivery::DeliveryId;
 use crate::core::notice::{Hold, Notice};
 use crate::store::{Claimable, Claimed, GivenBack, Result, Seal, Settle};
@@ -196,11 +197,17 @@ pub const GIVE_BACK: &str = "
         holder = NULL
     FROM r WHERE deliveries.id = r.id";
 
-pub async fn retry_delivery(session: &mut impl Session, id: DeliveryId, now: Instant) -> Result<bool> {
-    let done = session.run(RETRY, &[id.to_string().into(), micros(now).into()]).await?;
+pub async fn retry_delivery(
+    session: &mut impl Session,
+    id: DeliveryId,
+    now: Instant,
+    act: Option<&Act>,
+) -> Result<bool> {
+    let is_retried = session.run(RETRY, &[id.to_string().into(), micros(now).into()]).await? == 1;
     session.run(RETRY_NOTICES, &[id.to_string().into()]).await?;
+    audit::append(session, act.filter(|_| is_retried)).await?;
     session.nudge();
-    Ok(done == 1)
+    Ok(is_retried)
 }
 
 // A receipt of the message that was given up must not be taken for one of the next.
@@ -213,10 +220,16 @@ const RETRY_NOTICES: &str = "
     UPDATE notices SET state = 'planned', settled_at = NULL
     WHERE delivery = $1 AND state IN ('discarded', 'unknown')";
 
-pub async fn cancel_delivery(session: &mut impl Session, id: DeliveryId, now: Instant) -> Result<bool> {
+pub async fn cancel_delivery(
+    session: &mut impl Session,
+    id: DeliveryId,
+    now: Instant,
+    act: Option<&Act>,
+) -> Result<bool> {
     let is_cancelled = session.run(CANCEL, &[id.to_string().into(), micros(now).into()]).await? == 1;
     if is_cancelled {
         session.run(CANCEL_NOTICES, &[id.to_string().into(), json(&Hold::Cancelled).into()]).await?;
+        audit::append(session, act).await?;
     }
     Ok(is_cancelled)
 }

@@ -2,14 +2,16 @@
 
 use super::rows::{AcknowledgementRow, IdRow, SilenceRow};
 use super::session::Session;
-use super::values;
+use super::{audit, values};
 use crate::core::acknowledgement::Acknowledgement;
+use crate::core::audit::Act;
 use crate::core::card::CardId;
 use crate::core::silence::Silence;
 use crate::store::Result;
 
-pub async fn put_silence(session: &mut impl Session, silence: &Silence) -> Result<()> {
+pub async fn put_silence(session: &mut impl Session, silence: &Silence, act: Option<&Act>) -> Result<()> {
     session.write(PUT_SILENCE, &[], [SilenceRow::from(silence)]).await?;
+    audit::append(session, act).await?;
     session.nudge();
     Ok(())
 }
@@ -37,7 +39,7 @@ macro_rules! silences {
 pub const SILENCES: &str = silences!("ORDER BY created_at, id");
 pub const SILENCES_TO_LIFT: &str = silences!("WHERE lifted_at IS NULL ORDER BY created_at, id");
 
-pub async fn acknowledge(session: &mut impl Session, taken: &Acknowledgement) -> Result<bool> {
+pub async fn acknowledge(session: &mut impl Session, taken: &Acknowledgement, act: Option<&Act>) -> Result<bool> {
     let row = AcknowledgementRow::from(taken);
     let given = [
         row.card.into(),
@@ -50,6 +52,7 @@ pub async fn acknowledge(session: &mut impl Session, taken: &Acknowledgement) ->
         row.at.into(),
     ];
     let is_new = session.run(ACKNOWLEDGE, &given).await? == 1;
+    audit::append(session, act.filter(|_| is_new)).await?;
     session.nudge();
     Ok(is_new)
 }

@@ -2,16 +2,23 @@
 
 use super::rows::{PlaybookRow, RuleRow, SourceRow};
 use super::session::Session;
-use super::{instant, micros, plain, values};
+use super::{audit, instant, micros, plain, values};
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::store::{PlaybookRecord, Result, RuleRecord, SourceRecord};
 
-pub async fn put_playbook(session: &mut impl Session, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()> {
+pub async fn put_playbook(
+    session: &mut impl Session,
+    playbook: &PlaybookRecord,
+    rules: &[RuleRecord],
+    act: Option<&Act>,
+) -> Result<()> {
     let row = PlaybookRow::from(playbook);
     session.write(PUT_PLAYBOOK, &[], [row.clone()]).await?;
     session.write(PUT_IN_FORCE, &[], [row.clone()]).await?;
     session.write(LOG_PLAYBOOK, &[], [row]).await?;
-    session.write(PUT_RULES, &[], rules.iter().map(RuleRow::from)).await
+    session.write(PUT_RULES, &[], rules.iter().map(RuleRow::from)).await?;
+    audit::append(session, act).await
 }
 
 const PUT_PLAYBOOK: &str = r#"

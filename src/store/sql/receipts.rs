@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::rows::{AddresseeRow, BadAddressRow, DeliveryRow, IdRow, MessageRow, NoticeRow, ReceiptRow};
 use super::session::Session;
-use super::{id, limit as rows, micros, plain, values};
+use super::{audit, id, limit as rows, micros, plain, values};
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::delivery::{DeliveryId, Receipt};
 use crate::core::notice::Notice;
 use crate::store::sql::lists::records;
@@ -82,10 +83,16 @@ pub async fn bad_addresses(session: &mut impl Session) -> Result<Vec<BadAddress>
 const BAD_ADDRESSES: &str = "
     SELECT contact, channel, address, at, reason FROM bad_addresses ORDER BY contact, channel";
 
-pub async fn forgive_address(session: &mut impl Session, contact: &str, channel: &str) -> Result<()> {
-    session.run(FORGIVE, &[plain(contact).into(), plain(channel).into()]).await?;
+pub async fn forgive_address(
+    session: &mut impl Session,
+    contact: &str,
+    channel: &str,
+    act: Option<&Act>,
+) -> Result<bool> {
+    let is_forgiven = session.run(FORGIVE, &[plain(contact).into(), plain(channel).into()]).await? == 1;
+    audit::append(session, act.filter(|_| is_forgiven)).await?;
     session.nudge();
-    Ok(())
+    Ok(is_forgiven)
 }
 
 const FORGIVE: &str = "DELETE FROM bad_addresses WHERE contact = $1 AND channel = $2";

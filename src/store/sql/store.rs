@@ -9,7 +9,7 @@ use super::{courier, items, lists, orders, persons, playbooks, receipts, sends, 
 use super::{audit, courier, items, lists, persons, playbooks, receipts, sends, turns};
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
-use crate::core::audit::{Entry, Head};
+use crate::core::audit::{Act, Entry, Head};
 use crate::core::card::{CardId, Transition};
 use crate::core::delivery::{DeliveryId, Receipt};
 use crate::core::digest::Digest;
@@ -44,8 +44,8 @@ macro_rules! verb {
 
 #[async_trait]
 impl<E: Engine> Store for SqlStore<E> {
-    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()> {
-        verb!(self.writing, playbooks::put_playbook, playbook, rules)
+    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord], act: Option<&Act>) -> Result<()> {
+        verb!(self.writing, playbooks::put_playbook, playbook, rules, act)
     }
 
     async fn playbook(&self) -> Result<Option<PlaybookRecord>> {
@@ -163,12 +163,12 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.reading, lists::attempts, id)
     }
 
-    async fn retry_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
-        verb!(self.writing, courier::retry_delivery, id, now)
+    async fn retry_delivery(&self, id: DeliveryId, now: Instant, act: Option<&Act>) -> Result<bool> {
+        verb!(self.writing, courier::retry_delivery, id, now, act)
     }
 
-    async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
-        verb!(self.writing, courier::cancel_delivery, id, now)
+    async fn cancel_delivery(&self, id: DeliveryId, now: Instant, act: Option<&Act>) -> Result<bool> {
+        verb!(self.writing, courier::cancel_delivery, id, now, act)
     }
 
     async fn unreported(&self, limit: usize) -> Result<Vec<(DeliveryRecord, Vec<Notice>)>> {
@@ -179,8 +179,8 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.reading, receipts::bad_addresses)
     }
 
-    async fn forgive_address(&self, contact: &str, channel: &str) -> Result<()> {
-        verb!(self.writing, receipts::forgive_address, contact, channel)
+    async fn forgive_address(&self, contact: &str, channel: &str, act: Option<&Act>) -> Result<bool> {
+        verb!(self.writing, receipts::forgive_address, contact, channel, act)
     }
 
     async fn without_receipt(&self, channel: &str, sent_after: Instant, limit: usize) -> Result<Vec<DeliveryRecord>> {
@@ -194,16 +194,16 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.writing, receipts::put_receipts, now, channel, receipts)
     }
 
-    async fn put_silence(&self, silence: &Silence) -> Result<()> {
-        verb!(self.writing, persons::put_silence, silence)
+    async fn put_silence(&self, silence: &Silence, act: Option<&Act>) -> Result<()> {
+        verb!(self.writing, persons::put_silence, silence, act)
     }
 
     async fn silences(&self, all: bool) -> Result<Vec<Silence>> {
         verb!(self.reading, persons::silences, all)
     }
 
-    async fn acknowledge(&self, acknowledgement: &Acknowledgement) -> Result<bool> {
-        verb!(self.writing, persons::acknowledge, acknowledgement)
+    async fn acknowledge(&self, acknowledgement: &Acknowledgement, act: Option<&Act>) -> Result<bool> {
+        verb!(self.writing, persons::acknowledge, acknowledgement, act)
     }
 
     async fn acknowledgements(&self, cards: &[CardId]) -> Result<Vec<Acknowledgement>> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use duban::core::Instant;
 use duban::core::acknowledgement::{Acknowledgement, Via};
+use duban::core::audit::Act;
 use duban::core::card::{CardId, Change, Transition, Watch};
 use duban::core::delivery::{DeliveryId, DeliveryState, Receipt};
 use duban::core::digest::Digest;
@@ -136,7 +137,8 @@ impl Twins {
         let now = self.later();
         match deed {
             Deed::Commit { under, items, own } => {
-                let turn = self.turn(*under, items, own).await;
+                let mut turn = self.turn(*under, items, own).await;
+                turn.acts.push(act(deed, now));
                 let _ = self.both(deed, async |store| store.commit(&turn).await).await;
             }
             Deed::Claim { few, lease, except, only } => self.claim(deed, *few, *lease, *except, *only).await,
@@ -173,11 +175,13 @@ impl Twins {
             }
             Deed::Forgive { contact, channel } => {
                 let (contact, channel) = (CONTACTS[usize::from(*contact)], CHANNELS[usize::from(*channel)]);
-                let _ = self.both(deed, async |store| store.forgive_address(contact, channel).await).await;
+                let _ = self
+                    .both(deed, async |store| store.forgive_address(contact, channel, Some(&act(deed, now))).await)
+                    .await;
             }
             Deed::Silence { n, is_lifted } => {
                 let silence = silence(*n, *is_lifted, now);
-                let _ = self.both(deed, async |store| store.put_silence(&silence).await).await;
+                let _ = self.both(deed, async |store| store.put_silence(&silence, Some(&act(deed, now))).await).await;
             }
             Deed::Acknowledge { item, name, step, contact } => {
                 let taken = Acknowledgement {
@@ -190,22 +194,25 @@ impl Twins {
                     via: Via::Phone,
                     at: now - TimeDelta::seconds(7 * i64::from(*step)),
                 };
-                let _ = self.both(deed, async |store| store.acknowledge(&taken).await).await;
+                let _ = self.both(deed, async |store| store.acknowledge(&taken, Some(&act(deed, now))).await).await;
             }
             Deed::EndLeases => {
                 let _ = self.both(deed, async |store| store.end_leases(now).await).await;
             }
             Deed::Retry(n) => {
                 let id = self.given_up(*n).await;
-                let _ = self.both(deed, async |store| store.retry_delivery(id, now).await).await;
+                let _ = self.both(deed, async |store| store.retry_delivery(id, now, Some(&act(deed, now))).await).await;
             }
             Deed::Cancel(n) => {
                 let id = self.any_delivery(*n).await;
-                let _ = self.both(deed, async |store| store.cancel_delivery(id, now).await).await;
+                let _ =
+                    self.both(deed, async |store| store.cancel_delivery(id, now, Some(&act(deed, now))).await).await;
             }
             Deed::PutPlaybook(n) => {
                 let (playbook, rules) = playbook(*n, now);
-                let _ = self.both(deed, async |store| store.put_playbook(&playbook, &rules).await).await;
+                let _ = self
+                    .both(deed, async |store| store.put_playbook(&playbook, &rules, Some(&act(deed, now))).await)
+                    .await;
             }
             Deed::PutSource(n) => {
                 let source = source(*n, now);
@@ -390,6 +397,14 @@ impl Twins {
         let placement = Placement { delivery: to, opens, not_before, waits_for, rehearsal: deed.rehearsal };
         Planned { notice, placement: Some(placement) }
     }
+}
+
+/// Somebody's name for a deed; it is long, and names what a column cannot hold.
+fn act(deed: &Deed, at: Instant) -> Act {
+    let what = format!("{deed:?}");
+    Act::new(&what, "a\0b", "somebody\0", at)
+        .because("\u{1b}\r\n")
+        .with(serde_json::json!({ "deed": what, "nul": "\0" }))
 }
 
 fn want(deed: &WantDeed) -> Want {

@@ -99,6 +99,9 @@ async fn look_at_persons(store: &dyn Store, seen: &mut Vec<String>) {
 }
 
 async fn look_at_playbooks(store: &dyn Store, seen: &mut Vec<String>) {
+    look!(seen, store.audit(0, 999));
+    look!(seen, store.audit(3, 2));
+    look!(seen, store.audit_head());
     look!(seen, store.playbook());
     look!(seen, store.rule_versions());
     look!(seen, store.sources());

@@ -120,7 +120,7 @@ impl Daemon {
                 }
                 Errand::Release => {
                     let held = pipeline.held().await?;
-                    let released = pipeline.release(&playbook, &held, now).await?;
+                    let released = pipeline.release(&playbook, &held, None, now).await?;
                     Ok(News { text: format!("released {released}"), ..News::default() })
                 }
             }
@@ -134,7 +134,7 @@ pub async fn put_in_force(store: &dyn Store, playbook: &Playbook, now: Instant) 
     let before = store.playbook().await?;
     go_live::begin(store, before.as_ref(), playbook, now).await?;
     let record = PlaybookRecord { version: playbook.version, at: now, by: by.into(), files: playbook.files.clone() };
-    store.put_playbook(&record, &playbook.rule_records(now, by)).await
+    store.put_playbook(&record, &playbook.rule_records(now, by), None).await
 }
 
 async fn poll(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use duban::core::Instant;
 use duban::core::acknowledgement::Acknowledgement;
-use duban::core::audit::{Entry, Head};
+use duban::core::audit::{Act, Entry, Head};
 use duban::core::card::{CardId, Transition};
 use duban::core::delivery::{DeliveryId, Receipt};
 use duban::core::digest::Digest;
@@ -42,8 +42,8 @@ impl Witness {
 
 #[async_trait]
 impl Store for Witness {
-    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord]) -> Result<()> {
-        self.write().await?.put_playbook(playbook, rules).await?;
+    async fn put_playbook(&self, playbook: &PlaybookRecord, rules: &[RuleRecord], act: Option<&Act>) -> Result<()> {
+        self.write().await?.put_playbook(playbook, rules, act).await?;
         self.wrote(()).await
     }
 
@@ -184,13 +184,13 @@ impl Store for Witness {
         self.read().await?.attempts(id).await
     }
 
-    async fn retry_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
-        let done = self.write().await?.retry_delivery(id, now).await?;
+    async fn retry_delivery(&self, id: DeliveryId, now: Instant, act: Option<&Act>) -> Result<bool> {
+        let done = self.write().await?.retry_delivery(id, now, act).await?;
         self.wrote(done).await
     }
 
-    async fn cancel_delivery(&self, id: DeliveryId, now: Instant) -> Result<bool> {
-        let done = self.write().await?.cancel_delivery(id, now).await?;
+    async fn cancel_delivery(&self, id: DeliveryId, now: Instant, act: Option<&Act>) -> Result<bool> {
+        let done = self.write().await?.cancel_delivery(id, now, act).await?;
         self.wrote(done).await
     }
 
@@ -202,9 +202,9 @@ impl Store for Witness {
         self.read().await?.bad_addresses().await
     }
 
-    async fn forgive_address(&self, contact: &str, channel: &str) -> Result<()> {
-        self.write().await?.forgive_address(contact, channel).await?;
-        self.wrote(()).await
+    async fn forgive_address(&self, contact: &str, channel: &str, act: Option<&Act>) -> Result<bool> {
+        let done = self.write().await?.forgive_address(contact, channel, act).await?;
+        self.wrote(done).await
     }
 
     async fn without_receipt(&self, channel: &str, sent_after: Instant, limit: usize) -> Result<Vec<DeliveryRecord>> {
@@ -216,8 +216,8 @@ impl Store for Witness {
         self.wrote(meant).await
     }
 
-    async fn put_silence(&self, silence: &Silence) -> Result<()> {
-        self.write().await?.put_silence(silence).await?;
+    async fn put_silence(&self, silence: &Silence, act: Option<&Act>) -> Result<()> {
+        self.write().await?.put_silence(silence, act).await?;
         self.wrote(()).await
     }
 
@@ -225,8 +225,8 @@ impl Store for Witness {
         self.read().await?.silences(all).await
     }
 
-    async fn acknowledge(&self, acknowledgement: &Acknowledgement) -> Result<bool> {
-        let is_new = self.write().await?.acknowledge(acknowledgement).await?;
+    async fn acknowledge(&self, acknowledgement: &Acknowledgement, act: Option<&Act>) -> Result<bool> {
+        let is_new = self.write().await?.acknowledge(acknowledgement, act).await?;
         self.wrote(is_new).await
     }
 

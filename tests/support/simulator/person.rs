@@ -43,11 +43,11 @@ impl World {
         found.sort_unstable();
         let (id, now) = (self.dice.one(&found), self.now());
         if cancels {
-            if self.disk.cancel_delivery(id, now).await.expect("an answer") {
+            if self.disk.cancel_delivery(id, now, None).await.expect("an answer") {
                 self.ledger.book().cancelled.insert(id);
                 self.tell(&format!("a person cancels {}", short(id)));
             }
-        } else if self.disk.retry_delivery(id, now).await.expect("an answer") {
+        } else if self.disk.retry_delivery(id, now, None).await.expect("an answer") {
             *self.ledger.book().retried.entry(id).or_default() += 1;
             self.tell(&format!("a person retries {}", short(id)));
         }
@@ -60,7 +60,7 @@ impl World {
         let running: Vec<Silence> = running.into_iter().filter(|silence| silence.ends_at > now).collect();
         if !running.is_empty() && self.dice.chance(40) {
             let ended = Silence { ends_at: now, ended_by: Some("somebody".into()), ..self.dice.one(&running) };
-            self.disk.put_silence(&ended).await.expect("a silence");
+            self.disk.put_silence(&ended, None).await.expect("a silence");
             self.count("silences ended early");
             return self.tell(&format!("quiet about {} is over", ended.matcher));
         }
@@ -69,7 +69,7 @@ impl World {
         let begin = now + TimeDelta::minutes(self.dice.weighted(&[(5, 0), (1, 90), (1, -30)]));
         let end = begin + TimeDelta::minutes(self.dice.weighted(&[(2, 45), (3, 300), (1, 2_880)]));
         let silence = Silence::new(matcher, (begin, end), "somebody", "work on the line", now).expect("a silence");
-        self.disk.put_silence(&silence).await.expect("a silence");
+        self.disk.put_silence(&silence, None).await.expect("a silence");
         self.count("silences");
         self.tell(&format!("quiet about {matter:?} from {begin} to {end}"));
     }
@@ -102,7 +102,7 @@ impl World {
             via: Via::Phone,
             at: self.now(),
         };
-        self.disk.acknowledge(&taken).await.expect("an answer");
+        self.disk.acknowledge(&taken, None).await.expect("an answer");
         self.count("signatures");
         self.tell(&format!("{} signs {} {} at step {}", taken.contact, open.item, open.name, taken.step));
     }
@@ -111,7 +111,7 @@ impl World {
     pub(super) async fn forgive(&mut self) {
         let bad = self.disk.bad_addresses().await.expect("addresses");
         if let Some(bad) = bad.first() {
-            self.disk.forgive_address(&bad.contact, &bad.channel).await.expect("an answer");
+            self.disk.forgive_address(&bad.contact, &bad.channel, None).await.expect("an answer");
             self.tell(&format!("{} of {} is said to be right", bad.address, bad.contact));
         }
     }
