@@ -9,12 +9,13 @@ use super::Caller;
 use super::exit::{Exit, Failure};
 use super::run::runtime;
 use super::table::{Format, Table};
-use super::words::upkeep as words;
+use super::who::By;
+use super::words::{audit, upkeep as words};
 use crate::store::Updated;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::backup::BackupError;
-use crate::store::transfer::{self, Compared, Place, Step, TransferError};
+use crate::store::transfer::{self, Compared, Place, Step, TransferError, Transferred};
 
 /// What `migrate` is given.
 #[derive(Args)]
@@ -25,6 +26,8 @@ pub struct Arguments {
     /// Copy into this store, which must be empty
     #[arg(long, value_name = "STORE", requires = "from")]
     to: Option<String>,
+    #[command(flatten)]
+    by: By,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -35,7 +38,7 @@ pub fn run(arguments: &Arguments, caller: &Caller<'_>, out: &mut dyn Write) -> R
     match (&arguments.from, &arguments.to) {
         (Some(from), Some(to)) => {
             let (from, to) = (caller.place_of("--from", from)?, caller.place_of("--to", to)?);
-            move_over(&from, &to, arguments.format, caller, out)
+            move_over(&from, &to, arguments, caller, out)
         }
         _ => update(arguments.format, caller, out),
     }
@@ -71,23 +74,28 @@ fn update(format: Format, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Ex
 fn move_over(
     from: &Place,
     to: &Place,
-    format: Format,
+    arguments: &Arguments,
     caller: &Caller<'_>,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
     let mut progress = Progress::new(caller);
-    let done = runtime()?.block_on(transfer::transfer(from, to, &mut |step| progress.show(step)));
+    let act = caller.act("store.move", transfer::name(to), &arguments.by)?;
+    let act = act.with(json!({ "from": transfer::name(from) }));
+    let done = runtime()?.block_on(transfer::transfer(from, to, &act, &mut |step| progress.show(step)));
     progress.wipe();
-    let compared = done.map_err(|error| transfer_failed(caller, &error))?;
+    let Transferred { compared, trail } = done.map_err(|error| transfer_failed(caller, &error))?;
     let mut table = Table::new(&["table", "rows", "checksum"]);
     for Compared { table: name, source, .. } in &compared {
         table.add(vec![json!(name), json!(source.rows), json!(words::checksum(*source))]);
     }
-    table.write(format, &words::transfer_titles(caller.language), out)?;
+    table.write(arguments.format, &words::transfer_titles(caller.language), out)?;
     let rows = compared.iter().map(|one| one.source.rows).sum();
     out.flush()?;
     super::say(&words::transferred(caller.language, rows, &transfer::name(to)));
-    Ok(Exit::Fine)
+    match trail {
+        Ok(_) => Ok(Exit::Fine),
+        Err(broken) => Err(Failure::no(audit::broken(caller.language, &broken))),
+    }
 }
 
 fn transfer_failed(caller: &Caller<'_>, error: &TransferError) -> Failure {

@@ -80,6 +80,8 @@ mod source;
 
 mod place;
 
+mod audit;
+
 mod backup;
 
 mod restore;
@@ -168,6 +170,11 @@ enum Command {
         #[command(subcommand)]
         command: ctl::Command,
     },
+    /// Show and verify who did what, when and why
+    Audit {
+        #[command(subcommand)]
+        command: audit::Command,
+    },
     /// Copy the store, also while the daemon runs
     Backup(backup::Arguments),
     /// Put a copy in the place of the store
@@ -230,6 +237,7 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
         Command::Orders { command } => orders::run(&command, caller, out),
         Command::Deliveries { command } => deliveries::run(&command, caller, out),
         Command::SendTest(arguments) => send_test::run(&arguments, caller, out),
+        Command::Audit { command } => audit::run(&command, caller, out),
         Command::Backup(arguments) => backup::run(&arguments, caller, out),
         Command::Restore(arguments) => restore::run(&arguments, caller, out),
         Command::Migrate(arguments) => migrate::run(&arguments, caller, out),

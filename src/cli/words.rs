@@ -9,6 +9,8 @@ use std::path::Path;
 
 pub mod ack;
 
+pub mod audit;
+
 pub mod deliveries;
 
 pub mod demo;

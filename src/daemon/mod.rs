@@ -3,6 +3,8 @@
 //! **Invariant:** a loop is thin. What it does in one round stands in a function that takes `now`, and a loop that
 //! stops making progress is seen from outside.
 
+mod trail;
+
 pub mod wiring;
 
 pub mod storage;

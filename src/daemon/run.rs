@@ -17,6 +17,7 @@ use super::go_live;
 use super::key::{self, own_key};
 use super::poll::{self, Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
+use super::trail;
 use super::wiring::{Caller, Lookup, Polled, Site, Wiring};
 use crate::answer::intake::Intake;
 use crate::answer::receipts::Asker;
@@ -380,7 +381,17 @@ fn start(
     }
     loops.spawn(courier_loop(shift.clone(), courier));
     loops.spawn(nudge_loop(shift.clone()));
+    loops.spawn(trail_loop(shift.clone()));
     loops
+}
+
+/// Says once a day where the audit trail ends. What a store in trouble keeps from being said is said later.
+async fn trail_loop(shift: Arc<Shift>) -> Result<(), StoreError> {
+    while !shift.stop.is_cancelled() {
+        let next = trail::say(&*shift.store, shift.clock.now()).await;
+        shift.nap(next.ok(), None).await;
+    }
+    Ok(())
 }
 
 /// Passes the courier's events on.

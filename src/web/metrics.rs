@@ -16,6 +16,10 @@ mod sources;
 /// The text format's content type.
 const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// What stands before the number of entries in the audit trail.
+const AUDIT: &str =
+    "# HELP duban_audit_entries Entries of the audit trail.\n# TYPE duban_audit_entries gauge\nduban_audit_entries";
+
 pub(super) async fn show(State(board): State<Board>) -> Response {
     let now = board.clock.now();
     match gather(&board, now).await {
@@ -30,6 +34,7 @@ async fn gather(board: &Board, now: Instant) -> Result<String, StoreError> {
     let in_force = board.in_force.borrow().clone();
     let outages = in_force.as_ref().map(|in_force| in_force.outages.borrow().clone());
     let mut text = write(&counts, since, &outages.unwrap_or_default(), now);
+    let _ = writeln!(text, "{AUDIT} {}", board.store.audit_head().await?.seq);
     if let Some(in_force) = in_force {
         text.push_str(&sources::write(&records, &in_force.expected, now));
     }

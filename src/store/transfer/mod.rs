@@ -1,7 +1,8 @@
 //! The way from one store to another: everything that one remembers goes into an empty one, whatever engines they are.
 //!
 //! What is copied is read from the schemas, so a table that a later version adds is copied too. Rows travel by the
-//! thousand. Afterwards both sides are counted and summed, and only what agrees is committed.
+//! thousand. Afterwards both sides are counted and summed, and only what agrees is committed, with an entry in the audit
+//! trail of the target. A trail that is broken is copied as it is, and said to be.
 //!
 //! **Invariants:** the source is only read. The target holds all or nothing: one transaction, whatever ends it. A store
 //! that a daemon uses is neither source nor target.
@@ -11,6 +12,7 @@ mod side;
 mod sqlite;
 mod sum;
 mod table;
+mod trail;
 
 use std::path::PathBuf;
 
@@ -24,6 +26,7 @@ use table::{Pair, Row, Table};
 
 use super::StoreError;
 use super::sqlite::backup::NoStore;
+use crate::core::audit::{Act, Break, Head};
 
 pub use postgres::Server;
 
@@ -120,20 +123,30 @@ pub struct Step<'a> {
 /// Who is told how far it is.
 pub type Told<'a> = &'a mut (dyn FnMut(Step<'_>) + Send);
 
-/// Copies everything that `from` remembers into `to`, which must hold nothing; its schema is made if it has none.
-pub async fn transfer(from: &Place, to: &Place, told: Told<'_>) -> Result<Vec<Compared>> {
+/// What was copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transferred {
+    /// Every table on both sides.
+    pub compared: Vec<Compared>,
+    /// The end of the audit trail as it was copied, or where it is broken.
+    pub trail: std::result::Result<Head, Break>,
+}
+
+/// Copies everything that `from` remembers into `to`, which must hold nothing; its schema is made if it has none. Who
+/// does so is entered there.
+pub async fn transfer(from: &Place, to: &Place, act: &Act, told: Told<'_>) -> Result<Transferred> {
     if is_same(from, to) {
         return Err(TransferError::Same(name(to)));
     }
     let mut source = open_source(from).await?;
     let mut target = open_target(to).await?;
-    let mut copied = copy(&mut *source, &mut *target, told).await;
+    let mut copied = copy(&mut *source, &mut *target, act, told).await;
     if let Err(error) = source.check_alone().await {
         copied = copied.and(Err(error));
     }
     source.leave().await;
     match copied {
-        Ok(compared) => target.commit().await.map(|()| compared),
+        Ok(transferred) => target.commit().await.map(|()| transferred),
         Err(error) => {
             target.leave().await;
             Err(error)
@@ -174,7 +187,7 @@ async fn open_target(place: &Place) -> Result<Box<dyn Side>> {
 }
 
 /// Copies and compares inside the target's open transaction.
-async fn copy(source: &mut dyn Side, target: &mut dyn Side, told: Told<'_>) -> Result<Vec<Compared>> {
+async fn copy(source: &mut dyn Side, target: &mut dyn Side, act: &Act, told: Told<'_>) -> Result<Transferred> {
     let pairs = table::pair(&source.tables().await?, table::in_order(target.tables().await?)?)?;
     for pair in &pairs {
         let rows = target.count(&pair.target).await?;
@@ -195,7 +208,10 @@ async fn copy(source: &mut dyn Side, target: &mut dyn Side, told: Told<'_>) -> R
     if compared.iter().any(|one| one.source != one.target) {
         return Err(TransferError::Differs(compared));
     }
-    Ok(compared)
+    let tables: Vec<Table> = pairs.into_iter().map(|pair| pair.target).collect();
+    let trail = trail::walk(target, &tables).await?;
+    trail::enter(target, &tables, act).await?;
+    Ok(Transferred { compared, trail })
 }
 
 /// Copies a table; what was read is the answer.

@@ -10,8 +10,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _};
 
 use super::side::Side;
-use super::table::{Cell, Column, Kind, Row, Table, quoted};
+use super::table::{Cell, Column, Kind, Row, Table, put_head, quoted};
 use super::{Result, TransferError};
+use crate::core::audit::Head;
 use crate::store::postgres::{self, PostgresConfig, PostgresStore, PostgresTls};
 use crate::store::sqlite::backup::NoStore;
 
@@ -210,7 +211,7 @@ impl Side for PostgresSide {
             Kind::Number | Kind::Text => quoted(&column.name),
         });
         let columns: Vec<String> = columns.collect();
-        let sql = AssertSqlSafe(format!("SELECT {} FROM {}", columns.join(", "), quoted(&table.name)));
+        let sql = AssertSqlSafe(format!("SELECT {} FROM {}{}", columns.join(", "), quoted(&table.name), table.order()));
         let rows = sqlx::query(sql).persistent(false).fetch(&mut self.connection);
         rows.map(move |row| {
             row.and_then(|row| cells(&row, table))
@@ -238,6 +239,10 @@ impl Side for PostgresSide {
         }
         let done = insert.execute(&mut self.connection).await;
         done.map(drop).map_err(|error| TransferError::Broken(self.name(), format!("{}: {error}", table.name)))
+    }
+
+    async fn put_head(&mut self, head: Head) -> Result<()> {
+        self.run(put_head(head)).await
     }
 
     async fn settle(&mut self, table: &Table) -> Result<()> {

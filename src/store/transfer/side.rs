@@ -5,6 +5,7 @@ use futures_util::stream::BoxStream;
 
 use super::Result;
 use super::table::{Row, Table};
+use crate::core::audit::Head;
 
 /// A batch is closed when its rows are longer than this.
 pub const BATCH_BYTES: usize = 4 << 20;
@@ -26,7 +27,7 @@ pub trait Side: Send {
     /// How many rows a table has.
     async fn count(&mut self, table: &Table) -> Result<u64>;
 
-    /// A table's rows in any order, as they come: never all of them in memory.
+    /// A table's rows in the order of [`Table::order`], as they come: never all of them in memory.
     fn rows<'a>(&'a mut self, table: &'a Table) -> BoxStream<'a, Result<Row>>;
 
     /// How many rows one statement takes.
@@ -34,6 +35,9 @@ pub trait Side: Send {
 
     /// Adds rows.
     async fn add(&mut self, table: &Table, rows: Vec<Row>) -> Result<()>;
+
+    /// Writes down where the audit trail ends.
+    async fn put_head(&mut self, head: Head) -> Result<()>;
 
     /// Does what a table needs after its last row: its own numbering goes on after the highest.
     async fn settle(&mut self, table: &Table) -> Result<()>;

@@ -10,8 +10,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row as _};
 
 use super::side::Side;
-use super::table::{Cell, Column, Kind, Row, Table, quoted};
+use super::table::{Cell, Column, Kind, Row, Table, put_head, quoted};
 use super::{Result, TransferError};
+use crate::core::audit::Head;
 use crate::store::sqlite::backup::{self, BackupError, NoStore};
 use crate::store::sqlite::opening::{self, Prepared};
 use crate::store::sqlite::schema::{self, Found, SCHEMA};
@@ -125,7 +126,8 @@ impl Side for SqliteSide {
 
     fn rows<'a>(&'a mut self, table: &'a Table) -> BoxStream<'a, Result<Row>> {
         let place = self.name();
-        let sql = AssertSqlSafe(format!("SELECT {} FROM {}", table.column_list(), quoted(&table.name)));
+        let sql =
+            AssertSqlSafe(format!("SELECT {} FROM {}{}", table.column_list(), quoted(&table.name), table.order()));
         let rows = sqlx::query(sql).fetch(&mut self.connection);
         rows.map(move |row| {
             row.and_then(|row| cells(&row, table))
@@ -152,6 +154,11 @@ impl Side for SqliteSide {
         }
         let done = insert.execute(&mut self.connection).await;
         done.map(drop).map_err(|error| TransferError::Broken(self.name(), format!("{}: {error}", table.name)))
+    }
+
+    async fn put_head(&mut self, head: Head) -> Result<()> {
+        let done = sqlx::query(AssertSqlSafe(put_head(head))).execute(&mut self.connection).await;
+        self.engine(done).map(drop)
     }
 
     async fn settle(&mut self, _: &Table) -> Result<()> {

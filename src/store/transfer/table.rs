@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Result, TransferError};
+use crate::core::audit::Head;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,20 @@ impl Table {
         let names: Vec<String> = self.columns.iter().map(|column| quoted(&column.name)).collect();
         names.join(", ")
     }
+
+    /// The end of a statement that selects its rows: those of the audit trail by their numbers, any others in any order.
+    pub fn order(&self) -> &'static str {
+        if self.name == "audit" { " ORDER BY seq" } else { "" }
+    }
+}
+
+/// The statement that puts the end of the audit trail down, in both dialects.
+pub fn put_head(head: Head) -> String {
+    let Head { seq, hash } = head;
+    format!(
+        "INSERT INTO audit_head (one, seq, hash) VALUES (1, {seq}, '{hash}')
+         ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash"
+    )
 }
 
 /// A name for a statement, in both dialects.
