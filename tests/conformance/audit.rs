@@ -11,10 +11,14 @@ use duban::core::matcher::Matcher;
 use duban::core::notice::Hold;
 use duban::core::silence::Silence;
 use duban::core::window::Level;
+use duban::store::sqlite::SqliteStore;
 use duban::store::{Store, Turn};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::for_every_store;
 use crate::sample::*;
+use crate::stores::in_database;
+use crate::support::postgres::Postgres;
 
 for_every_store!(
     acts_are_entered_in_their_order_and_linked,
@@ -204,4 +208,154 @@ async fn a_hostile_act_is_entered_bounded(store: Arc<dyn Store>) {
     assert_eq!(entries[0].act.why.chars().count(), 4_000);
     assert_eq!(entries[1].act.detail, turn.acts[1].detail);
     assert!(entries.iter().all(|entry| entry.line().len() < 100_000));
+}
+
+/// What a trail of five entries is like for who walks along it.
+async fn found(store: &Arc<dyn Store>, known: &[Head]) -> Result<Head, String> {
+    let mut walk = Walk::new(known.iter().copied());
+    let entries = store.audit(0, 99).await.map_err(|error| error.to_string())?;
+    entries.iter().try_for_each(|entry| walk.pass(entry)).map_err(|broken| broken.to_string())?;
+    let end = store.audit_head().await.map_err(|error| error.to_string())?;
+    walk.end(Some(end)).map_err(|broken| broken.to_string())
+}
+
+/// Statements of somebody who has the database, and what is found then.
+const TAMPERED: [(&str, &str); 18] = [
+    ("UPDATE audit SET at = at + 1 WHERE seq = 1", "entry 1: "),
+    ("UPDATE audit SET \"by\" = 'wang' WHERE seq = 3", "entry 3: "),
+    ("UPDATE audit SET what = 'remark.add' WHERE seq = 5", "entry 5: "),
+    ("UPDATE audit SET subject = '7' WHERE seq = 2", "entry 2: "),
+    ("UPDATE audit SET why = '' WHERE seq = 4", "entry 4: "),
+    ("UPDATE audit SET detail = '{\"a\":1}' WHERE seq = 3", "entry 3: "),
+    ("UPDATE audit SET detail = '{' WHERE seq = 3", "entry 3 of the audit trail: "),
+    ("UPDATE audit SET hash = (SELECT hash FROM audit WHERE seq = 1) WHERE seq = 4", "entry 4: "),
+    ("UPDATE audit SET hash = 'x' WHERE seq = 4", "entry 4 of the audit trail: "),
+    ("UPDATE audit SET at = 9223372036854775807 WHERE seq = 2", "entry 2 of the audit trail: "),
+    ("DELETE FROM audit WHERE seq = 1", "entries 1 to 1 are missing"),
+    ("DELETE FROM audit WHERE seq IN (3, 4)", "entries 3 to 4 are missing"),
+    (
+        "UPDATE audit SET seq = 9 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 9",
+        "entry 2: ",
+    ),
+    ("INSERT INTO audit SELECT 6, at, \"by\", what, subject, why, detail, hash FROM audit WHERE seq = 5", "entry 6: "),
+    // The tail is cut off, and the head stays.
+    ("DELETE FROM audit WHERE seq > 3", "the trail ends at entry 3, and once had 5"),
+    ("DELETE FROM audit", "the trail ends at entry 0, and once had 5"),
+    // The head too: only who has written it down knows.
+    (
+        "DELETE FROM audit WHERE seq > 3; UPDATE audit_head SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)",
+        "",
+    ),
+    ("DELETE FROM audit; DELETE FROM audit_head", ""),
+];
+
+/// Lets somebody who has the database try all of that: first against the triggers, then without them.
+async fn tamper(store: &Arc<dyn Store>, run: impl AsyncFn(&'static str) -> bool, drop_triggers: &[&'static str]) {
+    for n in 1..=5 {
+        let turn = Turn { acts: vec![act("silence.add", &n.to_string())], ..Turn::default() };
+        store.commit(&turn).await.expect("entered");
+    }
+    let head = found(store, &[]).await.expect("whole");
+    for sql in ["UPDATE audit SET why = ''", "DELETE FROM audit WHERE seq = 5", "DELETE FROM audit_head"] {
+        assert!(!run(sql).await, "{sql}");
+    }
+    assert!(!run("UPDATE audit_head SET seq = 3").await, "it goes on, never back");
+    assert_eq!(found(store, &[head]).await, Ok(head));
+    for sql in drop_triggers {
+        assert!(run(sql).await, "{sql}");
+    }
+    assert!(run("CREATE TABLE audit_was AS SELECT * FROM audit").await);
+    assert!(run("CREATE TABLE head_was AS SELECT * FROM audit_head").await);
+    for (sql, says) in TAMPERED {
+        assert!(run(sql).await, "{sql}");
+        let without = found(store, &[]).await;
+        match without {
+            Err(broken) => assert!(!says.is_empty() && broken.contains(says), "{sql}: {broken}"),
+            Ok(end) => assert!(says.is_empty() && end.seq < 5, "{sql}"),
+        }
+        found(store, &[head]).await.expect_err(sql);
+        assert!(run("DELETE FROM audit").await && run("INSERT INTO audit SELECT * FROM audit_was").await);
+        assert!(run("DELETE FROM audit_head").await && run("INSERT INTO audit_head SELECT * FROM head_was").await);
+        assert_eq!(found(store, &[head]).await, Ok(head), "put right after {sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_changes_the_trail_in_a_file_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("duban.db");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await.expect("a store"));
+    let options = SqliteConnectOptions::new().filename(&path);
+    let shell = SqlitePool::connect_with(options).await.expect("a connection");
+    let run = async |sql| sqlx::raw_sql(sql).execute(&shell).await.is_ok();
+    let triggers = [
+        "DROP TRIGGER audit_is_not_updated",
+        "DROP TRIGGER audit_is_not_deleted",
+        "DROP TRIGGER audit_is_not_replaced",
+        "DROP TRIGGER audit_head_is_not_deleted",
+        "DROP TRIGGER audit_head_goes_on",
+    ];
+    tamper(&store, run, &triggers).await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_in_a_file_is_replaced_without_a_word() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("duban.db");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await.expect("a store"));
+    store.commit(&Turn { acts: vec![act("a", "1")], ..Turn::default() }).await.expect("entered");
+    let shell = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&path)).await.expect("a connection");
+    let replace = "INSERT OR REPLACE INTO audit SELECT seq, at, 'wang', what, subject, why, detail, hash FROM audit";
+    let refused = sqlx::raw_sql(replace).execute(&shell).await.expect_err("refused");
+    assert!(refused.to_string().contains("the audit trail is only added to"), "{refused}");
+    trail(&store).await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_changes_the_trail_on_a_server_is_found() {
+    let database = Postgres::shared().new_database();
+    let opened = in_database(&database.url()).await;
+    let shell = sqlx::PgPool::connect(&format!("{}?sslmode=disable", database.url())).await.expect("a connection");
+    let run = async |sql| sqlx::raw_sql(sql).execute(&shell).await.is_ok();
+    let triggers = [
+        "DROP TRIGGER audit_is_not_changed ON audit",
+        "DROP TRIGGER audit_head_is_not_deleted ON audit_head",
+        "DROP TRIGGER audit_head_goes_on ON audit_head",
+    ];
+    tamper(&opened.store, run, &triggers).await;
+    shell.close().await;
+    opened.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_programs_on_one_file_add_to_one_trail() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("duban.db");
+    let daemon: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await.expect("a store"));
+    let beside: Arc<dyn Store> = Arc::new(SqliteStore::visit(&path).await.expect("a visit"));
+    tokio::join!(write_acts(daemon.clone(), 0, 60), write_acts(beside.clone(), 1, 60));
+    check_writers(&beside, 2, 60).await;
+    beside.close().await;
+    daemon.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_programs_on_one_server_add_to_one_trail() {
+    let database = Postgres::shared().new_database();
+    let first = in_database(&database.url()).await;
+    let others = [in_database(&database.url()).await, in_database(&database.pooled_url()).await];
+    let stores = [&first, &others[0], &others[1]].map(|opened| opened.store.clone());
+    let writers = stores
+        .iter()
+        .enumerate()
+        .flat_map(|(n, store)| [2 * n, 2 * n + 1].map(|writer| tokio::spawn(write_acts(store.clone(), writer, 30))));
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.expect("a writer");
+    }
+    check_writers(&stores[0], 6, 30).await;
+    for store in stores {
+        store.close().await;
+    }
 }
