@@ -54,6 +54,14 @@ fn refused(site: &Site, arguments: &[&str], status: i32, says: &str) {
     assert!(chinese.status == status && is_chinese, "{chinese:?}");
 }
 
+/// What was done and by whom, as the audit trail has it, which must hold.
+#[track_caller]
+fn acts(site: &Site) -> Vec<String> {
+    done(site, &["audit", "verify"], "the trail holds");
+    let rows = done(site, &["audit", "list", "--format", "csv"], "").rows();
+    rows.iter().map(|row| format!("{} {}", row["what"], row["by"])).collect()
+}
+
 /// The subjects of the mails in a folder of the site that hold a text.
 fn subjects(site: &Site, folder: &str, text: &str) -> usize {
     let mails = site.mails(folder);
@@ -99,6 +107,7 @@ fn a_card_is_signed_for_once_and_every_mistake_is_named() {
     let explained = done(&site, &["explain", "A-2"], "").stdout;
     assert!(explained.contains("signed  h1  ") && explained.contains("phone, written down by 值班员"), "{explained}");
     assert!(explained.contains("as unit_contact"), "{explained}");
+    assert_eq!(acts(&site), ["playbook.put start", "ack.sign 值班员", "ack.sign ops"], "the second one of h1 is none");
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -152,6 +161,7 @@ fn a_silence_holds_and_its_early_end_lets_go() {
     assert_eq!(run(&site, &["silence", "list", "--format", "csv"]).rows().len(), 0);
     let lifted = run(&site, &["silence", "list", "--all", "--format", "csv"]).rows();
     assert_eq!([&*lifted[0]["state"], &lifted[0]["ended_by"]], ["lifted", "ops"]);
+    assert_eq!(acts(&site), ["playbook.put start", "silence.add ops", "silence.expire ops"]);
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -168,7 +178,7 @@ fn going_live_changes_one_word_and_operators_hear_of_it_once() {
     assert_eq!(per_week[0], ["h1", "承办人h1", "mail", "1", "7"], "{shown:?}");
     assert_eq!(std::fs::read_to_string(site.path("duban.toml")).expect("a configuration"), before);
 
-    done(&site, &["ctl", "go-live", "--yes"], "systemctl reload duban");
+    done(&site, &["ctl", "go-live", "--yes", "--by", "示例李科"], "systemctl reload duban");
     let after = std::fs::read_to_string(site.path("duban.toml")).expect("a configuration");
     assert_eq!(after, before.replace("\"rehearsal\"", "\"live\""));
     assert_eq!(std::fs::read_to_string(site.path("duban.toml.before-go-live")).expect("a backup"), before);
@@ -192,6 +202,8 @@ fn going_live_changes_one_word_and_operators_hear_of_it_once() {
     assert_eq!(again.stop(), 0);
     assert_eq!(subjects(&site, "mail", "Live: "), 1);
     assert_eq!(site.mails("mail").len(), 2, "h1 has one mail for two cards");
+    let expected = ["playbook.put start", "notify.go_live 示例李科", "playbook.put reload", "baseline.release ?"];
+    assert_eq!(acts(&site), expected, "the same playbook again is nothing new");
 }
 
 #[test]
@@ -209,6 +221,7 @@ fn a_refused_address_is_seen_and_forgiven() {
     refused(&site, &["deliveries", "addresses", "--forgive", "h2/mail"], 1, "no address of h2 was refused");
     done(&site, &["deliveries", "addresses", "--forgive", "h1/mail"], "goes to h1 by mail again");
     assert_eq!(run(&site, &["deliveries", "addresses", "--format", "csv"]).rows().len(), 0);
+    assert_eq!(acts(&site), ["playbook.put start", "address.forgive ?"]);
 }
 
 #[test]

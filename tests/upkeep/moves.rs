@@ -24,11 +24,14 @@ impl Office {
         let run = self.duban(&["migrate", "--from", from, "--to", to, "--format", "csv"]);
         assert_eq!(run.status, 0, "{run:?}");
         let rows = run.rows().into_iter();
-        rows.map(|mut row| {
+        let tallies = rows.map(|mut row| {
             let mut take = |name: &str| row.remove(name).expect("a column");
             (take("table"), (take("rows").parse().expect("a count"), take("checksum")))
-        })
-        .collect()
+        });
+        let mut tallies: Tallies = tallies.collect();
+        // Each move adds an entry.
+        assert!(tallies.remove("audit").is_some() && tallies.remove("audit_head").is_some());
+        tallies
     }
 
     fn sqlite(&self, name: &str) -> String {
@@ -62,11 +65,15 @@ fn there_and_back_again_everything_is_the_same_in_every_table() {
     let database = server.new_database();
     let office = Office::full(2_345);
     let there = office.moves("sqlite:", &plain(&database));
-    assert_eq!(there.len(), 20, "{there:?}");
+    assert_eq!(there.len(), 18, "{there:?}");
     assert!(there.values().all(|(rows, _)| *rows > 0), "{there:?}");
     assert_eq!(there["items"].0, 2_345);
     let back = office.moves(&plain(&database), &office.sqlite("back.db"));
     assert_eq!(there, back);
+    let moves = "SELECT count(*) FROM audit WHERE what = 'store.move'";
+    assert_eq!((server.number(&database.name, moves), number(&office.path("back.db"), moves)), (1, 2));
+    let texts = "SELECT count(*) FROM audit WHERE what = 'remark.add'";
+    assert_eq!(server.number(&database.name, texts), number(&office.path("back.db"), texts));
     let onwards = office.moves(&office.sqlite("back.db"), &office.sqlite("on.db"));
     assert_eq!(there, onwards);
     let second = server.new_database();
@@ -160,6 +167,19 @@ fn the_configured_database_has_a_short_name_and_its_own_tools_for_copies() {
     }
     let back = office.moves("postgres:", &office.sqlite("back.db"));
     assert_eq!(there, back);
+}
+
+#[test]
+fn a_trail_that_is_broken_is_moved_as_it_is_and_that_is_said() {
+    let database = Postgres::shared().new_database();
+    let office = Office::full(20);
+    sql(&office.store(), "DROP TRIGGER audit_is_not_updated; UPDATE audit SET \"by\" = 'x' WHERE seq = 3");
+    let run = office.duban(&["migrate", "--from", "sqlite:", "--to", &plain(&database)]);
+    assert!(run.status == 1 && run.stderr.contains("the audit trail is broken: entry 3: "), "{run:?}");
+    let chinese = ["migrate", "--from", &plain(&database), "--to", &office.sqlite("back.db"), "--lang", "zh-CN"];
+    let run = office.duban(&chinese);
+    assert!(run.status == 1 && run.stderr.contains("审计记录已断链：第 3 条"), "{run:?}");
+    assert_eq!(number(&office.path("back.db"), "SELECT count(*) FROM items"), 20);
 }
 
 #[test]

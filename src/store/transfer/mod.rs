@@ -210,7 +210,10 @@ async fn copy(source: &mut dyn Side, target: &mut dyn Side, act: &Act, told: Tol
     }
     let tables: Vec<Table> = pairs.into_iter().map(|pair| pair.target).collect();
     let trail = trail::walk(target, &tables).await?;
-    trail::enter(target, &tables, act).await?;
+    // A move of nothing is none.
+    if compared.iter().any(|one| one.source.rows > 0) {
+        trail::enter(target, &tables, act).await?;
+    }
     Ok(Transferred { compared, trail })
 }
 
