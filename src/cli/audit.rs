@@ -135,8 +135,8 @@ async fn show(list: &List, caller: &Caller<'_>, out: &mut dyn Write) -> Result<E
     let mut after = 0;
     loop {
         let page = store.audit(after, PAGE).await.map_err(|error| caller.store_failed("store", &error))?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
+        let Some(newest) = page.last() else { break };
+        after = newest.seq;
         for entry in page.into_iter().filter(|entry| is_meant(entry, list, since, until)) {
             found.push_back(entry);
             if list.limit < found.len() {
@@ -198,8 +198,8 @@ async fn export(after: u64, caller: &Caller<'_>, out: &mut dyn Write) -> Result<
     let mut after = after;
     loop {
         let page = store.audit(after, PAGE).await.map_err(|error| caller.store_failed("store", &error))?;
-        let Some(last) = page.last() else { return Ok(Exit::Fine) };
-        after = last.seq;
+        let Some(newest) = page.last() else { return Ok(Exit::Fine) };
+        after = newest.seq;
         for entry in &page {
             writeln!(out, "{}", entry.line())?;
         }

@@ -3,8 +3,6 @@
 //! **Invariant:** a loop is thin. What it does in one round stands in a function that takes `now`, and a loop that
 //! stops making progress is seen from outside.
 
-mod trail;
-
 pub mod wiring;
 
 pub mod storage;
@@ -16,6 +14,8 @@ pub mod poll;
 pub mod emergency;
 
 pub mod clock;
+
+mod trail;
 
 pub mod key;
 

@@ -16,10 +16,6 @@ mod sources;
 /// The text format's content type.
 const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What stands before the number of entries in the audit trail.
-const AUDIT: &str =
-    "# HELP duban_audit_entries Entries of the audit trail.\n# TYPE duban_audit_entries gauge\nduban_audit_entries";
-
 pub(super) async fn show(State(board): State<Board>) -> Response {
     let now = board.clock.now();
     match gather(&board, now).await {
@@ -33,15 +29,15 @@ async fn gather(board: &Board, now: Instant) -> Result<String, StoreError> {
     let records = board.store.sources().await?;
     let in_force = board.in_force.borrow().clone();
     let outages = in_force.as_ref().map(|in_force| in_force.outages.borrow().clone());
-    let mut text = write(&counts, since, &outages.unwrap_or_default(), now);
-    let _ = writeln!(text, "{AUDIT} {}", board.store.audit_head().await?.seq);
+    let entries = board.store.audit_head().await?.seq;
+    let mut text = write(&counts, since, &outages.unwrap_or_default(), entries, now);
     if let Some(in_force) = in_force {
         text.push_str(&sources::write(&records, &in_force.expected, now));
     }
     Ok(text)
 }
 
-fn write(counts: &Counts, since: Option<Instant>, outages: &[Outage], now: Instant) -> String {
+fn write(counts: &Counts, since: Option<Instant>, outages: &[Outage], entries: u64, now: Instant) -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, values: &[(String, i64)]| {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
@@ -65,6 +61,7 @@ fn write(counts: &Counts, since: Option<Instant>, outages: &[Outage], now: Insta
     let levels = [("red", counts.red), ("yellow", counts.yellow)];
     gauge("duban_open_cards", "Open cards, by level.", &of("level", &levels));
     gauge("duban_items", "Items that are watched.", &[(String::new(), number(counts.items))]);
+    gauge("duban_audit_entries", "Entries of the audit trail.", &[(String::new(), number(entries))]);
     let out: Vec<(String, i64)> =
         outages.iter().map(|outage| (format!("{{channel=\"{}\"}}", escaped(&outage.channel)), 1)).collect();
     gauge("duban_channel_out", "1 for each channel that takes nothing.", &out);
@@ -84,15 +81,16 @@ mod tests {
         let now: Instant = "2026-03-02T02:00:00Z".parse().expect("an instant");
         let outage = Outage { channel: "a\"b".into(), since: now, failures: 3, reason: "451".into() };
         let counts = Counts { red: 2, waiting: 7, ..Counts::default() };
-        let text = write(&counts, Some(now - chrono::TimeDelta::seconds(90)), &[outage], now);
+        let text = write(&counts, Some(now - chrono::TimeDelta::seconds(90)), &[outage], 12, now);
         for line in [
             "duban_outbox_oldest_seconds 90",
             "duban_messages{state=\"waiting\"} 7",
             "duban_open_cards{level=\"red\"} 2",
+            "duban_audit_entries 12",
             "duban_channel_out{channel=\"a\\\"b\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
-        assert!(write(&counts, None, &[], now).contains("duban_outbox_oldest_seconds 0\n"));
+        assert!(write(&counts, None, &[], 0, now).contains("duban_outbox_oldest_seconds 0\n"));
     }
 }

@@ -91,6 +91,8 @@ fn a_reply_signs_for_what_was_told_last_and_nobody_elses_does() {
     assert_eq!(taken(), ["h1 sms h1"]);
     assert_eq!(knock(KEY, "mobile=13900000002&content=%E7%AD%BE%E6%94%B6"), ok);
     assert_eq!(taken(), ["h1 sms h1", "u1 sms u1"]);
+    let acts = "SELECT \"by\" FROM audit WHERE what = 'ack.sign' ORDER BY seq";
+    assert_eq!(memory().column(acts), ["h1", "u1"]);
     assert_eq!(told(), 1);
     assert!(!daemon.log().contains(KEY), "the key stands in the log");
     assert_eq!(daemon.stop(), 0);

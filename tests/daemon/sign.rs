@@ -106,6 +106,8 @@ fn a_person_signs_by_link_and_a_scanner_does_not(site: &Site) {
         assert!(!page.contains("<form"), "{page}");
     }
     assert_eq!(signed(), 1);
+    let acts = memory().column("SELECT \"by\" || ' ' || subject FROM audit WHERE what = 'ack.sign'");
+    assert!(acts.len() == 1 && acts[0].starts_with("h1 tickets/"), "{acts:?}");
 
     // A forged one is nothing.
     let mut forged = link.clone();

@@ -2,7 +2,7 @@
 
 use super::rows::{AuditRow, HeadRow, seq_column};
 use super::session::Session;
-use super::{limit as rows, values};
+use super::{limit as most, values};
 use crate::core::audit::{Act, Entry, Hash, Head};
 use crate::store::Result;
 
@@ -13,8 +13,8 @@ pub async fn append<'a>(session: &mut impl Session, acts: impl IntoIterator<Item
     if acts.peek().is_none() {
         return Ok(());
     }
-    let held: Vec<HeadRow> = session.select(HOLD_HEAD, &[Hash::START.to_string().into()]).await?;
-    let mut head = held.into_iter().next().map(Head::try_from).transpose()?.unwrap_or_default();
+    let rows: Vec<HeadRow> = session.select(HOLD_HEAD, &[Hash::START.to_string().into()]).await?;
+    let mut head = rows.into_iter().next().map(Head::try_from).transpose()?.unwrap_or_default();
     let entries: Vec<AuditRow> = acts.map(|act| AuditRow::from(&head.append(act))).collect();
     session.write(APPEND, &[], entries).await?;
     session.run(PUT_HEAD, &[seq_column(head.seq).into(), head.hash.to_string().into()]).await?;
@@ -32,7 +32,7 @@ const APPEND: &str = "
 const PUT_HEAD: &str = "UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1";
 
 pub async fn audit(session: &mut impl Session, after: u64, limit: usize) -> Result<Vec<Entry>> {
-    values(session.select::<AuditRow>(AUDIT, &[seq_column(after).into(), rows(limit)]).await?)
+    values(session.select::<AuditRow>(AUDIT, &[seq_column(after).into(), most(limit)]).await?)
 }
 
 pub const AUDIT: &str = r#"
