@@ -190,9 +190,6 @@ impl Desk<'_> {
         said(done.map_err(|e| self.failed(&e))?, words::cancelled(language), words::not_cancelled(language))
     }
 
-    /// Shows what each person would get; with `yes`, lets it go.
-    async fn release(&self, to: Option<&str>, yes: bool, out: &mut dyn Write) -> Result<Exit, Failure> {
-        let playbook = Arc::new(evidence::playbook(self.caller, Some(&*self.store)).await?);
     fn act(&self, what: &str, delivery: &DeliveryRecord, by: &By) -> Result<Act, Failure> {
         let DeliveryRecord { id, contact, channel, state, reason, .. } = delivery;
         let detail = json!({ "contact": contact, "channel": channel, "was": state, "reason": reason });
@@ -201,7 +198,7 @@ impl Desk<'_> {
 
     /// Shows what each person would get; lets it go if somebody really wants that.
     async fn release(&self, to: Option<&str>, by: Option<&By>, out: &mut dyn Write) -> Result<Exit, Failure> {
-        let playbook = evidence::playbook(self.caller, Some(&*self.store)).await?;
+        let playbook = Arc::new(evidence::playbook(self.caller, Some(&*self.store)).await?);
         let pipeline = Pipeline::new(self.store.clone());
         let mut held = pipeline.held().await.map_err(|e| self.failed(&e))?;
         let office = &playbook.office;

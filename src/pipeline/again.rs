@@ -31,16 +31,10 @@ impl Pipeline {
         Ok(still)
     }
 
-    /// Releases what a baseline held back; how many were planned.
-    pub async fn release(&self, playbook: &Arc<Playbook>, held: &[Notice], now: Instant) -> Result<usize> {
-        let mut count = 0;
-        for held in held.chunks(BATCH) {
-            count += self.say_again(playbook, held, now).await?.planned;
-            self.propose_released(playbook, held, &self.records(held).await?, now).await?;
     /// Releases what a baseline held back; how many were planned. Who did so is entered with the first that are.
     pub async fn release(
         &self,
-        playbook: &Playbook,
+        playbook: &Arc<Playbook>,
         held: &[Notice],
         act: Option<&Act>,
         now: Instant,
@@ -50,6 +44,7 @@ impl Pipeline {
             let again = self.say_again(playbook, held, act, now).await?;
             count += again.planned;
             act = act.filter(|_| !again.is_written);
+            self.propose_released(playbook, held, &self.records(held).await?, now).await?;
         }
         Ok(count)
     }

@@ -291,7 +291,7 @@ impl Stage {
         self.wait(async {
             let (pipeline, playbook) = (Pipeline::new(self.store.clone()), self.in_force().await);
             let held = pipeline.held().await.expect("held");
-            pipeline.release(&playbook, &held, now).await.expect("released")
+            pipeline.release(&playbook, &held, None, now).await.expect("released")
         })
     }
 

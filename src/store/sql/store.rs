@@ -5,8 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::session::{Engine, Session};
-use super::{courier, items, lists, orders, persons, playbooks, receipts, sends, turns};
-use super::{audit, courier, items, lists, persons, playbooks, receipts, sends, turns};
+use super::{audit, courier, items, lists, orders, persons, playbooks, receipts, sends, turns};
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
 use crate::core::audit::{Act, Entry, Head};

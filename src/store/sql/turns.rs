@@ -7,8 +7,7 @@ use super::rows::{
     TransitionRow,
 };
 use super::session::{Engine, Session};
-use super::{enter, from_word, id, orders, plain, receipts};
-use super::{audit, enter, from_word, id, plain, playbooks, receipts};
+use super::{audit, enter, from_word, id, orders, plain, playbooks, receipts};
 use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;

@@ -7,8 +7,7 @@ use super::session::over;
 use super::{SqliteEngine, SqliteStore};
 use crate::store::sql::rows::*;
 use crate::store::sql::session::Engine as _;
-use crate::store::sql::{courier, items, lists, orders, persons, receipts, sends, turns};
-use crate::store::sql::{audit, courier, items, lists, persons, receipts, sends, turns};
+use crate::store::sql::{audit, courier, items, lists, orders, persons, receipts, sends, turns};
 
 /// SQLite's plan, a line a step.
 async fn plan(pool: &SqlitePool, statement: &str) -> String {
