@@ -118,9 +118,20 @@ pub fn read_days(path: &Path) -> Result<DayList, CalendarError> {
     DayList::read(&path.to_string_lossy(), &text).map_err(|problems| CalendarError::Wrong { problems })
 }
 
-/// The text of a file that may have been saved by a spreadsheet: UTF-8, or else GB18030.
+/// The text of a file that may have been saved by a spreadsheet: UTF-8, UTF-16 with its mark, or else GB18030.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    let bytes = std::fs::read(path)?;
+    text_of(std::fs::read(path)?)
+}
+
+/// The text that bytes are: UTF-8, UTF-16 with its mark, or else GB18030.
+pub fn text_of(bytes: Vec<u8>) -> io::Result<String> {
+    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "expected text in UTF-8, UTF-16 or GB18030");
+    for (mark, encoding) in [([0xff, 0xfe], encoding_rs::UTF_16LE), ([0xfe, 0xff], encoding_rs::UTF_16BE)] {
+        if let Some(rest) = bytes.strip_prefix(&mark).filter(|rest| rest.len() % 2 == 0) {
+            let text = encoding.decode_without_bom_handling_and_without_replacement(rest);
+            return text.map(std::borrow::Cow::into_owned).ok_or_else(wrong);
+        }
+    }
     let bytes = match String::from_utf8(bytes) {
         Ok(text) => return Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
         Err(not_utf8) => not_utf8.into_bytes(),
@@ -128,7 +139,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     encoding_rs::GB18030
         .decode_without_bom_handling_and_without_replacement(&bytes)
         .map(std::borrow::Cow::into_owned)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "expected text in UTF-8 or GB18030"))
+        .ok_or_else(wrong)
 }
 
 /// The names that [`find`] knows, each once.

@@ -31,15 +31,18 @@ use crate::core::rate::Rate;
 use crate::rules::maps::RowMap;
 use crate::rules::rulebook::{RuleFile, RuleInfo, Rulebook, StoredRule};
 use crate::rules::table::Tables;
+use crate::source::ledger::text;
 use crate::source::terms::Expected;
 use crate::store::RuleRecord;
 use crate::tell::absences;
 use crate::tell::compose::RuleWords;
 use crate::tell::directory::Directory;
 use crate::tell::language::Language;
+use crate::tell::people::fault::Fault;
 use crate::tell::plan::{ChannelTerms, Office};
 use crate::tell::words::Templates;
 
+mod climbed;
 mod routes;
 
 /// The texts of a playbook by their role: `rules/2110.rhai`, `contacts.csv`, `calendars/0/cn.toml` …
@@ -196,9 +199,9 @@ impl Gathering<'_> {
         self.files.insert(key, text);
     }
 
-    /// Reads a text, UTF-8 or GB 18030.
+    /// Reads a text; a spreadsheet is the CSV that it would be.
     fn read(&mut self, key: &str, path: &Path) -> Option<String> {
-        match calendars::read_text(path) {
+        match read_list(path) {
             Ok(text) => Some(text),
             Err(e) => {
                 let problem = format!("expected a file that can be read ({key}): {e}");
@@ -465,7 +468,7 @@ impl Building<'_> {
             Ok(directory.with_absences(absences))
         });
         read.map_err(|wrong| {
-            self.problems.extend(wrong.into_iter().map(|w| ConfigProblem { place: w.place, problem: w.problem }));
+            self.problems.extend(wrong.iter().map(fault));
         })
         .ok()
     }
@@ -526,6 +529,16 @@ impl Building<'_> {
     }
 }
 
+/// The text of a file that may be a spreadsheet: XLSX is the CSV that it would be, everything else UTF-8, UTF-16 or
+/// GB 18030.
+pub fn read_list(path: &Path) -> std::io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    if text::is_spreadsheet(&bytes) {
+        return text::as_csv(&bytes).map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidData, e));
+    }
+    calendars::text_of(bytes)
+}
+
 /// Reads the map of a source, for those who need no playbook; `shown` is its path for people.
 pub fn read_map(path: &Path, shown: &Path) -> Result<RowMap, Vec<ConfigProblem>> {
     let shown = shown.display().to_string();
@@ -540,6 +553,10 @@ fn rule_problem(error: &crate::rules::error::RuleError) -> ConfigProblem {
     let text = error.to_string();
     let problem = text.strip_prefix(&format!("{place}: ")).unwrap_or(&text).to_owned();
     ConfigProblem { place, problem }
+}
+
+fn fault(fault: &Fault) -> ConfigProblem {
+    ConfigProblem { place: fault.place(), problem: fault.words(Language::English) }
 }
 
 /// The parameters and tables among a playbook's texts.

@@ -65,15 +65,18 @@ impl Weight {
 }
 
 impl Remark {
-    fn problem(place: impl Into<String>, text: impl Into<String>) -> Self {
+    /// It does not run like this.
+    pub fn problem(place: impl Into<String>, text: impl Into<String>) -> Self {
         Self { weight: Weight::Problem, place: place.into(), text: text.into() }
     }
 
-    fn warning(place: impl Into<String>, text: impl Into<String>) -> Self {
+    /// It is probably not meant like this.
+    pub fn warning(place: impl Into<String>, text: impl Into<String>) -> Self {
         Self { weight: Weight::Warning, place: place.into(), text: text.into() }
     }
 
-    fn note(place: impl Into<String>, text: impl Into<String>) -> Self {
+    /// What was looked at.
+    pub fn note(place: impl Into<String>, text: impl Into<String>) -> Self {
         Self { weight: Weight::Note, place: place.into(), text: text.into() }
     }
 }
@@ -110,7 +113,8 @@ fn load(caller: &Caller<'_>) -> Result<(Site, Wiring), Vec<ConfigProblem>> {
     Ok((site, wiring))
 }
 
-fn write(remarks: &[Remark], format: Format, caller: &Caller<'_>, out: &mut dyn Write) -> Result<(), Failure> {
+/// Writes remarks in their order.
+pub fn write(remarks: &[Remark], format: Format, caller: &Caller<'_>, out: &mut dyn Write) -> Result<(), Failure> {
     if format == Format::Table {
         for Remark { weight, place, text } in remarks {
             let colour = match weight {

@@ -55,6 +55,7 @@ mod run;
 mod demo;
 
 mod check;
+mod contacts;
 
 mod test;
 
@@ -153,6 +154,11 @@ enum Command {
         #[command(subcommand)]
         command: orders::Command,
     },
+    /// Check, replace and give out the lists of people; who is away
+    Contacts {
+        #[command(subcommand)]
+        command: contacts::Command,
+    },
     /// List, show, retry, cancel and release deliveries
     Deliveries {
         #[command(subcommand)]
@@ -235,6 +241,7 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
         Command::Source { command } => source::run(&command, caller, out),
         Command::Ctl { command } => ctl::run(&command, caller, out),
         Command::Orders { command } => orders::run(&command, caller, out),
+        Command::Contacts { command } => contacts::run(&command, caller, out),
         Command::Deliveries { command } => deliveries::run(&command, caller, out),
         Command::SendTest(arguments) => send_test::run(&arguments, caller, out),
         Command::Audit { command } => audit::run(&command, caller, out),

@@ -27,6 +27,8 @@ use crate::tell::language::Language::{self, Chinese, English};
 
 pub mod check;
 
+pub mod contacts;
+
 pub mod evaluate;
 
 pub mod explain;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::phone::is_landline;
+
 /// One line of `contacts.csv`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Contact {
@@ -24,7 +26,7 @@ pub struct Contact {
     pub lines: Vec<String>,
     /// The causes that the person is a specialist for.
     pub causes: Vec<String>,
-    /// Mobile number.
+    /// Mobile number, or a landline, which takes no short message.
     pub mobile: String,
     /// Mail address.
     pub email: String,
@@ -62,7 +64,8 @@ impl Contact {
             Medium::Sms => &self.mobile,
             Medium::Im => &self.im,
         };
-        (!address.is_empty()).then_some(address.as_str())
+        let takes = !address.is_empty() && !(medium == Medium::Sms && is_landline(address));
+        takes.then_some(address.as_str())
     }
 }
 

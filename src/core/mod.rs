@@ -34,6 +34,8 @@ pub mod observe;
 
 pub mod own;
 
+pub mod phone;
+
 pub mod contact;
 
 pub mod ladder;

@@ -244,6 +244,15 @@ impl Site {
         Playbook::build(files, &[])
     }
 
+    /// The same with other lists of people in the place of its files, by their names in a playbook.
+    pub fn playbook_with(&self, lists: [(&str, String); 2]) -> Result<Playbook, Vec<ConfigProblem>> {
+        let terms = |config: &ChannelConfig| terms(config, config.medium(), Rates::default());
+        let channels = self.config.channels.iter().map(|(name, c)| (name.clone(), terms(c))).collect();
+        let mut files = gather(&self.config, &self.base, channels, self.mapped())?;
+        files.extend(lists.map(|(name, text)| (name.to_owned(), text)));
+        Playbook::build(files, &[])
+    }
+
     fn gather(&self, channels: &BTreeMap<Arc<str>, Way>) -> Result<Files, Vec<ConfigProblem>> {
         let terms = |(name, way): (&Arc<str>, &Way)| {
             let config = &self.config.channels[&**name];

@@ -1,77 +1,66 @@
 //! The absences of `absences.csv`: `contact,from,until,deputy,reason`, days included at both ends.
 
-use chrono::NaiveDate;
-
-use super::directory::{ContactProblem, Directory};
+use super::directory::Directory;
+use super::people::cell;
+use super::people::fault::{Fault, Wrong};
+use super::people::sheet::{Column, Form, Row, Sheet};
 use crate::core::contact::Absence;
 
-const COLUMNS: [&str; 5] = ["contact", "from", "until", "deputy", "reason"];
+/// The columns of `absences.csv`, and what offices call them.
+pub const COLUMNS: [Column; 5] = [
+    ("contact", &["id", "编号", "工号", "人员编号", "联系人", "联系人编号", "姓名"]),
+    ("from", &["起", "起始", "开始", "起始日期", "开始日期", "开始时间"]),
+    ("until", &["to", "止", "截止", "结束", "截止日期", "结束日期", "结束时间"]),
+    ("deputy", &["代理人", "代理", "代办人", "b岗"]),
+    ("reason", &["事由", "原因", "缘由", "请假事由", "备注"]),
+];
 
-/// Reads `absences.csv`; every wrong line is named. `deputy` and `reason` may be left out.
-pub fn read(path: &str, text: &str, directory: &Directory) -> Result<Vec<Absence>, Vec<ContactProblem>> {
-    let problem = |line: u64, problem: String| ContactProblem { place: format!("{path}:{line}"), problem };
-    let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
-    let headers = reader.headers().map_err(|e| vec![problem(1, e.to_string())])?.clone();
-    let headers: Vec<&str> = headers.iter().map(|h| h.trim_start_matches('\u{feff}').trim()).collect();
-    if headers.is_empty() || headers == [""] {
-        return Ok(Vec::new());
-    }
-    let unknown = headers.iter().filter(|h| !COLUMNS.contains(h));
-    let missing = COLUMNS[..3].iter().filter(|c| !headers.contains(c));
-    let wrong: Vec<ContactProblem> = unknown
-        .chain(missing)
-        .map(|h| problem(1, format!("expected the columns {}, got {} ({h:?})", COLUMNS.join(","), headers.join(","))))
-        .collect();
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
-    let (mut absences, mut problems) = (Vec::new(), Vec::new());
-    for record in reader.records() {
-        let line = |position: Option<&csv::Position>| position.map_or(0, csv::Position::line);
-        match record {
-            Err(e) => problems.push(problem(line(e.position()), e.to_string())),
-            Ok(record) => match absence(&headers, &record, directory) {
-                Ok(absence) => absences.push(absence),
-                Err(wrong) => problems.push(problem(line(record.position()), wrong)),
-            },
+/// What `absences.csv` looks like.
+pub const FORM: Form = Form { columns: &COLUMNS, needed: 3, wanted: "contact,from,until" };
+
+/// Reads `absences.csv`; every fault is named. `deputy` and `reason` may be left out. Who is away, and who stands in, is
+/// named by id, or by a name that one contact has.
+pub fn read(path: &str, text: &str, directory: &Directory) -> Result<Vec<Absence>, Vec<Fault>> {
+    let Some((sheet, mut faults)) = Sheet::read(path, text, FORM)? else { return Ok(Vec::new()) };
+    let mut absences = Vec::new();
+    for row in &sheet.rows {
+        match absence(&sheet, row, directory) {
+            Ok(absence) => absences.push(absence),
+            Err((column, wrong)) => faults.push(sheet.fault(row, Some(column), wrong)),
         }
     }
-    if problems.is_empty() { Ok(absences) } else { Err(problems) }
+    faults.sort_by_key(|fault| fault.line);
+    if faults.is_empty() { Ok(absences) } else { Err(faults) }
 }
 
-fn absence(headers: &[&str], record: &csv::StringRecord, directory: &Directory) -> Result<Absence, String> {
-    let field = |name: &str| {
-        let index = headers.iter().position(|h| *h == name);
-        index.and_then(|i| record.get(i)).map_or("", str::trim).to_owned()
+fn absence(sheet: &Sheet, row: &Row, directory: &Directory) -> Result<Absence, (&'static str, Wrong)> {
+    let day = |column: &'static str| {
+        let read = cell::day(sheet.cell(row, column)).and_then(|day| day.ok_or(Wrong::Empty));
+        read.map_err(|wrong| (column, wrong))
     };
-    let date = |name: &str| {
-        let text = field(name);
-        let read = NaiveDate::parse_from_str(&text, "%Y-%m-%d");
-        read.map_err(|_| format!("{name}: expected a date such as 2026-01-31, got {text:?}"))
+    let known = |column: &'static str| {
+        let written = cell::id(sheet.cell(row, column)).and_then(|id| {
+            let known = directory.resolve(&id)?;
+            Ok(known.id.clone())
+        });
+        written.map_err(|wrong| (column, wrong))
     };
-    let known = |name: &str, id: &str| match directory.get(id) {
-        Some(contact) => Ok(contact.id.clone()),
-        None => Err(format!("{name}: expected the id of a contact, got {id:?}")),
-    };
-    let (contact, deputy) = (field("contact"), field("deputy"));
-    let absence = Absence {
-        contact: known("contact", &contact)?,
-        from: date("from")?,
-        until: date("until")?,
-        deputy: deputy.clone(),
-        reason: field("reason"),
-    };
-    if absence.until < absence.from {
-        return Err(format!("until: expected {} or later, got {}", absence.from, absence.until));
+    let (contact, from, until) = (known("contact")?, day("from")?, day("until")?);
+    if until < from {
+        return Err(("until", Wrong::EndsBefore { from, until }));
     }
-    if !deputy.is_empty() && (known("deputy", &deputy)? == absence.contact) {
-        return Err(format!("deputy: expected somebody else, got {deputy:?}"));
+    let deputy = if sheet.cell(row, "deputy").is_empty() { "".into() } else { known("deputy")? };
+    if deputy == contact {
+        return Err(("deputy", Wrong::Oneself { got: deputy.to_string() }));
     }
-    Ok(absence)
+    let reason = sheet.cell(row, "reason").to_owned();
+    Ok(Absence { contact, from, until, deputy: deputy.to_string(), reason })
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
 
     const CONTACTS: &str = "id,name,deputy\na,A,b\nb,B,c\nc,C,a\nd,D,\n";
@@ -112,8 +101,8 @@ mod tests {
             problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("|")
         };
         let head = "contact,from,until,deputy\n";
-        assert!(wrong("contact,from\n").contains("absences.csv:1: expected the columns"));
-        assert!(wrong("contact,from,until,who\n").contains("\"who\""));
+        assert!(wrong("contact,from\n").contains("absences.csv:1: expected a header with the columns"));
+        assert!(wrong("contact,from,until,who\n").contains("absences.csv:1: who: expected one of the columns"));
         assert!(wrong(&format!("{head}x,2026-03-02,2026-03-02,\n")).contains(":2: contact: expected the id"));
         assert!(wrong(&format!("{head}a,2.3.,2026-03-02,\n")).contains("from: expected a date"));
         assert!(wrong(&format!("{head}a,2026-03-03,2026-03-02,\n")).contains("until: expected 2026-03-03 or later"));

@@ -7,6 +7,8 @@ pub mod directory;
 
 pub mod absences;
 
+pub mod people;
+
 pub mod plan;
 
 pub mod seal;

@@ -129,22 +129,6 @@ pub fn vacant(language: Language, role: &str) -> String {
     }
 }
 
-/// A contact cannot be reached.
-pub fn no_address(language: Language, channel: &str, column: &str) -> String {
-    match language {
-        Chinese => format!("{column} 为空，通道 {channel} 无法送达"),
-        English => format!("{column} is empty, so the channel {channel} does not reach this contact"),
-    }
-}
-
-/// The channel that takes another's place does not reach a contact.
-pub fn no_fallback(language: Language, channel: &str, fallback: &str, column: &str) -> String {
-    match language {
-        Chinese => format!("{column} 为空，通道 {channel} 失败时，后备通道 {fallback} 也无法送达"),
-        English => format!("{column} is empty, so {fallback}, the fallback of {channel}, does not reach this contact"),
-    }
-}
-
 /// A step without channels.
 pub fn silent_step(language: Language, step: usize) -> String {
     match language {
@@ -182,14 +166,6 @@ pub fn silent_first(language: Language, level: Level) -> String {
 pub fn unused_ladder(language: Language) -> String {
     let chinese = "没有窗口、路由或 notify.ladder 用到这架阶梯";
     language.pick(chinese, "no window, no route and not notify.ladder names this ladder").to_owned()
-}
-
-/// A deputy or secretary who is no contact.
-pub fn no_stand_in(language: Language, column: &str, id: &str) -> String {
-    match language {
-        Chinese => format!("{column}：联系人中没有 {id:?}"),
-        English => format!("{column}: expected the id of a contact, got {id:?}"),
-    }
 }
 
 /// A preference that is nobody's.

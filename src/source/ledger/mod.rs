@@ -25,6 +25,7 @@ mod grid;
 mod header;
 mod ods;
 mod package;
+pub mod text;
 mod values;
 mod xls;
 mod xlsx;

@@ -13,21 +13,67 @@ use super::{Trouble, Wanted};
 /// Reads a workbook that passed its survey.
 pub(super) fn read(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Rows, Trouble> {
     let mut book = Xlsx::new(Cursor::new(bytes)).map_err(trouble)?;
-    let sheets = book.sheets_metadata().iter().filter(|sheet| sheet.typ == calamine::SheetType::WorkSheet);
-    let sheets = sheets.map(|sheet| (sheet.name.clone(), sheet.visible == calamine::SheetVisible::Visible));
-    let name = wanted.sheet.choose(&sheets.collect::<Vec<_>>())?;
+    let name = sheet_name(&book, wanted.sheet)?;
     let mut grid = wanted.grid(&name);
     for merge in book.merge_cells_by_sheet_name(&name).map_err(trouble)? {
         grid.merge(Merge { rows: (merge.start.0, merge.end.0), columns: (merge.start.1, merge.end.1) });
     }
+    walk(&mut book, &name, &mut |row, values| grid.row(row, values))?;
+    grid.finish()
+}
+
+/// All rows of the first sheet that is not hidden, by their index from 0; merged cells all hold what the first of them
+/// does.
+pub(super) fn first_sheet(bytes: &[u8]) -> Result<Vec<(u32, Vec<(u32, Value<'static>)>)>, Trouble> {
+    let mut book = Xlsx::new(Cursor::new(bytes)).map_err(trouble)?;
+    let name = sheet_name(&book, &super::SheetChoice::First)?;
+    let merges = book.merge_cells_by_sheet_name(&name).map_err(trouble)?;
+    let mut rows: Vec<(u32, Vec<(u32, Value<'static>)>)> = Vec::new();
+    walk(&mut book, &name, &mut |row, values| {
+        if rows.len() >= MOST_LINES {
+            return Err(Trouble::TooLarge(format!("expected at most {MOST_LINES} rows")));
+        }
+        rows.push((row, values.drain(..).map(|(column, value)| (column, value.owned())).collect()));
+        Ok(())
+    })?;
+    for merge in merges {
+        let first = rows.iter().find(|(row, _)| *row == merge.start.0);
+        let first = first.and_then(|(_, cells)| cells.iter().find(|(column, _)| *column == merge.start.1));
+        let Some((_, value)) = first.cloned() else { continue };
+        for (_, cells) in rows.iter_mut().filter(|(row, _)| (merge.start.0..=merge.end.0).contains(row)) {
+            for column in merge.start.1..=merge.end.1.min(super::header::MOST_COLUMNS) {
+                if !cells.iter().any(|(at, _)| *at == column) {
+                    cells.push((column, value.clone()));
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// The most rows of a list that is read whole.
+const MOST_LINES: usize = 100_000;
+
+fn sheet_name(book: &Xlsx<Cursor<&[u8]>>, choice: &super::SheetChoice) -> Result<String, Trouble> {
+    let sheets = book.sheets_metadata().iter().filter(|sheet| sheet.typ == calamine::SheetType::WorkSheet);
+    let sheets = sheets.map(|sheet| (sheet.name.clone(), sheet.visible == calamine::SheetVisible::Visible));
+    choice.choose(&sheets.collect::<Vec<_>>())
+}
+
+/// Shows the rows of a sheet as they come.
+fn walk(
+    book: &mut Xlsx<Cursor<&[u8]>>,
+    name: &str,
+    see: &mut dyn FnMut(u32, &mut Vec<(u32, Value<'_>)>) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
     let is_1904 = book.has_1904_epoch();
-    let mut cells = book.worksheet_cells_reader(&name).map_err(trouble)?;
+    let mut cells = book.worksheet_cells_reader(name).map_err(trouble)?;
     let shown: Vec<Shown> = cells.styles().iter().map(shown).collect();
     let (mut row, mut values) = (None, Vec::new());
     while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(trouble)? {
         let (at, column) = cell.get_position();
         if let Some(before) = row.replace(at).filter(|before| *before != at) {
-            grid.row(before, &mut values)?;
+            see(before, &mut values)?;
             values.clear();
         }
         let value = cell.get_value();
@@ -35,10 +81,7 @@ pub(super) fn read(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Rows, Trouble> {
             values.push((column, said(value, is_1904, shown.get(style).copied().unwrap_or_default())));
         }
     }
-    if let Some(row) = row {
-        grid.row(row, &mut values)?;
-    }
-    grid.finish()
+    row.map_or(Ok(()), |row| see(row, &mut values))
 }
 
 fn shown(style: &Style) -> Shown {
