@@ -182,8 +182,12 @@ pub struct Because {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gap {
-    /// The contact is away; the deputy is told.
+    /// The contact is away; who stands in is told.
     Absent,
+    /// The contact's secretary reads in the contact's place.
+    Secretary,
+    /// The contact's secretary reads it too.
+    Copy,
     /// Nobody holds the role.
     Vacant,
     /// Nobody of the step can be reached.

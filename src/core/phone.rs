@@ -174,7 +174,7 @@ mod tests {
     fn numbers_are_read_as_people_and_spreadsheets_write_them() {
         for (text, number) in [
             ("13800000001", "mobile 13800000001"),
-            ("１３８００００００００１", "mobile 13800000001"),
+            ("１３８０００００００１", "mobile 13800000001"),
             ("'13800000001", "mobile 13800000001"),
             ("13800000001.0", "mobile 13800000001"),
             (" 138 0000 0001\u{200b}", "mobile 13800000001"),

@@ -215,10 +215,7 @@ impl Directory {
     pub fn stand<'a>(&'a self, contact: &'a Contact, today: NaiveDate) -> Stand<'a> {
         let present = self.present(contact, today);
         let of = present.unwrap_or(contact);
-        let is_there = |secretary: &&Contact| {
-            secretary.id != of.id && secretary.on_duty(today) && self.absence(secretary, today).is_none()
-        };
-        let secretary = self.get(&of.secretary).filter(is_there);
+        let secretary = self.get(&of.secretary).filter(|other| other.id != of.id && self.is_there(other, today));
         if present.is_none() {
             return Stand { reader: secretary, instead: None, copy: None };
         }
@@ -228,6 +225,11 @@ impl Directory {
             instead: secretary.filter(|_| is_instead),
             copy: secretary.filter(|_| !is_instead),
         }
+    }
+
+    /// Whether a contact is in office on a day, and not away.
+    pub fn is_there(&self, contact: &Contact, today: NaiveDate) -> bool {
+        contact.on_duty(today) && self.absence(contact, today).is_none()
     }
 
     /// The absence that keeps a contact away on a day.

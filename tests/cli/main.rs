@@ -5,6 +5,7 @@ mod support;
 
 mod audit;
 mod beside;
+mod contacts;
 mod desk;
 mod doubts;
 mod routes;

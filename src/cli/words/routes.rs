@@ -113,6 +113,8 @@ pub fn because(because: &Because, language: Language) -> String {
 const fn gap(gap: Gap, language: Language) -> &'static str {
     match gap {
         Gap::Absent => language.pick("不在", "away"),
+        Gap::Secretary => language.pick("由秘书代收", "the secretary reads"),
+        Gap::Copy => language.pick("抄送秘书", "the secretary reads too"),
         Gap::Vacant => language.pick("空缺", "vacant"),
         Gap::Unreachable => language.pick("本级无人能送达", "nobody of the step can be reached"),
         Gap::Fallback => language.pick("该通道未能送达", "that channel failed"),

@@ -145,9 +145,10 @@ fn column(form: Form, cell: &str) -> Option<&'static str> {
     form.columns.iter().find(means).map(|(name, _)| *name)
 }
 
-/// The text without its mark, and with what begins a line like a comment and is none as text.
+/// The text without its mark, with one kind of line ends, and with what begins a line like a comment and is none as text.
 fn unmarked(text: &str) -> String {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // The reader of CSV counts lines by one kind of end.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
     let is_value = |line: &str| {
         let first = line.split([',', ';', '\t']).next().unwrap_or_default().trim();
         cell::is_error(first) || (first.len() > 1 && first.bytes().all(|byte| byte == b'#'))

@@ -59,10 +59,21 @@ impl<'a> Telling<'a> {
         self.said_to(hearers)
     }
 
-    /// The same to these people by these channels, as what they were told before.
+    /// The same to these people by these channels, as what they were told before; to who stands in for those who went
+    /// away since.
     pub(super) fn repeated(&self, told: &[&Notice]) -> Vec<Notice> {
         let mut seen = BTreeSet::new();
-        let said = told.iter().map(|n| self.notice(&n.contact, &n.channel, n.because.clone(), None));
+        let said = told.iter().map(|n| {
+            let contact = self.office.directory.get(&n.contact);
+            let gone = contact.filter(|contact| !self.office.directory.is_there(contact, self.today()));
+            let Some(gone) = gone else { return self.notice(&n.contact, &n.channel, n.because.clone(), None) };
+            let Some(present) = self.office.directory.present(gone, self.today()) else {
+                return self.notice(&n.contact, &n.channel, n.because.clone(), Some(Hold::Away));
+            };
+            let because =
+                Because { instead_of: Some(gone.id.clone()), why: Some(Gap::Absent), ..n.because.clone() };
+            self.notice(&present.id, &n.channel, because, None)
+        });
         said.filter(|notice| seen.insert(notice.key)).collect()
     }
 
@@ -75,22 +86,28 @@ impl<'a> Telling<'a> {
     fn of_role(&self, role: &'a str, channels: &'a [String], route: Option<&Arc<str>>) -> Vec<Hearer<'a>> {
         let because = || Because { role: Some(role.into()), route: route.cloned(), ..Because::default() };
         if let Ok(contacts) = self.office.directory.find(role, self.item, self.today()) {
-            return contacts.into_iter().map(|contact| self.present(contact, channels, because())).collect();
+            return contacts.into_iter().flat_map(|contact| self.present(contact, channels, &because())).collect();
         }
         let gap = Some(Hold::NoContact { role: role.to_owned() });
         vec![Hearer { contact: role, channels, because: because(), gap }]
     }
 
-    /// A contact, or who stands in.
-    fn present(&self, contact: &'a Contact, channels: &'a [String], because: Because) -> Hearer<'a> {
-        match self.office.directory.present(contact, self.today()) {
-            Some(present) if present.id == contact.id => Hearer { contact: &contact.id, channels, because, gap: None },
-            Some(deputy) => {
-                let because = Because { instead_of: Some(contact.id.clone()), why: Some(Gap::Absent), ..because };
-                Hearer { contact: &deputy.id, channels, because, gap: None }
-            }
-            None => Hearer { contact: &contact.id, channels, because, gap: Some(Hold::Away) },
-        }
+    /// A contact, or who stands in; and the secretary, in the place of that one or too. A secretary whom no channel
+    /// reaches takes nobody's place.
+    fn present(&self, contact: &'a Contact, channels: &'a [String], because: &Because) -> Vec<Hearer<'a>> {
+        let stand = self.office.directory.stand(contact, self.today());
+        let Some(reader) = stand.reader else {
+            return vec![Hearer { contact: &contact.id, channels, because: because.clone(), gap: Some(Hold::Away) }];
+        };
+        let hearer = |of: &'a Contact, instead: Option<(&Contact, Gap)>| {
+            let (instead_of, why) = instead.map(|(whom, why)| (whom.id.clone(), why)).unzip();
+            Hearer { contact: &of.id, channels, because: Because { instead_of, why, ..because.clone() }, gap: None }
+        };
+        let own = hearer(reader, (reader.id != contact.id).then_some((contact, Gap::Absent)));
+        let instead = stand.instead.map(|secretary| hearer(secretary, Some((reader, Gap::Secretary))));
+        let copy = stand.copy.map(|secretary| hearer(secretary, Some((reader, Gap::Copy))));
+        let first = instead.filter(|secretary| self.is_reached(secretary)).unwrap_or(own);
+        std::iter::once(first).chain(copy).collect()
     }
 
     /// Where nobody of a step can be reached: the people of the next step that can be, else the operators by their own
@@ -120,7 +137,7 @@ impl<'a> Telling<'a> {
             let channels = receiver.channels(self.level);
             let because = || Because { route: Some((*route).clone()), ..Because::default() };
             match (receiver_contact(receiver, &self.office.directory), &receiver.role) {
-                (Some(contact), _) => hearers.push(self.present(contact, channels, because())),
+                (Some(contact), _) => hearers.extend(self.present(contact, channels, &because())),
                 (None, Some(role)) => hearers.extend(self.of_role(role, channels, Some(route))),
                 (None, None) => {}
             }

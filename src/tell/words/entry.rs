@@ -224,6 +224,10 @@ fn why_you(member: &Member, card: &CardFacts, voice: Voice) -> Option<String> {
     let instead = member.instead_of.as_ref().map(|InsteadOf { whom, why }| match (why, voice.language) {
         (Gap::Absent, Language::Chinese) => format!("{whom}不在岗，由您代收"),
         (Gap::Absent, Language::English) => format!("in place of {whom}, who is away"),
+        (Gap::Secretary, Language::Chinese) => format!("由您代{whom}接收"),
+        (Gap::Secretary, Language::English) => format!("you read for {whom}"),
+        (Gap::Copy, Language::Chinese) => format!("抄送{whom}的秘书"),
+        (Gap::Copy, Language::English) => format!("a copy of what {whom} was told"),
         (Gap::Vacant | Gap::Unreachable, Language::Chinese) => format!("{whom}一级无人可告知"),
         (Gap::Vacant | Gap::Unreachable, Language::English) => format!("nobody of {whom} can be reached"),
         (Gap::Fallback, Language::Chinese) => format!("通道{whom}未能送达，改由此通道"),

@@ -340,4 +340,5 @@ fn a_person_with_two_roles_is_told_once() {
 }
 
 mod ladder;
+mod people;
 mod routing;
