@@ -65,11 +65,12 @@ impl Phone {
 
 /// Whether a number takes no short message: one with an area code, or a service number.
 pub fn is_landline(number: &str) -> bool {
-    matches!(Phone::read(number), Ok(Phone::Landline(_)))
+    !is_mobile(number) && matches!(Phone::read(number), Ok(Phone::Landline(_)))
 }
 
 fn is_mobile(digits: &str) -> bool {
-    digits.len() == 11 && digits.starts_with('1') && digits[1..].starts_with(|c: char| ('3'..='9').contains(&c))
+    let bytes = digits.as_bytes();
+    bytes.len() == 11 && bytes[0] == b'1' && (b'3'..=b'9').contains(&bytes[1]) && bytes.iter().all(u8::is_ascii_digit)
 }
 
 /// `0511` and `88880001`: 010 and 02x are short, others have four digits.

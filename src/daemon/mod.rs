@@ -9,6 +9,8 @@ pub mod storage;
 
 pub mod go_live;
 
+pub mod muster;
+
 pub mod poll;
 
 pub mod emergency;

@@ -15,6 +15,7 @@ use super::clock::ClockWatch;
 use super::emergency::Emergency;
 use super::go_live;
 use super::key::{self, own_key};
+use super::muster;
 use super::poll::{self, Poll, Report};
 use super::systemd::{self, Limits, Loop, Progress};
 use super::trail;
@@ -364,6 +365,7 @@ fn start(
         loops.spawn(poll_loop(shift.clone(), polled, stagger));
     }
     loops.spawn(recheck_loop(shift.clone()));
+    loops.spawn(muster_loop(shift.clone()));
     let channels = || shift.ways.channels.iter().map(|(name, way)| (name.clone(), way.channel.clone()));
     loops.spawn(clock_loop(shift.clone(), channels().collect()));
     let asker = Asker::new(shift.store.clone(), channels());
@@ -553,6 +555,28 @@ async fn recheck_loop(shift: Arc<Shift>) -> Result<(), StoreError> {
             }
             Err(e) => shift.trouble("recheck", e).await?,
         }
+    }
+    Ok(())
+}
+
+/// Lists for operators, once a day, whom messages do not reach.
+async fn muster_loop(shift: Arc<Shift>) -> Result<(), StoreError> {
+    let mut next: Option<Instant> = None;
+    while !shift.stop.is_cancelled() {
+        let now = shift.clock.now();
+        if next.is_none_or(|next| next <= now) {
+            match muster::run_once(&*shift.store, &shift.pipeline, &shift.playbook, now).await {
+                Ok(again) => {
+                    next = Some(again);
+                    shift.emergency.is_over("muster");
+                }
+                Err(e) => {
+                    shift.trouble("muster", e).await?;
+                    continue;
+                }
+            }
+        }
+        shift.nap(next, None).await;
     }
     Ok(())
 }

@@ -232,3 +232,42 @@ fn a_spreadsheet_in_the_place_of_the_lists_is_read() {
     let run = desk.duban("en", &["contacts", "check", &desk.path().join("people.xlsx").display().to_string()]);
     assert!(run.status == 1 && run.stdout.contains("people.xlsx:") && run.stdout.contains("expected a header"), "{run:?}");
 }
+
+/// Whom a red card of an item of a sample directory tells, step by step: `1:a1 b1`.
+fn told(example: &str, item: &str, at: &str) -> Vec<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples").join(example);
+    let run = super::desk::duban_at(&folder, "en", &["routes", "test", item, "--level", "red", "--at", at, "--format", "csv"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let mut steps: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+    for row in run.rows().into_iter().filter(|row| row["told"] == "true") {
+        let people = steps.entry(row["step"].clone()).or_default();
+        if !people.contains(&row["contact"]) {
+            people.push(row["contact"].clone());
+        }
+    }
+    steps.into_iter().map(|(step, people)| format!("{step}:{}", people.join(" "))).collect()
+}
+
+#[test]
+fn every_sample_directory_runs_as_it_stands_and_has_no_doubts() {
+    for example in ["three-levels", "1-4-n", "steward-team"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples").join(example);
+        let duban = |arguments: &[&str]| super::desk::duban_at(&folder, "en", arguments);
+        let check = duban(&["check", "--online", "--format", "csv"]);
+        let warnings: Vec<_> = check.rows().into_iter().filter(|row| row["weight"] != "note").collect();
+        assert!(check.status == 0 && warnings.len() == 1 && warnings[0]["place"] == "notify.mode", "{example}: {warnings:?}");
+        let people = duban(&["contacts", "check", "--format", "csv"]);
+        assert_eq!(people.rows().iter().filter(|row| row["weight"] != "note").count(), 0, "{example}: {people:?}");
+        let evaluated = duban(&["evaluate", "--at", "2026-10-20", "--format", "csv"]);
+        assert!(evaluated.status == 0 && evaluated.rows().iter().any(|row| row["level"] == "red"), "{example}");
+    }
+}
+
+#[test]
+fn the_sample_directories_find_their_people() {
+    let october = "2026-10-12T10:00";
+    assert_eq!(told("three-levels", "S001", october), ["1:a1 b1", "2:c2 c4", "3:e1", "4:f1"]);
+    assert_eq!(told("1-4-n", "K001", october), ["1:z1 n1", "2:s4", "3:q1", "4:h1"]);
+    assert_eq!(told("1-4-n", "K004", "2026-10-19T10:00"), ["1:z2 n1", "2:s1 s2 s3 s4", "3:q1", "4:h1"]);
+    assert_eq!(told("steward-team", "P0136-03", october), ["1:m2 m3", "2:t1", "3:c1"]);
+}
