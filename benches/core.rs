@@ -103,11 +103,13 @@ fn read_the_calendar() -> Calendar {
 fn plan_ten_thousand_transitions(bencher: Bencher) {
     let mut contacts = String::from("id,name,unit,region,roles,lines,causes,mobile,email,deputy\n");
     for n in 0..2_000 {
-        let (unit, region, deputy) = (n / 5, n / 200, (n + 1) % 2_000);
-        let role = ["unit_contact", "", "leader", "specialist", ""][n % 5];
-        let (line, cause) = (["工业", "城建"][n % 2], ["要素保障", "矛盾协调"][n / 5 % 2]);
-        let mobile = 13_800_000_000_u64 + n as u64;
-        contacts.push_str(&format!("c{n},甲{n},u{unit},r{region},{role},{line},{cause},{mobile},c{n}@example.com,c{deputy}\n"));
+        let (place, deputy, mobile) = (format!("u{},r{}", n / 5, n / 200), (n + 1) % 2_000, 13_800_000_000_u64 + n);
+        let role = ["unit_contact", "", "leader", "", ""][(n % 5) as usize];
+        let (place, role, line) = match n {
+            0..8 => (",".to_owned(), "specialist", ["工业", "城建", "农业", "服务业"][(n % 4) as usize]),
+            _ => (place, role, ""),
+        };
+        contacts.push_str(&format!("c{n},甲{n},{place},{role},{line},,{mobile},c{n}@example.com,c{deputy}\n"));
     }
     contacts.push_str("op,值班,,,operator,,,,op@example.com,\n");
     let directory = Directory::read("contacts.csv", &contacts).expect("contacts");
@@ -133,8 +135,14 @@ fn plan_ten_thousand_transitions(bencher: Bencher) {
     let items: Vec<Item> = (0..10_000)
         .map(|n| {
             let mut item = Item::new(ItemKey::new("hotline", &*format!("GD{n}")), "ticket");
-            let fields = [("unit", format!("u{}", n % 400)), ("region", format!("r{}", n % 10)), ("owner", format!("c{}", n % 2_000))];
-            for (name, value) in fields.into_iter().chain([("line", "工业".to_owned()), ("cause", "要素保障".to_owned())]) {
+            let fields = [
+                ("unit", format!("u{}", n % 400)),
+                ("region", format!("r{}", n % 10)),
+                ("owner", format!("c{}", n % 2_000)),
+            ];
+            for (name, value) in
+                fields.into_iter().chain([("line", "工业".to_owned()), ("cause", "要素保障".to_owned())])
+            {
                 item.fields.set(name, Value::text(value.as_str()));
             }
             item

@@ -153,7 +153,10 @@ pub fn half_width(text: &str) -> String {
         '。' => '.',
         _ => c,
     };
-    text.chars().filter(|c| !matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')).map(half).collect()
+    text.chars()
+        .filter(|c| !matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'))
+        .map(half)
+        .collect()
 }
 
 #[cfg(test)]

@@ -23,12 +23,7 @@ const LOOK_AGAIN: TimeDelta = TimeDelta::hours(1);
 const LINES: usize = 30;
 
 /// Tells operators, if it is time to; the answer is when to ask again.
-pub async fn run_once(
-    store: &dyn Store,
-    pipeline: &Pipeline,
-    playbook: &Playbook,
-    now: Instant,
-) -> Result<Instant> {
+pub async fn run_once(store: &dyn Store, pipeline: &Pipeline, playbook: &Playbook, now: Instant) -> Result<Instant> {
     let calendar = playbook.calendar();
     if !calendar.is_open(now.timestamp()) {
         let opening = calendar.opening(now.timestamp()).ok().and_then(|at| Instant::from_timestamp(at, 0));
@@ -73,7 +68,10 @@ async fn lines(store: &dyn Store, playbook: &Playbook, now: Instant) -> Result<V
     add(language.pick("无人担任：", "nobody holds: "), roles.into_iter().map(str::to_owned).collect());
     let away = unread(&office.directory, today);
     let away = away.into_iter().map(|contact| format!("{} {} {}", contact.id, contact.name, contact.unit));
-    add(language.pick("不在且无人代理：", "away without a deputy: "), away.map(|line| line.trim_end().to_owned()).collect());
+    add(
+        language.pick("不在且无人代理：", "away without a deputy: "),
+        away.map(|line| line.trim_end().to_owned()).collect(),
+    );
     Ok(lines)
 }
 
@@ -97,10 +95,15 @@ mod tests {
     /// What operators were told up to now, by lists of people with these lines.
     async fn lists(store: &Arc<MemoryStore>, contacts: &str, absences: &str, now: &str) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
-        let contacts = format!("id,name,roles,email\nop,值班,operator,op@example.com\nz1,甲一,,z1@example.com\n{contacts}");
+        let contacts =
+            format!("id,name,roles,email\nop,值班,operator,op@example.com\nz1,甲一,,z1@example.com\n{contacts}");
         let absences = format!("contact,from,until\n{absences}");
-        for (name, text) in [("duban.toml", CONFIG), ("ladders.toml", LADDERS), ("contacts.csv", &contacts), ("absences.csv", &absences)]
-        {
+        for (name, text) in [
+            ("duban.toml", CONFIG),
+            ("ladders.toml", LADDERS),
+            ("contacts.csv", &contacts),
+            ("absences.csv", &absences),
+        ] {
             std::fs::write(folder.path().join(name), text).expect(name);
         }
         let site = Site::read(&folder.path().join("duban.toml")).expect("a site");

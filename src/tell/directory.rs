@@ -220,11 +220,7 @@ impl Directory {
             return Stand { reader: secretary, instead: None, copy: None };
         }
         let is_instead = of.secretary_mode == INSTEAD;
-        Stand {
-            reader: present,
-            instead: secretary.filter(|_| is_instead),
-            copy: secretary.filter(|_| !is_instead),
-        }
+        Stand { reader: present, instead: secretary.filter(|_| is_instead), copy: secretary.filter(|_| !is_instead) }
     }
 
     /// Whether a contact is in office on a day, and not away.
@@ -369,7 +365,8 @@ fn contact(sheet: &Sheet, row: &Row) -> Result<Contact, Vec<Fault>> {
             String::new()
         })
     };
-    let (id, mobile) = (keep("id", filled(cell::id(sheet.cell(row, "id")))), keep("mobile", cell::phone(sheet.cell(row, "mobile"))));
+    let (id, mobile) =
+        (keep("id", filled(cell::id(sheet.cell(row, "id")))), keep("mobile", cell::phone(sheet.cell(row, "mobile"))));
     let name = keep("name", filled(Ok(one_line(sheet.cell(row, "name"), LONGEST_NAME))));
     let email = keep("email", cell::email(sheet.cell(row, "email")));
     let (deputy, secretary) = (
@@ -506,7 +503,11 @@ mod tests {
         assert_eq!(ask("specialist", &[region, ("line", "产业"), ("cause", "要素保障")]), "lcb");
         assert_eq!(ask("specialist", &[region, ("line", "产业"), ("cause", "其他")]), "l");
         assert_eq!(ask("specialist", &[region, ("line", "城建"), ("cause", "要素保障")]), "c");
-        assert_eq!(ask("specialist", &[region, ("line", "城建")]), "g", "who answers for all, before who answers for others");
+        assert_eq!(
+            ask("specialist", &[region, ("line", "城建")]),
+            "g",
+            "who answers for all, before who answers for others"
+        );
         assert_eq!(ask("specialist", &[("region", "润州"), ("line", "城建")]), "n");
         assert_eq!(ask("specialist", &[("region", "润州"), ("line", "产业")]), "g");
         assert_eq!(ask("coordinator", &[("region", "句容"), ("line", "产业")]), "x", "nobody else is left");
@@ -520,7 +521,8 @@ mod tests {
             "id,name,deputy,secretary,secretary_mode\na,甲,,s,代收\nb,乙,丙,s,copy\nc,丙,,s,\ns,丁,,,\n",
         )
         .expect("directory");
-        let absences = "contact,from,until\na,2026-03-03,2026-03-03\nb,2026-03-03,2026-03-03\ns,2026-03-04,2026-03-04\n";
+        let absences =
+            "contact,from,until\na,2026-03-03,2026-03-03\nb,2026-03-03,2026-03-03\ns,2026-03-04,2026-03-04\n";
         let absences = crate::tell::absences::read("absences.csv", absences, &directory).expect("absences");
         let directory = directory.with_absences(absences);
         let stand = |id: &str, day: u32| {

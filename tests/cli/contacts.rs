@@ -22,8 +22,7 @@ fn with(line: &str) -> String {
 fn cases() -> Vec<(&'static str, String, String)> {
     let contacts = |name, line: &str| (name, with(line), ABSENT.to_owned());
     let text = |name, text: &str| (name, text.to_owned(), ABSENT.to_owned());
-    let absence =
-        |name, line: &str| (name, format!("{HEADER}{SOUND}"), format!("{ABSENT}{line}\n"));
+    let absence = |name, line: &str| (name, format!("{HEADER}{SOUND}"), format!("{ABSENT}{line}\n"));
     vec![
         text("no column for names", "id,unit\nz1,住建局\n"),
         text("an unknown column", "id,name,mobil\nz1,甲一,13800000001\n"),
@@ -71,7 +70,10 @@ fn cases() -> Vec<(&'static str, String, String)> {
         absence("an absence that ends before it begins", "z1,2099-01-05,2099-01-04,,"),
         absence("an absence with oneself as deputy", "z1,2099-01-05,2099-01-09,z1,"),
         absence("an absence without a deputy", "l1,2099-01-05,2099-01-09,,"),
-        absence("a deputy who is away too", "z1,2099-01-05,2099-01-09,,\nz2,2099-01-07,2099-01-07,l1,\nl1,2099-01-07,2099-01-07,op,\nop,2099-01-07,2099-01-07,l1,"),
+        absence(
+            "a deputy who is away too",
+            "z1,2099-01-05,2099-01-09,,\nz2,2099-01-07,2099-01-07,l1,\nl1,2099-01-07,2099-01-07,op,\nop,2099-01-07,2099-01-07,l1,",
+        ),
         absence("an absence that stands twice", "z1,2099-01-05,2099-01-09,,\nz1,2099-01-09,2099-01-10,,"),
         absence("an absence that is long over", "z1,2020-01-05,2020-01-09,,"),
     ]
@@ -97,7 +99,9 @@ red = ["mail"]
 
 fn desk(contacts: &str, absences: &str) -> Desk {
     let desk = Desk::new();
-    for (name, text) in [("ladders.toml", LADDERS), ("contacts.csv", contacts), ("absences.csv", absences), ("routes.toml", "")] {
+    for (name, text) in
+        [("ladders.toml", LADDERS), ("contacts.csv", contacts), ("absences.csv", absences), ("routes.toml", "")]
+    {
         desk.put(name, text);
     }
     desk
@@ -158,9 +162,15 @@ fn a_list_that_a_spreadsheet_damaged_is_mended_or_refused_with_the_cells_named()
 
     let run = import(&desk, "en", &[]);
     assert_eq!(run.status, 0, "{run:?}");
-    assert!(run.stderr.contains("added: 3, changed: 0, removed: 4") && run.stderr.contains("contacts.csv.bak"), "{run:?}");
+    assert!(
+        run.stderr.contains("added: 3, changed: 0, removed: 4") && run.stderr.contains("contacts.csv.bak"),
+        "{run:?}"
+    );
     let written = std::fs::read_to_string(desk.path().join("contacts.csv")).expect("a list");
-    assert!(written.starts_with('\u{feff}') && written.contains("1002,甲二,住建局,,,unit_contact;leader,,,138 0000 0002"), "{written}");
+    assert!(
+        written.starts_with('\u{feff}') && written.contains("1002,甲二,住建局,,,unit_contact;leader,,,138 0000 0002"),
+        "{written}"
+    );
     assert!(written.contains(",,2026-01-05,\r\n"), "{written}");
     let again = import(&desk, "en", &[]);
     assert!(again.status == 0 && again.stderr.contains("added: 0, changed: 0, removed: 0"), "{again:?}");
@@ -194,7 +204,8 @@ fn a_list_with_a_wrong_deputy_or_without_anybody_replaces_nothing() {
 
 #[test]
 fn who_is_away_is_written_down_listed_and_taken_back() {
-    let desk = desk(&format!("{HEADER}{SOUND}"), "# 请假登记\ncontact,from,until,deputy,reason\nz2,2020-01-05,2020-01-09,,\n");
+    let desk =
+        desk(&format!("{HEADER}{SOUND}"), "# 请假登记\ncontact,from,until,deputy,reason\nz2,2020-01-05,2020-01-09,,\n");
     let away = |more: &[&str]| desk.duban("en", &[&["contacts", "away"], more].concat());
     let run = away(&["甲一", "--from", "2099/1/5", "--until", "2099年1月9日", "--reason", "年休假", "--by", "丙一"]);
     assert_eq!(run.status, 0, "{run:?}");
@@ -230,13 +241,20 @@ fn a_spreadsheet_in_the_place_of_the_lists_is_read() {
     // A ledger of another kind is no list of people, and that is what is said: its columns are.
     std::fs::copy("tests/data/ledgers/merged.xlsx", desk.path().join("people.xlsx")).expect("copied");
     let run = desk.duban("en", &["contacts", "check", &desk.path().join("people.xlsx").display().to_string()]);
-    assert!(run.status == 1 && run.stdout.contains("people.xlsx:") && run.stdout.contains("expected a header"), "{run:?}");
+    assert!(
+        run.status == 1 && run.stdout.contains("people.xlsx:") && run.stdout.contains("expected a header"),
+        "{run:?}"
+    );
 }
 
 /// Whom a red card of an item of a sample directory tells, step by step: `1:a1 b1`.
 fn told(example: &str, item: &str, at: &str) -> Vec<String> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples").join(example);
-    let run = super::desk::duban_at(&folder, "en", &["routes", "test", item, "--level", "red", "--at", at, "--format", "csv"]);
+    let run = super::desk::duban_at(
+        &folder,
+        "en",
+        &["routes", "test", item, "--level", "red", "--at", at, "--format", "csv"],
+    );
     assert_eq!(run.status, 0, "{run:?}");
     let mut steps: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
     for row in run.rows().into_iter().filter(|row| row["told"] == "true") {
@@ -255,7 +273,10 @@ fn every_sample_directory_runs_as_it_stands_and_has_no_doubts() {
         let duban = |arguments: &[&str]| super::desk::duban_at(&folder, "en", arguments);
         let check = duban(&["check", "--online", "--format", "csv"]);
         let warnings: Vec<_> = check.rows().into_iter().filter(|row| row["weight"] != "note").collect();
-        assert!(check.status == 0 && warnings.len() == 1 && warnings[0]["place"] == "notify.mode", "{example}: {warnings:?}");
+        assert!(
+            check.status == 0 && warnings.len() == 1 && warnings[0]["place"] == "notify.mode",
+            "{example}: {warnings:?}"
+        );
         let people = duban(&["contacts", "check", "--format", "csv"]);
         assert_eq!(people.rows().iter().filter(|row| row["weight"] != "note").count(), 0, "{example}: {people:?}");
         let evaluated = duban(&["evaluate", "--at", "2026-10-20", "--format", "csv"]);

@@ -35,7 +35,10 @@ fn a_sound_office_has_the_doubts_that_are_meant() {
         "contacts.csv: no contact on duty holds the role leader for 水务局",
         "contacts.csv: u1: mobile is empty, so the channel sms",
     ];
-    assert!(found.len() == meant.len() && found.iter().zip(meant).all(|(found, meant)| found.starts_with(meant)), "{found:#?}");
+    assert!(
+        found.len() == meant.len() && found.iter().zip(meant).all(|(found, meant)| found.starts_with(meant)),
+        "{found:#?}"
+    );
 }
 
 #[test]

@@ -17,12 +17,7 @@ use crate::tell::people::muster::{muster, vacant};
 use crate::tell::time_words;
 
 /// Runs the command.
-pub fn run(
-    file: Option<&Path>,
-    format: Format,
-    caller: &Caller<'_>,
-    out: &mut dyn Write,
-) -> Result<Exit, Failure> {
+pub fn run(file: Option<&Path>, format: Format, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
     let lists = Lists::read(file, caller)?;
     let mut remarks = remarks(&lists, caller)?;
     if file.is_none() {

@@ -123,7 +123,14 @@ impl Changes {
     fn table(&self) -> Table {
         let mut table = Table::new(&["change", "id", "name", "column", "before", "after"]);
         for c in &self.0 {
-            table.add(vec![json!(c.word), json!(c.id), json!(c.name), json!(c.column), json!(c.before), json!(c.after)]);
+            table.add(vec![
+                json!(c.word),
+                json!(c.id),
+                json!(c.name),
+                json!(c.column),
+                json!(c.before),
+                json!(c.after),
+            ]);
         }
         table
     }

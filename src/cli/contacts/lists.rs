@@ -30,9 +30,8 @@ impl Lists {
         let site = caller.site()?;
         let path = |configured: &Path| site.base.join(configured);
         let (contacts, absences) = (path(&site.config.contacts), path(&site.config.absences));
-        let unreadable = |path: &Path, e: &std::io::Error| {
-            Failure::usage(all_words::unreadable(caller.language, path, e))
-        };
+        let unreadable =
+            |path: &Path, e: &std::io::Error| Failure::usage(all_words::unreadable(caller.language, path, e));
         let text = |path: &Path| match read_list(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && instead != Some(path) => Ok(String::new()),
             read => read.map_err(|e| unreadable(path, &e)),
@@ -40,10 +39,8 @@ impl Lists {
         let contacts_text = text(instead.unwrap_or(&contacts))?;
         let absences_text = text(&absences)?;
         let shown = |path: &Path| path.strip_prefix(&site.base).unwrap_or(path).display().to_string();
-        let directory = directory(
-            (&shown(instead.unwrap_or(&contacts)), &contacts_text),
-            (&shown(&absences), &absences_text),
-        );
+        let directory =
+            directory((&shown(instead.unwrap_or(&contacts)), &contacts_text), (&shown(&absences), &absences_text));
         Ok(Self { contacts: (contacts, contacts_text), absences: (absences, absences_text), directory, site })
     }
 }

@@ -21,7 +21,9 @@ pub fn fine(language: Language, people: usize, warnings: usize) -> String {
 pub fn refused(language: Language, channel: &str, address: &str, at: &str, reason: &str) -> String {
     match language {
         Chinese => {
-            format!("通道 {channel} 的地址 {address} 于 {at} 被拒收（{reason}）：不再发往，改了地址或解除后恢复（duban deliveries addresses --forgive）")
+            format!(
+                "通道 {channel} 的地址 {address} 于 {at} 被拒收（{reason}）：不再发往，改了地址或解除后恢复（duban deliveries addresses --forgive）"
+            )
         }
         English => format!(
             "{address} was refused for good by {channel} at {at} ({reason}): it gets nothing until it is changed or \

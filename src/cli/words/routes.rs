@@ -125,7 +125,9 @@ const fn gap(gap: Gap, language: Language) -> &'static str {
 pub fn why_not(why: &WhyNot, language: Language) -> String {
     match (why, language) {
         (WhyNot::Held(hold), _) => explain::hold(hold, language),
-        (WhyNot::Elsewhere, _) => language.pick("负责其他单位、区域、条线或事由", "answers for another unit, region, line or cause").to_owned(),
+        (WhyNot::Elsewhere, _) => language
+            .pick("负责其他单位、区域、条线或事由", "answers for another unit, region, line or cause")
+            .to_owned(),
         (WhyNot::OffDuty, _) => language.pick("不在岗", "is not on duty").to_owned(),
         (WhyNot::Nobody(nobody), English) => nobody.to_string(),
         (WhyNot::Nobody(Nobody::Vacant { role }), Chinese) => format!("没有人担任 {role}"),

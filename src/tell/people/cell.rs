@@ -66,7 +66,8 @@ pub fn email(cell: &str) -> Result<String, Wrong> {
     let address = half_width(cell).trim().to_owned();
     let address = address.strip_prefix("mailto:").unwrap_or(&address).to_owned();
     let is_sound = |(local, domain): (&str, &str)| {
-        let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "@,;<>()\"、".contains(c));
+        let plain =
+            |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "@,;<>()\"、".contains(c));
         plain(local) && plain(domain) && !domain.starts_with('.') && !domain.ends_with('.') && !domain.contains("..")
     };
     if address.is_empty() || address.split_once('@').is_some_and(is_sound) {
@@ -164,7 +165,18 @@ mod tests {
             assert_eq!(day(cell), Ok(expected), "{cell:?}");
         }
         assert_eq!(day(""), Ok(None));
-        for cell in ["5.1.2026", "2026-13-01", "26/1/5", "2026-01", "1", "99999", "460270", "明天", "2026-01-05 08:30", "2026-1-5-6"] {
+        for cell in [
+            "5.1.2026",
+            "2026-13-01",
+            "26/1/5",
+            "2026-01",
+            "1",
+            "99999",
+            "460270",
+            "明天",
+            "2026-01-05 08:30",
+            "2026-1-5-6",
+        ] {
             assert!(matches!(day(cell), Err(Wrong::Day { .. })), "{cell:?}");
         }
     }
@@ -191,7 +203,9 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_as_they_are_meant() {
-        for (cell, expected) in [("a＠example.com", "a@example.com"), ("mailto:a@example.com", "a@example.com"), ("", "")] {
+        for (cell, expected) in
+            [("a＠example.com", "a@example.com"), ("mailto:a@example.com", "a@example.com"), ("", "")]
+        {
             assert_eq!(email(cell), Ok(expected.into()), "{cell:?}");
         }
         for cell in ["nobody", "a@", "@b", "a@b@c", "a b@c.d", "a@b.c;d@e.f", "a@.b", "a@b."] {

@@ -156,7 +156,10 @@ impl What {
             Self::SameMobile { number, ids } => format!("手机号 {number} 有几个人在用（{ids}）：短信回复分不清是谁"),
             Self::SameMail { address, ids } => format!("邮箱 {address} 有几个人在用（{ids}）：同一件事会收到几封"),
             Self::SameName { name, unit, ids } => {
-                format!("{} {name} 有几位（{ids}）：台账只写姓名时分不清是谁，请写编号或手机号", named(unit, "未写单位的"))
+                format!(
+                    "{} {name} 有几位（{ids}）：台账只写姓名时分不清是谁，请写编号或手机号",
+                    named(unit, "未写单位的")
+                )
             }
             Self::NobodyFor { role, units } => format!("这些单位没有在岗的 {role}：{units}"),
             Self::NoAddress { channel, medium } => format!("{} 为空，通道 {channel} 无法送达", column(*medium)),

@@ -171,7 +171,9 @@ impl Wrong {
             Self::DigitsLost { got } => {
                 format!("应为完整的数字，实为 {got:?}：位数已丢失，请把该列的格式设为“文本”后重新填写")
             }
-            Self::NotWritten { got } => format!("应有内容，实为 {got:?}：电子表格没有写出该格，请加宽该列或改正公式后重新保存"),
+            Self::NotWritten { got } => {
+                format!("应有内容，实为 {got:?}：电子表格没有写出该格，请加宽该列或改正公式后重新保存")
+            }
             Self::Garbled { got } => format!("保存时丢失了字符，实为 {got:?}：请另存为“CSV UTF-8”"),
             Self::Phone { got } => format!("应为 11 位手机号，或带区号的座机（如 0511-88880001），实为 {got:?}"),
             Self::Phones { got } => format!("应为一个号码，实为多个：{got:?}"),

@@ -47,8 +47,7 @@ impl Sheet {
         let text = unmarked(text);
         let records = records(&text, separator(&text, form));
         let known = |record: &Row| record.cells.iter().filter_map(|cell| column(form, cell)).collect::<Vec<_>>();
-        let has_all =
-            |record: &Row| form.columns[..form.needed].iter().all(|(name, _)| known(record).contains(name));
+        let has_all = |record: &Row| form.columns[..form.needed].iter().all(|(name, _)| known(record).contains(name));
         let found = records.iter().take(HEADER_WITHIN).position(has_all);
         // What comes nearest to a header is looked at, so that what is missing can be told.
         let nearest = || (0..records.len().min(HEADER_WITHIN)).rev().max_by_key(|at| known(&records[*at]).len());

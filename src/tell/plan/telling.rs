@@ -70,8 +70,7 @@ impl<'a> Telling<'a> {
             let Some(present) = self.office.directory.present(gone, self.today()) else {
                 return self.notice(&n.contact, &n.channel, n.because.clone(), Some(Hold::Away));
             };
-            let because =
-                Because { instead_of: Some(gone.id.clone()), why: Some(Gap::Absent), ..n.because.clone() };
+            let because = Because { instead_of: Some(gone.id.clone()), why: Some(Gap::Absent), ..n.because.clone() };
             self.notice(&present.id, &n.channel, because, None)
         });
         said.filter(|notice| seen.insert(notice.key)).collect()

@@ -33,7 +33,10 @@ fn a_secretary_is_told_in_the_place_of_the_contact_or_too() {
     ];
     assert_eq!(red, expected);
     let why: Vec<_> = scene.said.iter().map(|n| (n.because.instead_of.as_deref(), n.because.why)).collect();
-    assert_eq!((why[0], why[2], why[4]), ((Some("z1"), Some(Gap::Secretary)), (None, None), (Some("u1"), Some(Gap::Copy))));
+    assert_eq!(
+        (why[0], why[2], why[4]),
+        ((Some("z1"), Some(Gap::Secretary)), (None, None), (Some("u1"), Some(Gap::Copy)))
+    );
 }
 
 #[test]
@@ -130,7 +133,8 @@ impl Story {
     fn turn(&mut self, transitions: &[Transition], now: Instant) {
         for Planned { notice, placement } in self.scene.plan(transitions, now) {
             let Some(placement) = placement else { continue };
-            let said = self.scene.said.iter_mut().find(|said| said.key == notice.key && said.delivery == notice.delivery);
+            let said =
+                self.scene.said.iter_mut().find(|said| said.key == notice.key && said.delivery == notice.delivery);
             let said = said.expect("what was planned is remembered");
             (said.state, said.settled_at) = (NoticeState::Sent, Some(placement.not_before));
             self.told.push(notice);
@@ -182,37 +186,40 @@ fn contact(at: usize) -> impl Strategy<Value = Contact> {
         prop::option::weighted(0.2, day()),
         prop::option::weighted(0.2, day()),
     );
-    (who, reached).prop_map(move |((unit, region, roles, lines, causes), (mobile, mail, deputy, secretary, from, until))| {
-        let texts = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
-        Contact {
-            id: id(at).as_str().into(),
-            name: format!("甲{at}"),
-            unit: unit.into(),
-            region: region.into(),
-            roles: texts(roles),
-            lines: texts(lines),
-            causes: texts(causes),
-            mobile: if mobile == "mobile" { format!("1380000000{at}") } else { mobile.into() },
-            email: if mail { format!("c{at}@example.com") } else { String::new() },
-            deputy: deputy.map(id).unwrap_or_default(),
-            secretary: secretary.map(|(at, _)| id(at)).unwrap_or_default(),
-            secretary_mode: secretary.map_or("", |(_, instead)| if instead { INSTEAD } else { COPY }).into(),
-            from,
-            until,
-            ..Contact::default()
-        }
-    })
+    (who, reached).prop_map(
+        move |((unit, region, roles, lines, causes), (mobile, mail, deputy, secretary, from, until))| {
+            let texts = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
+            Contact {
+                id: id(at).as_str().into(),
+                name: format!("甲{at}"),
+                unit: unit.into(),
+                region: region.into(),
+                roles: texts(roles),
+                lines: texts(lines),
+                causes: texts(causes),
+                mobile: if mobile == "mobile" { format!("1380000000{at}") } else { mobile.into() },
+                email: if mail { format!("c{at}@example.com") } else { String::new() },
+                deputy: deputy.map(id).unwrap_or_default(),
+                secretary: secretary.map(|(at, _)| id(at)).unwrap_or_default(),
+                secretary_mode: secretary.map_or("", |(_, instead)| if instead { INSTEAD } else { COPY }).into(),
+                from,
+                until,
+                ..Contact::default()
+            }
+        },
+    )
 }
 
 fn organisation() -> impl Strategy<Value = Organisation> {
     let contacts = (0..=MOST).prop_flat_map(|count| (0..count).map(contact).collect::<Vec<_>>());
-    let absence = (0..MOST, day(), 0_i64..20, prop::option::of(0..MOST)).prop_map(|(who, from, days, deputy)| Absence {
-        contact: id(who).as_str().into(),
-        from,
-        until: from + chrono::TimeDelta::days(days),
-        deputy: deputy.filter(|deputy| *deputy != who).map(id).unwrap_or_default(),
-        reason: String::new(),
-    });
+    let absence =
+        (0..MOST, day(), 0_i64..20, prop::option::of(0..MOST)).prop_map(|(who, from, days, deputy)| Absence {
+            contact: id(who).as_str().into(),
+            from,
+            until: from + chrono::TimeDelta::days(days),
+            deputy: deputy.filter(|deputy| *deputy != who).map(id).unwrap_or_default(),
+            reason: String::new(),
+        });
     let item = (
         prop::option::of(0..MOST + 1),
         prop::option::of(prop::sample::select(vec!["住建局", "水务局", "别处"])),
