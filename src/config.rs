@@ -15,6 +15,7 @@ use crate::core::contact::Medium;
 use crate::core::delivery::RetryPolicy;
 use crate::core::limit::{Limit, YellowDefault};
 use crate::core::matcher::Matcher;
+use crate::core::item::OWN;
 use crate::core::order;
 use crate::core::rate::{Rate, RateError, Rates};
 use crate::secret::SecretRef;
@@ -372,6 +373,10 @@ impl Config {
         for (name, source) in &config.source {
             let place = format!("{path}: source.{name}");
             problems.extend(source.problems().into_iter().map(|p| ConfigProblem::at(&*place, p)));
+            if [OWN, order::SOURCE].contains(&&**name) {
+                let problem = format!("expected another name, got {name:?}: duban's own items are called so");
+                problems.push(ConfigProblem::at(&*place, problem));
+            }
         }
         for (name, channel) in &config.channels {
             let place = format!("{path}: channels.{name}");
