@@ -1,5 +1,6 @@
 //! How long pure thinking takes: questions to a calendar, a limit, one look at an item, whom to tell of a burst.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use divan::{Bencher, black_box};
@@ -109,12 +110,13 @@ fn plan_ten_thousand_transitions(bencher: Bencher) {
             0..8 => (",".to_owned(), "specialist", ["工业", "城建", "农业", "服务业"][(n % 4) as usize]),
             _ => (place, role, ""),
         };
-        contacts.push_str(&format!("c{n},甲{n},{place},{role},{line},,{mobile},c{n}@example.com,c{deputy}\n"));
+        writeln!(contacts, "c{n},甲{n},{place},{role},{line},,{mobile},c{n}@example.com,c{deputy}").expect("written");
     }
     contacts.push_str("op,值班,,,operator,,,,op@example.com,\n");
     let directory = Directory::read("contacts.csv", &contacts).expect("contacts");
-    let absences: String = (0..2_000).step_by(10).map(|n| format!("c{n},2026-02-01,2026-03-31\n")).collect();
-    let absences = absences::read("absences.csv", &format!("contact,from,until\n{absences}"), &directory);
+    let absences: Vec<String> = (0..2_000).step_by(10).map(|n| format!("c{n},2026-02-01,2026-03-31")).collect();
+    let absences = format!("contact,from,until\n{}\n", absences.join("\n"));
+    let absences = absences::read("absences.csv", &absences, &directory);
     let ladders = "[handlers]\n[[handlers.steps]]\nroles = ['handler', 'unit_contact', 'leader', 'specialist']\nred = ['mail', 'sms']\n\
         [operators]\n[[operators.steps]]\nroles = ['operator']\nred = ['mail']\n";
     let channels = [("mail", Medium::Mail), ("sms", Medium::Sms)];

@@ -64,8 +64,8 @@ impl Contact {
             Medium::Sms => &self.mobile,
             Medium::Im => &self.im,
         };
-        let takes = !address.is_empty() && !(medium == Medium::Sms && is_landline(address));
-        takes.then_some(address.as_str())
+        let takes_none = address.is_empty() || (medium == Medium::Sms && is_landline(address));
+        (!takes_none).then_some(address.as_str())
     }
 }
 

@@ -146,16 +146,15 @@ impl Directory {
         for row in &sheet.rows {
             match contact(&sheet, row) {
                 Err(wrong) => faults.extend(wrong),
-                Ok(contact) => match lines.get(&contact.id) {
-                    Some(first) => {
+                Ok(contact) => {
+                    if let Some(first) = lines.get(&contact.id) {
                         let wrong = Wrong::TwiceId { id: contact.id.to_string(), first: *first };
                         faults.push(sheet.fault(row, Some("id"), wrong));
-                    }
-                    None => {
+                    } else {
                         lines.insert(contact.id.clone(), row.line);
                         directory.add(contact);
                     }
-                },
+                }
             }
         }
         faults.sort_by_key(|fault| fault.line);

@@ -124,7 +124,9 @@ fn a_directory_with_one_fault_is_told_that_one_in_both_languages() {
         assert_eq!(chinese.status, english.status, "{name}");
         assert!(!english.stdout.is_empty(), "{name} is told: {english:?}");
         assert_eq!(chinese.stdout.lines().count(), english.stdout.lines().count(), "{name}");
-        found.push_str(&format!("== {name} ({})\n{}{}", english.status, chinese.stdout, english.stdout));
+        found.extend(
+            [&format!("== {name} ({})\n", english.status), &chinese.stdout, &english.stdout].map(String::as_str),
+        );
     }
     golden("contacts-faults.txt", &found);
 }

@@ -218,7 +218,7 @@ impl<'a> Desk<'a> {
 fn is_own(text: &str) -> bool {
     let columns: Vec<&str> = absences::COLUMNS.iter().map(|(name, _)| *name).collect();
     let mut lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !is_comment(line));
-    lines.next().is_some_and(|header| header.trim() == columns.join(",")) && text.matches('"').count() % 2 == 0
+    lines.next().is_some_and(|header| header.trim() == columns.join(",")) && text.matches('"').count().is_multiple_of(2)
 }
 
 fn is_comment(line: &str) -> bool {
@@ -241,7 +241,7 @@ mod tests {
             ("contact,from,until,deputy,reason\na,2026-01-05,2026-01-06,,\"open\n", true),
             ("contact,from,until,deputy,reason\na,2026-01-05,2026-01-06,,\"open", false),
         ] {
-            let expected = own && text.matches('"').count() % 2 == 0;
+            let expected = own && text.matches('"').count().is_multiple_of(2);
             assert_eq!(is_own(text), expected, "{text:?}");
         }
     }

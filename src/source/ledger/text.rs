@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::header::HeadRow;
 use super::package::{Package, damaged};
 use super::values::Value;
 use super::{Trouble, xlsx};
@@ -33,10 +34,10 @@ fn read(bytes: &[u8]) -> Result<String, Trouble> {
         return Err(other("ODS"));
     }
     let rows = xlsx::first_sheet(bytes)?;
-    let width = rows.iter().flat_map(|(_, cells)| cells.iter().map(|(column, _)| *column as usize + 1)).max();
+    let width = rows.iter().flat_map(|row| row.cells.iter().map(|(column, _)| *column as usize + 1)).max();
     let width = width.unwrap_or(0);
     let (mut text, mut next) = (String::new(), 0);
-    for (row, cells) in rows {
+    for HeadRow { index: row, cells } in rows {
         if row < next {
             return Err(damaged("its rows are not in their order"));
         }
@@ -71,9 +72,8 @@ fn said(value: &Value<'_>) -> String {
 fn csv_line(cells: &[String]) -> String {
     // What begins a line like a comment is a value here.
     let is_plain = |cell: &str| !cell.contains(['"', ',', '\n', '\r']) && !cell.starts_with('#');
-    let quoted = |cell: &String| match is_plain(cell) {
-        true => cell.clone(),
-        false => format!("\"{}\"", cell.replace('"', "\"\"")),
+    let quoted = |cell: &String| {
+        if is_plain(cell) { cell.clone() } else { format!("\"{}\"", cell.replace('"', "\"\"")) }
     };
     let mut line = cells.iter().map(quoted).collect::<Vec<_>>().join(",");
     line.push('\n');

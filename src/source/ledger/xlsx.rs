@@ -5,7 +5,7 @@ use std::io::Cursor;
 use calamine::{DataRef, DataType as _, Reader as _, Style, Xlsx, XlsxError};
 
 use super::grid::Rows;
-use super::header::Merge;
+use super::header::{HeadRow, Merge};
 use super::package::damaged;
 use super::values::{Shown, Value};
 use super::{Trouble, Wanted};
@@ -24,26 +24,27 @@ pub(super) fn read(bytes: &[u8], wanted: &Wanted<'_>) -> Result<Rows, Trouble> {
 
 /// All rows of the first sheet that is not hidden, by their index from 0; merged cells all hold what the first of them
 /// does.
-pub(super) fn first_sheet(bytes: &[u8]) -> Result<Vec<(u32, Vec<(u32, Value<'static>)>)>, Trouble> {
+pub(super) fn first_sheet(bytes: &[u8]) -> Result<Vec<HeadRow>, Trouble> {
     let mut book = Xlsx::new(Cursor::new(bytes)).map_err(trouble)?;
     let name = sheet_name(&book, &super::SheetChoice::First)?;
     let merges = book.merge_cells_by_sheet_name(&name).map_err(trouble)?;
-    let mut rows: Vec<(u32, Vec<(u32, Value<'static>)>)> = Vec::new();
-    walk(&mut book, &name, &mut |row, values| {
+    let mut rows: Vec<HeadRow> = Vec::new();
+    walk(&mut book, &name, &mut |index, values| {
         if rows.len() >= MOST_LINES {
             return Err(Trouble::TooLarge(format!("expected at most {MOST_LINES} rows")));
         }
-        rows.push((row, values.drain(..).map(|(column, value)| (column, value.owned())).collect()));
+        let cells = values.drain(..).map(|(column, value)| (column, value.owned())).collect();
+        rows.push(HeadRow { index, cells });
         Ok(())
     })?;
     for merge in merges {
-        let first = rows.iter().find(|(row, _)| *row == merge.start.0);
-        let first = first.and_then(|(_, cells)| cells.iter().find(|(column, _)| *column == merge.start.1));
+        let first = rows.iter().find(|row| row.index == merge.start.0);
+        let first = first.and_then(|row| row.cells.iter().find(|(column, _)| *column == merge.start.1));
         let Some((_, value)) = first.cloned() else { continue };
-        for (_, cells) in rows.iter_mut().filter(|(row, _)| (merge.start.0..=merge.end.0).contains(row)) {
+        for row in rows.iter_mut().filter(|row| (merge.start.0..=merge.end.0).contains(&row.index)) {
             for column in merge.start.1..=merge.end.1.min(super::header::MOST_COLUMNS) {
-                if !cells.iter().any(|(at, _)| *at == column) {
-                    cells.push((column, value.clone()));
+                if !row.cells.iter().any(|(at, _)| *at == column) {
+                    row.cells.push((column, value.clone()));
                 }
             }
         }
@@ -60,12 +61,11 @@ fn sheet_name(book: &Xlsx<Cursor<&[u8]>>, choice: &super::SheetChoice) -> Result
     choice.choose(&sheets.collect::<Vec<_>>())
 }
 
+/// What is shown a row: its index and its cells by their column.
+type See<'s> = dyn FnMut(u32, &mut Vec<(u32, Value<'_>)>) -> Result<(), Trouble> + 's;
+
 /// Shows the rows of a sheet as they come.
-fn walk(
-    book: &mut Xlsx<Cursor<&[u8]>>,
-    name: &str,
-    see: &mut dyn FnMut(u32, &mut Vec<(u32, Value<'_>)>) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+fn walk(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, see: &mut See<'_>) -> Result<(), Trouble> {
     let is_1904 = book.has_1904_epoch();
     let mut cells = book.worksheet_cells_reader(name).map_err(trouble)?;
     let shown: Vec<Shown> = cells.styles().iter().map(shown).collect();

@@ -279,9 +279,6 @@ fn shortened(names: &[&str]) -> String {
     const MOST: usize = 8;
     let shown: BTreeSet<&str> = names.iter().copied().collect();
     let more = shown.len().saturating_sub(MOST);
-    let mut text = shown.into_iter().take(MOST).collect::<Vec<_>>().join("、");
-    if more > 0 {
-        text.push_str(&format!(" …(+{more})"));
-    }
-    text
+    let text = shown.into_iter().take(MOST).collect::<Vec<_>>().join("、");
+    if more > 0 { format!("{text} …(+{more})") } else { text }
 }

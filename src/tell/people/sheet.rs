@@ -9,6 +9,9 @@ use super::fault::{Fault, Wrong};
 /// A column that a list can have, by its name and what offices call it.
 pub type Column = (&'static str, &'static [&'static str]);
 
+/// A column, and how the header of a file writes it.
+type Written = (&'static str, String);
+
 /// How many lines are looked at for a header.
 const HEADER_WITHIN: usize = 10;
 
@@ -17,7 +20,7 @@ const HEADER_WITHIN: usize = 10;
 pub struct Sheet {
     file: String,
     /// For each place its column and how the header writes it.
-    header: Vec<Option<(&'static str, String)>>,
+    header: Vec<Option<Written>>,
     /// The rows below the header.
     pub rows: Vec<Row>,
 }
@@ -94,7 +97,7 @@ impl Sheet {
     }
 }
 
-struct Header(Vec<Option<(&'static str, String)>>);
+struct Header(Vec<Option<Written>>);
 
 impl Header {
     fn read(file: &str, row: &Row, form: Form) -> Result<Self, Vec<Fault>> {
@@ -104,7 +107,7 @@ impl Header {
             column: column.map(str::to_owned),
             wrong,
         };
-        let (mut header, mut faults): (Vec<Option<(&'static str, String)>>, Vec<Fault>) = (Vec::new(), Vec::new());
+        let (mut header, mut faults): (Vec<Option<Written>>, Vec<Fault>) = (Vec::new(), Vec::new());
         for cell in &row.cells {
             let found = column(form, cell);
             match found {
@@ -187,10 +190,10 @@ fn records(text: &str, separator: u8) -> Vec<Row> {
 fn is_open(text: &str, line: u64) -> bool {
     let skipped = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
     let rest = text.split_inclusive('\n').skip(skipped);
-    let (mut lines, mut quotes) = (0, 0);
+    let (mut lines, mut quotes) = (0, 0_usize);
     for line in rest.filter(|line| !line.trim().is_empty()) {
         lines += 1;
         quotes += line.matches('"').count();
     }
-    lines > 1 && quotes % 2 == 1
+    lines > 1 && !quotes.is_multiple_of(2)
 }
