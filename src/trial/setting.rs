@@ -179,7 +179,8 @@ fn calendars_of(folders: &[PathBuf]) -> Result<Vec<Arc<Calendar>>, SettingProble
 fn everybody(ladders: &BTreeMap<String, Ladder>) -> String {
     let steps = ladders.values().flat_map(|ladder| &ladder.steps);
     let roles: BTreeSet<&String> = steps.flat_map(|step| &step.roles).collect();
-    let lines = roles.iter().map(|role| format!("{role},{role},{role},{role},{role}@example.com,{role}\n"));
+    let lines = roles.iter().zip(13_800_000_001_u64..);
+    let lines = lines.map(|(role, mobile)| format!("{role},{role},{role},{mobile},{role}@example.com,{role}\n"));
     format!("id,name,roles,mobile,email,im\n{}", lines.collect::<String>())
 }
 
