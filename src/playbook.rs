@@ -297,6 +297,10 @@ impl Playbook {
             directory,
             ladders,
             ladder: settings.ladder.clone(),
+            periods: rulebook
+                .rules()
+                .filter_map(|info| Some((info.name.clone(), info.meta.recheck?.period())))
+                .collect(),
             routes: routes.routes,
             preferences: routes.preferences,
             channels: settings.channels.iter().map(|(name, terms)| (name.as_str().into(), terms.clone())).collect(),
@@ -511,11 +515,20 @@ impl Building<'_> {
         if !ladders.contains_key(OPERATORS) {
             self.fail(&place, format!("expected a ladder {OPERATORS:?} for what concerns duban itself"));
         }
-        // A ladder may name more channels than an installation has; what is not there is not used.
-        for step in ladders.values_mut().flat_map(|ladder| &mut ladder.steps) {
-            for channels in [&mut step.yellow, &mut step.red] {
-                channels.retain(|channel| self.settings.channels.contains_key(channel));
+        for (name, count) in ladders.iter().flat_map(|(name, ladder)| ladder.counts.iter().map(move |c| (name, c))) {
+            if count.threshold().is_none() {
+                let wrong = format!("{name}: expected in [[{name}.counts]] either streak or reds, from 1 on");
+                self.fail(&place, wrong);
             }
+        }
+        // A ladder may name more channels than an installation has; what is not there is not used.
+        let is_there = |channel: &String| self.settings.channels.contains_key(channel);
+        for ladder in ladders.values_mut() {
+            for step in &mut ladder.steps {
+                step.yellow.retain(is_there);
+                step.red.retain(is_there);
+            }
+            ladder.counts.iter_mut().for_each(|count| count.channels.retain(is_there));
         }
         Some(ladders)
     }

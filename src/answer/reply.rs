@@ -155,7 +155,7 @@ impl Reply {
 /// Whether it was told, and somebody should sign for it.
 fn asks(notice: &Notice) -> bool {
     let kinds = [NoticeKind::Raise, NoticeKind::Reminder, NoticeKind::Handover, NoticeKind::Lower, NoticeKind::Order];
-    notice.state.is_told() && kinds.contains(&notice.kind)
+    notice.state.is_told() && kinds.contains(&notice.kind) && !notice.because.gone
 }
 
 /// A full-width form as the plain one.

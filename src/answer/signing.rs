@@ -8,7 +8,7 @@ use crate::core::acknowledgement::{Acknowledgement, Via};
 use crate::core::audit::Act;
 use crate::core::card::{CardId, Watch};
 use crate::core::item::ItemKey;
-use crate::core::notice::{Notice, NoticeKind, NoticeState};
+use crate::core::notice::{Notice, NoticeState};
 use crate::core::window::Level;
 use crate::store::{ItemRecord, Result, Store};
 
@@ -66,10 +66,10 @@ impl Standing {
     /// Where it is open, if it is.
     pub fn open_at(&self) -> Option<OpenAt> {
         let watch = self.watch.as_ref()?;
-        let is_raise = |n: &&Notice| matches!(n.kind, NoticeKind::Raise | NoticeKind::Lower | NoticeKind::Reminder);
         let about_it = |n: &&Notice| (n.episode, n.number, n.rehearsal) == (watch.episode, watch.number, false);
         // As the ladder counts them.
-        let said = self.said.iter().filter(is_raise).filter(about_it).filter(|n| n.state != NoticeState::Dropped);
+        let said =
+            self.said.iter().filter(|n| n.is_of_a_step()).filter(about_it).filter(|n| n.state != NoticeState::Dropped);
         let step = said.map(|notice| notice.step).max().unwrap_or_default();
         Some(OpenAt { episode: watch.episode, level: watch.level?, step })
     }

@@ -20,7 +20,7 @@ use crate::core::acknowledgement::{Acknowledgement, Via};
 use crate::core::card::Watch;
 use crate::core::item::ItemKey;
 use crate::core::matcher::Suspect;
-use crate::core::notice::{Notice, NoticeKind};
+use crate::core::notice::Notice;
 use crate::core::route::Routing;
 use crate::core::window::Level;
 use crate::playbook::Playbook;
@@ -228,7 +228,7 @@ impl Desk<'_> {
         let is_about = |n: &&Notice| {
             n.card == Some(watch.card)
                 && (n.episode, n.number, n.rehearsal) == (watch.episode, watch.number, rehearsal)
-                && matches!(n.kind, NoticeKind::Raise | NoticeKind::Lower | NoticeKind::Reminder)
+                && n.is_of_a_step()
                 && n.state.is_told()
         };
         said.iter().filter(is_about).map(|n| n.step).max().unwrap_or_default()

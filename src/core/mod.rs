@@ -38,6 +38,8 @@ pub mod phone;
 
 pub mod contact;
 
+pub mod count;
+
 pub mod ladder;
 
 pub mod matcher;

@@ -14,6 +14,7 @@ use super::card::{CardId, Change, Transition};
 use super::delivery::{DeliveryId, DeliveryState};
 use super::digest::Digest;
 use super::item::ItemKey;
+use super::ladder::{Label, Threshold};
 use super::reason::Reason;
 use super::window::Level;
 
@@ -33,6 +34,8 @@ pub enum NoticeKind {
     Revoke,
     /// The card has new addressees.
     Handover,
+    /// A ladder's count reached its number: so many running, so many of a unit.
+    Count,
     /// An order.
     Order,
     /// A list for somebody, such as the operators' baseline digest.
@@ -51,6 +54,7 @@ impl NoticeKind {
             Self::Clear => "clear",
             Self::Revoke => "revoke",
             Self::Handover => "handover",
+            Self::Count => "count",
             Self::Order => "order",
             Self::Digest => "digest",
             Self::System => "system",
@@ -176,6 +180,15 @@ pub struct Because {
     /// Why not that one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Gap>,
+    /// What the office calls the step or the count by which the contact is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// The number that was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<Threshold>,
+    /// Whether the card has gone to others, who are told instead from now on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
 }
 
 /// Why somebody else is told in a contact's place.
@@ -245,7 +258,25 @@ pub struct Notice {
 impl Notice {
     /// Whether it says that a card stands, and does not take back what was said.
     pub const fn raises(&self) -> bool {
-        matches!(self.kind, NoticeKind::Raise | NoticeKind::Reminder)
+        match self.kind {
+            NoticeKind::Raise | NoticeKind::Reminder | NoticeKind::Count => true,
+            NoticeKind::Handover => !self.because.gone,
+            _ => false,
+        }
+    }
+
+    /// Whether it takes a step of a ladder, or repeats one: what climbs on counts from these.
+    pub const fn is_of_a_step(&self) -> bool {
+        match self.kind {
+            NoticeKind::Raise | NoticeKind::Lower | NoticeKind::Reminder => true,
+            NoticeKind::Handover => !self.because.gone,
+            _ => false,
+        }
+    }
+
+    /// Whether it stays true when the card closes: cards of a unit that turned red are counted whatever became of them.
+    pub const fn outlasts_its_card(&self) -> bool {
+        matches!(self.because.count, Some(Threshold::Reds(_)))
     }
 }
 

@@ -118,8 +118,8 @@ impl<'a> Sealing<'a> {
             known.matters.insert(matter.item.key.clone(), matter);
         }
         known.standing.said = by_card(self.store.notices_about(&items).await?);
-        // Only what follows on something else is held by a signature.
-        let follows = |m: &&Notice| m.step > 0 || m.kind == NoticeKind::Reminder;
+        // Only what follows on something else is held by a signature, and says who signed.
+        let follows = |m: &&Notice| m.step > 0 || m.kind != NoticeKind::Raise || m.number > 1;
         let cards: HashSet<CardId> = members.clone().filter(follows).filter_map(|m| m.card).collect();
         if !cards.is_empty() {
             let cards: Vec<CardId> = cards.into_iter().collect();
@@ -162,6 +162,8 @@ impl<'a> Sealing<'a> {
             yellow: &playbook.clockwork.yellow,
             directory: &playbook.office.directory,
             language: playbook.language,
+            acknowledgements: &known.standing.acknowledgements,
+            rests: &|change, matter, taken| playbook.office.rests_until(change, &matter.item, &matter.rulings, taken),
             secret: (!terms.is_some_and(|terms| terms.confidential)).then_some(&playbook.office.confidential),
         };
         let to = Receiver { contact: delivery.contact.to_string(), name, address };

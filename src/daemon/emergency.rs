@@ -186,6 +186,8 @@ fn message(playbook: &Playbook, id: DeliveryId, notice: &Notice, medium: Medium,
         yellow: &playbook.clockwork.yellow,
         directory: &playbook.office.directory,
         language: playbook.language,
+        acknowledgements: &[],
+        rests: &|_, _, _| None,
         secret: None,
     };
     let mut facts = compose(to, std::slice::from_ref(notice), desk, now);

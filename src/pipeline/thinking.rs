@@ -19,6 +19,7 @@ use crate::playbook::Playbook;
 use crate::rules::error::RuleError;
 use crate::rules::version::Recheck;
 use crate::store::{ItemRecord, ItemWrite};
+use crate::tell::plan::is_handed_over;
 
 /// An item as thinking leaves it, before it is known whom to tell.
 pub struct Thought {
@@ -34,6 +35,8 @@ pub struct Thought {
     pub other_playbook: bool,
     /// How many deeds of the order that it stands for were told before.
     pub deeds_told: usize,
+    /// The item as it was, where it went to somebody else.
+    pub before: Option<Item>,
 }
 
 impl Thought {
@@ -93,7 +96,8 @@ fn put_off(playbook: &Playbook, entry: &Entry, now: Instant) -> Option<Thought> 
         ItemRecord { next_look_at: Some(now + chrono::TimeDelta::hours(1)), judged_under: playbook.version, ..record };
     let item = Arc::new(record.item.clone());
     let write = ItemWrite::of(record);
-    Some(Thought { item, write, errors: Vec::new(), problems: Vec::new(), other_playbook: false, deeds_told: 0 })
+    let (errors, problems) = (Vec::new(), Vec::new());
+    Some(Thought { item, write, errors, problems, other_playbook: false, before: None, deeds_told: 0 })
 }
 
 impl Lag {
@@ -132,6 +136,7 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
         News::Missing { polls, has_left } => (polls, record.left_at.or(has_left.then_some(now))),
     };
     let has_left = left_at.is_some();
+    let before = (changed && is_handed_over(&record.item, &item)).then(|| record.item.clone());
     let other_playbook = known && record.judged_under != playbook.version;
     let rechecks = record.rulings.iter().any(|r| recheck_of(playbook, &r.rule).is_some());
     let (rulings, errors) = if has_left {
@@ -171,8 +176,7 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
         ..record
     };
     let write = ItemWrite { keep_snapshot: changed, transitions: found.transitions, ..ItemWrite::of(record) };
-
-    Some(Thought { item, write, errors, problems: found.problems, other_playbook, deeds_told: 0 })
+    Some(Thought { item, write, errors, problems: found.problems, other_playbook, before, deeds_told: 0 })
 }
 
 fn blank(item: &Item, digest: Option<Digest>, now: Instant) -> ItemRecord {

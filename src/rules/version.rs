@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::error::nearest;
 use super::shape::Complaint;
 use crate::core::Instant;
+use crate::core::count::Period;
 use crate::core::item::Item;
 use crate::core::value::Value;
 
@@ -47,6 +48,17 @@ pub struct Meta {
     pub expires: Option<NaiveDate>,
     /// `RECHECK`: how often `findings(item, today)` is asked again.
     pub recheck: Option<Recheck>,
+}
+
+impl Recheck {
+    /// The stretch of time that such a rule judges.
+    pub const fn period(self) -> Period {
+        match self {
+            Self::Daily => Period::Day,
+            Self::WorkingDaily => Period::WorkingDay,
+            Self::Monthly => Period::Month,
+        }
+    }
 }
 
 impl Meta {

@@ -538,6 +538,13 @@ pub trait Store: Send + Sync {
     /// All transitions of an item's cards, oldest first.
     async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>>;
 
+    /// All transitions of the cards of items, each item's oldest first.
+    async fn histories(&self, items: &[ItemKey]) -> Result<Vec<(ItemKey, Transition)>>;
+
+    /// The cards and episodes that turned red since an instant while their item was of one of these units, and were not
+    /// revoked: of each unit as many as there are, at most `most`. An episode that was red before does not turn red again.
+    async fn reds(&self, units: &[Arc<str>], since: Instant, most: usize) -> Result<Vec<(Arc<str>, CardId, u32)>>;
+
     /// The kept snapshots of an item, oldest first.
     async fn snapshots(&self, item: &ItemKey) -> Result<Vec<Snapshot>>;
 

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 
 use super::directory::Directory;
-use super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Receiver, Told};
+use super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Receiver, Taken, Taking, Told};
 use super::language::Language;
 use super::sum;
 use crate::core::Instant;
+use crate::core::acknowledgement::Acknowledgement;
 use crate::core::calendar::Calendars;
 use crate::core::card::CardId;
 use crate::core::delivery::DeliveryId;
 use crate::core::item::{Item, ItemKey};
 use crate::core::limit::YellowDefault;
 use crate::core::matcher::{Matcher, Suspect};
-use crate::core::notice::{Notice, NoticeKind};
+use crate::core::notice::{CardChange, Notice, NoticeKind};
 use crate::core::order;
 use crate::core::reading::read;
 use crate::core::reason::Reason;
@@ -68,9 +69,16 @@ pub struct Desk<'a> {
     pub directory: &'a Directory,
     /// The language of the sum.
     pub language: Language,
+    /// Who took the cards.
+    pub acknowledgements: &'a [Acknowledgement],
+    /// Until when a card's ladder rests for a signature.
+    pub rests: &'a Rests<'a>,
     /// Whose titles and persons must not leave by the delivery's channel; `None` if it is confidential.
     pub secret: Option<&'a Matcher>,
 }
+
+/// Until when the ladder of a card rests for a signature.
+pub type Rests<'a> = dyn Fn(&CardChange, &Matter, &Acknowledgement) -> Option<Instant> + Sync + 'a;
 
 /// The facts of a delivery to `to`. `members` come worst first.
 pub fn compose(to: Receiver, members: &[Notice], desk: Desk<'_>, now: Instant) -> Facts {
@@ -116,7 +124,9 @@ fn member(notice: &Notice, in_full: bool, desk: Desk<'_>, now: Instant) -> Membe
         whom: desk.directory.get(whom).map_or_else(|| whom.to_string(), |contact| contact.name.clone()),
         why,
     });
-    Member { key: notice.key.to_string(), kind: notice.kind, card, instead_of, body: notice.body.clone() }
+    let because = &notice.because;
+    let taking = Taking { label: because.label.clone(), count: because.count, gone: because.gone };
+    Member { key: notice.key.to_string(), kind: notice.kind, card, taking, instead_of, body: notice.body.clone() }
 }
 
 fn is_secret(notice: &Notice, matter: &Matter, desk: Desk<'_>) -> bool {
@@ -170,6 +180,7 @@ fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: In
         window_label: words.label,
         clock: window.and_then(|window| clock(window, item, in_full, desk, now)),
         told: told(notice, desk),
+        taken: taken(notice, change, matter, desk),
         data_as_of: matter.data_as_of,
         sign_url: None,
     })
@@ -190,6 +201,23 @@ fn clock(window: &Window, item: &Item, in_full: bool, desk: Desk<'_>, now: Insta
         extensions: window.extensions.iter().cloned().zip(reading.granted).collect(),
         sum: sum.map(|sum| sum::at_most(SUM_LINES, &sum, desk.language)).unwrap_or_default(),
     })
+}
+
+/// Who took this episode of the card, as the ladder counts it: the first signature of a level and step lets it rest.
+fn taken(notice: &Notice, change: &CardChange, matter: &Matter, desk: Desk<'_>) -> Vec<Taken> {
+    let is_about = |a: &&Acknowledgement| Some(a.card) == notice.card && a.episode == notice.episode;
+    let of_card: Vec<&Acknowledgement> = desk.acknowledgements.iter().filter(is_about).collect();
+    let name = |id: &str| desk.directory.get(id).map_or_else(|| id.to_owned(), |contact| contact.name.clone());
+    let is_first = |a: &Acknowledgement| of_card.iter().all(|o| (o.level, o.step) != (a.level, a.step) || a.at <= o.at);
+    let one = |a: &&Acknowledgement| Taken {
+        name: name(&a.contact),
+        by: (*a.by != *a.contact).then(|| name(&a.by)),
+        via: a.via,
+        level: a.level,
+        at: a.at,
+        rests_until: if is_first(a) { (desk.rests)(change, matter, a) } else { None },
+    };
+    of_card.iter().map(one).collect()
 }
 
 /// Who was told about this episode of the card before.

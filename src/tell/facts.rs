@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::core::Instant;
+use crate::core::acknowledgement::Via;
 use crate::core::card::Change;
 use crate::core::item::{Extension, Pause};
+use crate::core::ladder::{Label, Threshold};
 use crate::core::notice::{Body, Gap, NoticeKind};
 use crate::core::reading::Granted;
 use crate::core::reason::Reason;
@@ -67,11 +69,25 @@ pub struct Member {
     pub kind: NoticeKind,
     /// The card, for what is about one.
     pub card: Option<CardFacts>,
+    /// What the step or the count is that it tells.
+    #[serde(default)]
+    pub taking: Taking,
     /// In whose place the receiver is told, if in somebody's.
     #[serde(default)]
     pub instead_of: Option<InsteadOf>,
     /// What it says if it is not about a card.
     pub body: Option<Body>,
+}
+
+/// By what a member came to its receiver.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taking {
+    /// What the office calls the step or the count.
+    pub label: Option<Label>,
+    /// The number that was reached.
+    pub count: Option<Threshold>,
+    /// Whether the card has gone to others.
+    pub gone: bool,
 }
 
 /// In whose place somebody is told, and why.
@@ -132,6 +148,9 @@ pub struct CardFacts {
     pub clock: Option<ClockFacts>,
     /// Who was told about this episode before, and when.
     pub told: Vec<Told>,
+    /// Who took it in this episode.
+    #[serde(default)]
+    pub taken: Vec<Taken>,
     /// When the source's last good poll began.
     pub data_as_of: Option<Instant>,
     /// The receiver's own link for signing; without it messages link the board's page of the card.
@@ -159,6 +178,23 @@ pub struct ClockFacts {
     pub extensions: Vec<(Extension, Granted)>,
     /// How the due instant came about, a line each, at most 15.
     pub sum: Vec<String>,
+}
+
+/// A signature for a card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The name of who took it.
+    pub name: String,
+    /// Who wrote it down, if somebody else did.
+    pub by: Option<String>,
+    /// By which way.
+    pub via: Via,
+    /// The level at which it was taken.
+    pub level: Level,
+    /// When.
+    pub at: Instant,
+    /// Until when reminders and the next step rest for it, if they do.
+    pub rests_until: Option<Instant>,
 }
 
 /// A telling that took place.

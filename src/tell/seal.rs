@@ -78,6 +78,9 @@ fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
     if was_answered(member, &standing.acknowledgements) {
         return Judged::Drops(Hold::Acknowledged);
     }
+    if member.is_of_a_step() && has_gone_since(member, members, standing) {
+        return Judged::Drops(Hold::NoLongerSo);
+    }
     let level = |level: Option<Level>| {
         let watch = standing.watches.get(&card);
         if watch.is_some_and(|w| w.episode == member.episode && w.level == level && level.is_some()) {
@@ -87,7 +90,15 @@ fn judge(member: &Notice, members: &[Notice], standing: &Standing) -> Judged {
         }
     };
     match member.kind {
-        NoticeKind::Raise | NoticeKind::Reminder | NoticeKind::Handover => level(member.level),
+        NoticeKind::Handover if member.because.gone => told_before(member, members, standing),
+        NoticeKind::Count if member.outlasts_its_card() => {
+            if is_recalled(member, members, standing) {
+                Judged::Drops(Hold::NoLongerSo)
+            } else {
+                Judged::Holds
+            }
+        }
+        NoticeKind::Raise | NoticeKind::Reminder | NoticeKind::Handover | NoticeKind::Count => level(member.level),
         NoticeKind::Lower => match told_before(member, members, standing) {
             // What this very delivery was to tell is no longer so: then the lower level is the news.
             Judged::Drops(_) if takes_over(member, members) => level(member.level),
@@ -123,6 +134,32 @@ pub(super) fn was_answered(member: &Notice, acknowledgements: &[Acknowledgement]
     })
 }
 
+/// What was said, or is about to be, to the same contact of the same episode.
+fn to_the_same<'a>(
+    member: &'a Notice,
+    members: &'a [Notice],
+    standing: &'a Standing,
+) -> impl Iterator<Item = &'a Notice> {
+    let said = member.card.and_then(|card| standing.said.get(&card));
+    said.into_iter().flatten().chain(members).filter(|other| {
+        (other.card, other.episode, other.rehearsal) == (member.card, member.episode, member.rehearsal)
+            && other.contact == member.contact
+            && other.key != member.key
+    })
+}
+
+/// Whether the card went to others after this was planned: then its contact need not hear of it any more.
+fn has_gone_since(member: &Notice, members: &[Notice], standing: &Standing) -> bool {
+    let since = |other: &&Notice| (other.number, other.planned_at) >= (member.number, member.planned_at);
+    let last = to_the_same(member, members, standing).filter(since).max_by_key(|n| (n.number, n.planned_at, n.ordinal));
+    last.is_some_and(|last| last.because.gone)
+}
+
+/// Whether the episode was taken back since.
+fn is_recalled(member: &Notice, members: &[Notice], standing: &Standing) -> bool {
+    to_the_same(member, members, standing).any(|other| other.kind == NoticeKind::Revoke)
+}
+
 /// Whether a fall is what a delivery has to tell of a card: the last one, where it was to tell of other levels only before.
 fn takes_over(member: &Notice, members: &[Notice]) -> bool {
     let beside = members.iter().filter(|m| {
@@ -144,7 +181,9 @@ fn told_before(member: &Notice, members: &[Notice], standing: &Standing) -> Judg
             && earlier.contact == member.contact
             && earlier.channel == member.channel
             && earlier.rehearsal == member.rehearsal
-            && earlier.number < member.number;
+            && !earlier.because.gone
+            && (earlier.number < member.number
+                || member.because.gone && earlier.planned_at <= member.planned_at && earlier.key != member.key);
         if !same {
             continue;
         }

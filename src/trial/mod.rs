@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::core::Instant;
+use crate::core::card::Transition;
+use crate::core::count::{quarter, reds};
 use crate::core::item::Item;
 use crate::core::notice::{Notice, NoticeState, Planned};
 use crate::core::observe::earliest;
@@ -18,7 +20,7 @@ use crate::pipeline::{Entry, Thought, think};
 use crate::playbook::Playbook;
 use crate::rules::cases::{Case, CaseError, SourceState};
 use crate::store::ItemRecord;
-use crate::tell::plan::{Circumstances, Happening, Joinable, plan};
+use crate::tell::plan::{Circumstances, Happening, Joinable, Reds, plan};
 
 pub use comparison::{Difference, Line};
 pub use setting::{Setting, SettingProblem};
@@ -55,6 +57,7 @@ struct TimeLine<'a> {
     record: Option<ItemRecord>,
     joinable: Joinable,
     said: Vec<Notice>,
+    transitions: Vec<Transition>,
     /// What was planned since the last expectation.
     fresh: Vec<Planned>,
     error: Option<String>,
@@ -78,6 +81,7 @@ impl<'a> TimeLine<'a> {
             record: None,
             joinable: Joinable::default(),
             said: Vec::new(),
+            transitions: Vec::new(),
             fresh: Vec::new(),
             error: None,
             problem: None,
@@ -130,20 +134,30 @@ impl<'a> TimeLine<'a> {
         if !self.has_own_contacts {
             setting::name_owner(&mut item);
         }
+        let mut before = thought.before.take();
+        if let Some(before) = before.as_mut().filter(|_| !self.has_own_contacts) {
+            setting::name_owner(before);
+        }
         let record = &mut thought.write.record;
+        let office = &self.playbook.office;
+        let since = quarter(&office.quiet, now);
+        let known = reds(&self.transitions, since);
         let happening = Happening {
             item: &item,
+            before: before.as_ref(),
             rulings: &record.rulings,
             watches: &record.watches,
             transitions: &thought.write.transitions,
             said: &self.said,
-            raised: &[],
+            raised: &self.transitions,
+            reds: Some(Reds { since, known: &known }),
             acknowledgements: &[],
             baseline: false,
             other_playbook: false,
         };
-        let plan = plan(happening, &self.playbook.office, &Circumstances::default(), &mut self.joinable, now);
+        let plan = plan(happening, office, &Circumstances::default(), &mut self.joinable, now);
         record.next_look_at = earliest(record.next_look_at, plan.next_look_at);
+        self.transitions.extend_from_slice(&thought.write.transitions);
         self.said.extend(plan.notices.iter().map(sent_in_time));
         self.fresh.extend(plan.notices.into_iter().filter(|planned| planned.notice.state == NoticeState::Planned));
     }

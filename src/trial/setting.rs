@@ -9,6 +9,7 @@ use crate::calendars;
 use crate::config::WindowsConfig;
 use crate::core::calendar::{Calendar, Calendars};
 use crate::core::contact::Medium;
+use crate::core::count::Period;
 use crate::core::digest::Digest;
 use crate::core::item::Item;
 use crate::core::ladder::Ladder;
@@ -16,6 +17,7 @@ use crate::core::matcher::Matcher;
 use crate::core::observe::Clockwork;
 use crate::core::order;
 use crate::core::value::Value;
+use crate::core::window::Level;
 use crate::playbook::Playbook;
 use crate::rules::cases::{Case, CaseFile};
 use crate::rules::rulebook::{RuleFile, Rulebook};
@@ -88,6 +90,8 @@ impl Setting {
         let rulebook = self.rulebook(file.rule.as_deref().unwrap_or(name), &tables, &calendar)?;
         let windows = WindowsConfig::default();
         let rules: BTreeMap<_, _> = rulebook.rules().map(|info| (info.name.clone(), info)).collect();
+        let periods =
+            rules.iter().filter_map(|(name, info)| Some((name.clone(), info.meta.recheck?.period()))).collect();
         Ok(Playbook {
             version: Digest::of([b"trial".as_slice()]),
             files: BTreeMap::new(),
@@ -100,7 +104,7 @@ impl Setting {
             rulebook,
             maps: BTreeMap::new(),
             rules,
-            office: self.office(calendar),
+            office: self.office(calendar, periods),
             orders: order::Terms::default(),
             templates: Templates::new(std::iter::empty()).map_err(|error| at("templates", error))?,
             language: Language::default(),
@@ -123,11 +127,12 @@ impl Setting {
             .map_err(|errors| SettingProblem(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
     }
 
-    fn office(&self, calendar: Arc<Calendar>) -> Office {
+    fn office(&self, calendar: Arc<Calendar>, periods: BTreeMap<Arc<str>, Period>) -> Office {
         Office {
             directory: self.directory.clone(),
             ladders: self.ladders.clone(),
             ladder: crate::config::NotifyConfig::default().ladder,
+            periods,
             routes: Vec::new(),
             preferences: Vec::new(),
             channels: self.channels.clone(),
@@ -178,7 +183,8 @@ fn calendars_of(folders: &[PathBuf]) -> Result<Vec<Arc<Calendar>>, SettingProble
 /// A contact for each role that a ladder names, reached by every channel.
 fn everybody(ladders: &BTreeMap<String, Ladder>) -> String {
     let steps = ladders.values().flat_map(|ladder| &ladder.steps);
-    let roles: BTreeSet<&String> = steps.flat_map(|step| &step.roles).collect();
+    let counts = ladders.values().flat_map(|ladder| &ladder.counts).flat_map(|count| &count.roles);
+    let roles: BTreeSet<&String> = steps.flat_map(|step| step.roles(Level::Red)).chain(counts).collect();
     let lines = roles.iter().zip(13_800_000_001_u64..);
     let lines = lines.map(|(role, mobile)| format!("{role},{role},{role},{mobile},{role}@example.com,{role}\n"));
     format!("id,name,roles,mobile,email,im\n{}", lines.collect::<String>())
@@ -186,7 +192,8 @@ fn everybody(ladders: &BTreeMap<String, Ladder>) -> String {
 
 fn channels(ladders: &BTreeMap<String, Ladder>) -> BTreeMap<Arc<str>, ChannelTerms> {
     let steps = ladders.values().flat_map(|ladder| &ladder.steps);
-    let names = steps.flat_map(|step| step.yellow.iter().chain(&step.red));
+    let counts = ladders.values().flat_map(|ladder| &ladder.counts).flat_map(|count| &count.channels);
+    let names = steps.flat_map(|step| step.yellow.iter().chain(&step.red)).chain(counts);
     let medium = |name: &str| match name {
         "mail" => Medium::Mail,
         "sms" => Medium::Sms,

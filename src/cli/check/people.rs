@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::Remark;
 use crate::cli::Caller;
 use crate::cli::words::check as say;
-use crate::core::ladder::{Ladder, Step};
+use crate::core::ladder::{Count, Ladder, Step};
 use crate::core::window::Level;
 use crate::daemon::wiring::Wiring;
 use crate::playbook::Playbook;
@@ -32,6 +32,9 @@ pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
                 found.step(&place, step);
             }
             found.reminders(&place, number, step);
+        }
+        for count in &ladder.counts {
+            found.count(&place, count);
         }
         found.reach(&place, &ladder);
         if !wiring.playbook.has_built_in_ladders() && !wiring.playbook.climbs(&name) {
@@ -82,7 +85,27 @@ impl People<'_> {
                 self.warn(place, say::unknown_channel(self.language, channel));
             }
         }
-        for role in &step.roles {
+        self.roles(place, step.roles(Level::Red));
+    }
+
+    /// Counts are told like steps.
+    fn count(&mut self, place: &str, count: &Count) {
+        let named: BTreeSet<&String> = count.channels.iter().collect();
+        for channel in &named {
+            if !self.wiring.playbook.office.channels.contains_key(channel.as_str()) {
+                self.warn(place, say::unknown_channel(self.language, channel));
+            }
+        }
+        if named.is_empty() || count.roles.is_empty() {
+            self.warn(place, say::silent_count(self.language));
+        }
+        self.roles(place, count.roles.iter());
+    }
+
+    /// Roles that nobody holds.
+    fn roles<'r>(&mut self, place: &str, roles: impl Iterator<Item = &'r String>) {
+        let directory = &self.wiring.playbook.office.directory;
+        for role in roles {
             // Whom an item names as its owner needs no role.
             if role != HANDLER && directory.holders(role, self.today).is_empty() {
                 self.warn(place, say::vacant(self.language, role));

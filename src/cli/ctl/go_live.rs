@@ -105,7 +105,8 @@ fn channels(site: &Site, wiring: &Wiring, caller: &Caller<'_>) {
         let steps =
             office.ladders.values().flat_map(|ladder| &ladder.steps).flat_map(|s| s.yellow.iter().chain(&s.red));
         let told = office.routes.iter().flat_map(|route| &route.tell).flat_map(|to| to.yellow.iter().chain(&to.red));
-        if !steps.chain(told).any(|named| named == channel) {
+        let counts = office.ladders.values().flat_map(|ladder| &ladder.counts).flat_map(|count| &count.channels);
+        if !steps.chain(told).chain(counts).any(|named| named == channel) {
             say(&words::only_rehearsal(caller.language, channel));
         }
     }

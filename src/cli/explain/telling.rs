@@ -8,16 +8,19 @@ use serde_json::Value;
 use super::account::{Account, CardAccount, RuleAccount, WindowAccount};
 use super::evidence::Evidence;
 use crate::cli::words::explain::{self as words, Label};
-use crate::cli::words::{ack, routes};
+use crate::cli::words::routes;
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::Transition;
 use crate::core::line;
-use crate::core::notice::{Notice, NoticeState};
+use crate::core::notice::{CardChange, Notice, NoticeState};
 use crate::core::reading::Reading;
 use crate::playbook::Playbook;
 use crate::tell::language::Language;
-use crate::tell::words::{change_label, level_label, notice_label, reason_words, state_label, verdict_label};
+use crate::tell::plan::Office;
+use crate::tell::words::{
+    change_label, level_label, notice_label, reason_words, state_label, verdict_label, via_label,
+};
 use crate::tell::{sum, time_words};
 
 /// Writes everything.
@@ -28,7 +31,7 @@ pub fn tell(
     language: Language,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut teller = Teller { evidence, language, zone: playbook.calendar().zone(), out };
+    let mut teller = Teller { evidence, office: &playbook.office, language, zone: playbook.calendar().zone(), out };
     teller.item()?;
     for rule in &account.rules {
         teller.rule(rule, &account.cards)?;
@@ -55,6 +58,7 @@ fn concerns(window: &str, transition: &Transition) -> bool {
 
 struct Teller<'a> {
     evidence: &'a Evidence,
+    office: &'a Office,
     language: Language,
     zone: Tz,
     out: &'a mut dyn Write,
@@ -191,18 +195,26 @@ impl Teller<'_> {
             }
         }
         for taken in &card.acknowledgements {
-            let line = self.taken(taken);
+            let is_first = card.acknowledgements.iter().all(|other| {
+                (other.episode, other.level, other.step) != (taken.episode, taken.level, taken.step)
+                    || taken.at <= other.at
+            });
+            let line = self.taken(taken, last, is_first);
             self.line(indent.len() + 2, Label::Taken, &line)?;
         }
         Ok(())
     }
 
-    fn taken(&self, taken: &Acknowledgement) -> String {
+    /// Who signed; the first signature of a level and step lets reminders rest.
+    fn taken(&self, taken: &Acknowledgement, change: &Transition, is_first: bool) -> String {
         let Acknowledgement { level, step, contact, by, via, at, .. } = taken;
-        let (level, via) = (level_label(*level, self.language), ack::via(*via, self.language));
+        let (level, via) = (level_label(*level, self.language), via_label(*via, self.language));
         let by = if **by == **contact { String::new() } else { words::written_by(self.language, by) };
         let step = words::step(self.language, *step);
-        format!("{contact}  {}  {level}  {step}  {via}{by}", self.instant(*at))
+        let (change, evidence) = (CardChange::of(change), self.evidence);
+        let rests = self.office.rests_until(&change, &evidence.item, &evidence.rulings, taken).filter(|_| is_first);
+        let rests = rests.map(|until| words::rests(self.language, &time_words::due(until, self.zone, self.language)));
+        format!("{contact}  {}  {level}  {step}  {via}{by}{}", self.instant(*at), rests.unwrap_or_default())
     }
 
     fn silences(&mut self) -> io::Result<()> {
@@ -238,7 +250,9 @@ impl Teller<'_> {
         let wait = delivery.filter(|_| notice.state == NoticeState::Planned).and_then(|delivery| delivery.waits_for);
         let wait = wait.map(|wait| routes::waits(wait, self.language)).unwrap_or_default();
         let at = self.instant(at);
-        let mut line = format!("{} {}  {kind}  {state}  {at}{wait}", notice.contact, notice.channel);
+        let step = (notice.step > 0).then(|| format!("  {}", words::step(self.language, notice.step)));
+        let step = step.unwrap_or_default();
+        let mut line = format!("{} {}  {kind}{step}  {state}  {at}{wait}", notice.contact, notice.channel);
         let because = routes::because(&notice.because, self.language);
         if !because.is_empty() {
             line = format!("{line}  {because}");

@@ -11,6 +11,7 @@ use crate::cli::table::Table;
 use crate::cli::words::routes as words;
 use crate::core::Instant;
 use crate::core::item::Item;
+use crate::core::ladder::Threshold;
 use crate::core::notice::Because;
 use crate::tell::language::Language;
 use crate::tell::plan::Office;
@@ -65,6 +66,12 @@ impl Sheet<'_> {
             for step in &preview.steps {
                 self.step(step, language, &mut line)?;
             }
+            for count in &preview.counts {
+                let label = count.label.as_ref().map(|label| format!("  {}", words::called(label, language)));
+                let head = words::count(language, count.number, count.level);
+                line(2, &format!("{head}{}", label.unwrap_or_default()))?;
+                self.people(&count.told, &count.untold, language, &mut line)?;
+            }
         }
         Ok(())
     }
@@ -76,14 +83,30 @@ impl Sheet<'_> {
         line: &mut dyn FnMut(usize, &str) -> io::Result<()>,
     ) -> io::Result<()> {
         let instant = |at| time_words::instant(at, self.zone);
-        line(2, &words::step(language, step.step, &instant(step.at)))?;
+        let label = step.label.as_ref().map(|label| format!("  {}", words::called(label, language)));
+        line(2, &format!("{}{}", words::step(language, step.step, &instant(step.at)), label.unwrap_or_default()))?;
         if let Some(silence) = step.silence {
             line(4, &words::silenced(language, &silence.to_string()[..12]))?;
         }
-        if step.told.is_empty() {
+        self.people(&step.told, &step.untold, language, line)?;
+        if let Some((reminders, first)) = &step.reminders {
+            line(4, &words::reminders(language, reminders, first.map(instant).as_deref()))?;
+        }
+        Ok(())
+    }
+
+    fn people(
+        &self,
+        told: &[Told],
+        untold: &[Untold],
+        language: Language,
+        line: &mut dyn FnMut(usize, &str) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let instant = |at| time_words::instant(at, self.zone);
+        if told.is_empty() {
             line(4, words::nobody(language))?;
         }
-        for told in &step.told {
+        for told in told {
             let Told { contact, channel, at, wait, because } = told;
             let address = self.address(contact, channel);
             let wait = wait.map(|wait| words::waits(wait, language)).unwrap_or_default();
@@ -91,14 +114,11 @@ impl Sheet<'_> {
             let name = self.name(contact);
             line(4, &format!("+ {contact} {name}  {channel} {address}  {}{wait}  {because}", instant(*at)))?;
         }
-        for Untold { contact, channel, because, why } in &step.untold {
+        for Untold { contact, channel, because, why } in untold {
             let channel = channel.as_deref().map(|channel| format!("  {channel}")).unwrap_or_default();
             let (because, why) = (words::because(because, language), words::why_not(why, language));
             let name = self.name(contact);
             line(4, &format!("- {}{channel}  {why}  {because}", format!("{contact} {name}").trim_end()))?;
-        }
-        if let Some((reminders, first)) = &step.reminders {
-            line(4, &words::reminders(language, reminders, first.map(instant).as_deref()))?;
         }
         Ok(())
     }
@@ -118,21 +138,32 @@ impl Sheet<'_> {
         let mut table = Table::new(&COLUMNS);
         for answer in self.answers {
             for step in &answer.preview.steps {
-                for told in &step.told {
-                    let reason = json!(told.because.why);
-                    let row = self.row(answer, step, &told.contact, Some(&told.channel), &told.because);
-                    table.add(row.told(self, told, reason));
-                }
-                for untold in &step.untold {
-                    let row = self.row(answer, step, &untold.contact, untold.channel.as_deref(), &untold.because);
-                    table.add(row.untold(&untold.why));
-                }
+                self.rows(answer, &json!(step.step + 1), (&step.told, &step.untold), &mut table);
+            }
+            for count in &answer.preview.counts {
+                let step = match count.number {
+                    Threshold::Streak(number) => format!("streak {number}"),
+                    Threshold::Reds(number) => format!("reds {number}"),
+                };
+                self.rows(answer, &json!(step), (&count.told, &count.untold), &mut table);
             }
         }
         table
     }
 
-    fn row(&self, answer: &Answer, step: &StepPreview, contact: &str, channel: Option<&str>, because: &Because) -> Row {
+    fn rows(&self, answer: &Answer, step: &Value, (told, untold): (&[Told], &[Untold]), table: &mut Table) {
+        for told in told {
+            let reason = json!(told.because.why);
+            let row = self.row(answer, step, &told.contact, Some(&told.channel), &told.because);
+            table.add(row.told(self, told, reason));
+        }
+        for untold in untold {
+            let row = self.row(answer, step, &untold.contact, untold.channel.as_deref(), &untold.because);
+            table.add(row.untold(&untold.why));
+        }
+    }
+
+    fn row(&self, answer: &Answer, step: &Value, contact: &str, channel: Option<&str>, because: &Because) -> Row {
         let routes: Vec<&str> = answer.preview.routes.iter().map(|route| &**route).collect();
         let head = vec![
             json!(answer.rule),
@@ -142,7 +173,7 @@ impl Sheet<'_> {
             json!(routes.join(" ")),
             json!(answer.preview.ladder),
             json!(answer.preview.rehearsal),
-            json!(step.step + 1),
+            step.clone(),
             json!(contact),
             json!(channel),
         ];

@@ -1,7 +1,6 @@
 //! What `duban ack` says.
 
 use super::{Chinese, English, Language};
-use crate::core::acknowledgement::Via;
 
 /// No card is meant.
 pub fn no_card(language: Language, wanted: &str) -> String {
@@ -44,16 +43,6 @@ pub fn no_contact(language: Language, id: &str) -> String {
 pub fn no_contact_by(language: Language, id: &str) -> String {
     let rest = language.pick("；代他人签收请加 --for", "; to sign on somebody's behalf, add --for");
     format!("{}{rest}", no_contact(language, id))
-}
-
-/// By which way it was said.
-pub const fn via(via: Via, language: Language) -> &'static str {
-    match via {
-        Via::Link => language.pick("链接", "link"),
-        Via::Board => language.pick("看板", "board"),
-        Via::Phone => language.pick("电话", "phone"),
-        Via::Sms => language.pick("短信", "short message"),
-    }
 }
 
 /// It is written down.

@@ -137,6 +137,13 @@ pub fn silent_step(language: Language, step: usize) -> String {
     }
 }
 
+/// A count without roles or channels.
+pub fn silent_count(language: Language) -> String {
+    language
+        .pick("有一项累计没有角色或通道，谁也不告知", "a count has no role or no channel, so it tells nobody")
+        .to_owned()
+}
+
 /// Reminders of a step without channels.
 pub fn silent_reminders(language: Language, step: usize) -> String {
     match language {

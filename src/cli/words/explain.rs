@@ -155,6 +155,14 @@ pub fn written_by(language: Language, by: &str) -> String {
     }
 }
 
+/// Until when reminders and the next step rest for a signature.
+pub fn rests(language: Language, until: &str) -> String {
+    match language {
+        Chinese => format!("，催办和下一级暂缓至 {until}"),
+        English => format!("; reminders and the next step rest until {until}"),
+    }
+}
+
 /// A step of the ladder, from 0.
 pub fn step(language: Language, step: u32) -> String {
     match language {

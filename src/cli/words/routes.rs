@@ -1,12 +1,14 @@
 //! What `duban routes test` says, and why somebody is told or not.
 
 use super::{Chinese, English, Language, explain};
-use crate::core::ladder::Reminders;
+use crate::core::ladder::{Label, Reminders, Threshold};
 use crate::core::limit::Limit;
 use crate::core::notice::{Because, Gap, Wait};
+use crate::core::window::Level;
 use crate::tell::directory::Nobody;
 use crate::tell::plan::preview::WhyNot;
 use crate::tell::time_words;
+use crate::tell::words::level_label;
 
 /// When a level is raised.
 pub fn raised(language: Language, at: &str) -> String {
@@ -106,7 +108,34 @@ pub fn because(because: &Because, language: Language) -> String {
             (English, Some(why)) => format!("instead of {instead} ({})", gap(why, language)),
         });
     }
+    words.extend(because.count.map(|count| threshold(count, language)));
+    words.extend(because.label.as_ref().map(|label| called(label, language).to_owned()));
+    words.extend(because.gone.then(|| language.pick("已转由他人负责", "it has gone to others").to_owned()));
     words.join(language.pick("，", ", "))
+}
+
+/// What the office calls a step or a count.
+pub fn called(label: &Label, language: Language) -> &str {
+    language.pick(&label.zh, &label.en)
+}
+
+/// The number that a count waits for.
+pub fn threshold(threshold: Threshold, language: Language) -> String {
+    match (threshold, language) {
+        (Threshold::Streak(number), Chinese) => format!("连续第 {number} 次"),
+        (Threshold::Streak(number), English) => format!("{number} running"),
+        (Threshold::Reds(number), Chinese) => format!("本单位本季度第 {number} 张红牌"),
+        (Threshold::Reds(number), English) => format!("{number} red cards of the unit in the quarter"),
+    }
+}
+
+/// A count of the ladder.
+pub fn count(language: Language, number: Threshold, level: Level) -> String {
+    let number = threshold(number, language);
+    match language {
+        Chinese => format!("累计  {number}（{}及以上）", level_label(level, language)),
+        English => format!("count  {number} ({} or above)", level_label(level, language)),
+    }
 }
 
 /// Why somebody else is told.

@@ -1,12 +1,12 @@
 //! Cards as they stand, and the numbers of their transitions.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::columns::{self, cut, name, plain};
 use super::items::Items;
 use crate::core::Instant;
-use crate::core::card::{CardId, Transition, Watch};
+use crate::core::card::{CardId, Change, Transition, Watch};
 use crate::core::item::ItemKey;
 use crate::core::window::Level;
 use crate::store::{ItemWrite, OpenCard};
@@ -19,6 +19,11 @@ pub struct Cards {
     yellow: BTreeSet<(Instant, CardId)>,
     /// The transitions that were written, each number of a card once.
     numbers: HashSet<(CardId, u32)>,
+    /// The episodes that turned red, by the unit that the item had then and the instant of the first time.
+    turned: HashMap<Arc<str>, BTreeMap<Instant, Vec<(CardId, u32)>>>,
+    /// The episodes that turned red, and those that were revoked.
+    turned_red: HashSet<(CardId, u32)>,
+    revoked: HashSet<(CardId, u32)>,
 }
 
 /// A card as it stands; without a level it is closed.
@@ -50,6 +55,7 @@ impl Cards {
     pub fn put(&mut self, write: &ItemWrite) {
         let item = columns::key(&write.record.item.key);
         self.numbers.extend(write.transitions.iter().map(|transition| (transition.card, transition.number)));
+        self.count_reds(write);
         for watch in write.record.watches.iter().filter(|watch| watch.episode > 0) {
             self.stand(watch.card, of_watch(&item, watch));
         }
@@ -59,6 +65,31 @@ impl Cards {
         for transition in gone.filter(|transition| transition.episode > 0) {
             self.stand(transition.card, of_transition(&item, transition));
         }
+    }
+
+    fn count_reds(&mut self, write: &ItemWrite) {
+        for Transition { card, episode, change, to, at, .. } in &write.transitions {
+            match (change, to) {
+                (Change::Revoke, _) => _ = self.revoked.insert((*card, *episode)),
+                (Change::Raise, Some(Level::Red)) if self.turned_red.insert((*card, *episode)) => {
+                    let Some(unit) = write.record.item.text("unit").map(plain) else { continue };
+                    let of_unit = self.turned.entry(unit.into()).or_default();
+                    of_unit.entry(cut(*at)).or_default().push((*card, *episode));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub fn reds(&self, units: &[Arc<str>], since: Instant, most: usize) -> Vec<(Arc<str>, CardId, u32)> {
+        let of = |unit: &Arc<str>| {
+            let unit: Arc<str> = plain(unit).into();
+            let turned =
+                self.turned.get(&unit).into_iter().flat_map(|all| all.range(cut(since)..)).flat_map(|(_, t)| t);
+            let stands = turned.filter(|name| !self.revoked.contains(*name)).take(most);
+            stands.map(|(card, episode)| (unit.clone(), *card, *episode)).collect::<Vec<_>>()
+        };
+        units.iter().flat_map(of).collect()
     }
 
     /// Lets a card stand so from now on. Its item and its rule stay those under which it was first raised.

@@ -121,6 +121,11 @@ impl Items {
         found
     }
 
+    pub fn histories(&self, keys: &[ItemKey]) -> Vec<(ItemKey, Transition)> {
+        let of = |key: &ItemKey| self.transitions(key).into_iter().map(|t| (columns::key(key), t)).collect::<Vec<_>>();
+        keys.iter().flat_map(of).collect()
+    }
+
     pub fn snapshots(&self, key: &ItemKey) -> Vec<Snapshot> {
         self.stored(&columns::key(key)).map(|stored| stored.snapshots.clone()).unwrap_or_default()
     }

@@ -156,6 +156,14 @@ impl Store for MemoryStore {
         Ok(self.memory().items.transitions(item))
     }
 
+    async fn histories(&self, items: &[ItemKey]) -> Result<Vec<(ItemKey, Transition)>> {
+        Ok(self.memory().items.histories(items))
+    }
+
+    async fn reds(&self, units: &[Arc<str>], since: Instant, most: usize) -> Result<Vec<(Arc<str>, CardId, u32)>> {
+        Ok(self.memory().cards.reds(units, since, most))
+    }
+
     async fn snapshots(&self, item: &ItemKey) -> Result<Vec<Snapshot>> {
         Ok(self.memory().items.snapshots(item))
     }

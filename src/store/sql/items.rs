@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::rows::{ItemRow, KeyRow, SnapshotRow, TransitionRow};
+use super::rows::{ItemRow, KeyRow, SnapshotRow, TransitionRow, UnitRow};
 use super::session::{Given, Session};
 use super::{cut, id, limit as rows, maybe_instant, micros, plain, unreadable, values};
 use crate::core::Instant;
@@ -134,8 +134,61 @@ pub async fn transitions(session: &mut impl Session, item: &ItemKey) -> Result<V
 
 pub const TRANSITIONS: &str = "
     SELECT card, number, source, item, rule, name, episode, change, from_level, to_level, at, noticed_at, reason,
-           verdict, rule_version, calendar_version, ladder
+           verdict, rule_version, calendar_version, ladder, unit
     FROM transitions WHERE source = $1 AND item = $2 ORDER BY noticed_at, seq";
+
+pub async fn histories(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<(ItemKey, Transition)>> {
+    let mut found = Vec::new();
+    for row in session.look_up::<TransitionRow, _>(HISTORIES, items.iter().map(KeyRow::from)).await? {
+        let key = ItemKey::new(row.source.as_str(), row.item.as_str());
+        found.push((key, Transition::try_from(row)?));
+    }
+    // They come batch by batch.
+    let asked: HashMap<&ItemKey, usize> = items.iter().zip(0..).collect();
+    found.sort_by_key(|(key, transition)| (asked.get(key).copied(), transition.noticed_at));
+    Ok(found)
+}
+
+pub const HISTORIES: &str = "
+    SELECT t.card, t.number, t.source, t.item, t.rule, t.name, t.episode, t.change, t.from_level, t.to_level, t.at,
+           t.noticed_at, t.reason, t.verdict, t.rule_version, t.calendar_version, t.ladder, t.unit
+    FROM r CROSS JOIN transitions AS t WHERE t.source = r.source AND t.item = r.id ORDER BY t.seq";
+
+pub async fn reds(
+    session: &mut impl Session,
+    units: &[Arc<str>],
+    since: Instant,
+    most: usize,
+) -> Result<Vec<(Arc<str>, CardId, u32)>> {
+    let rows = units.iter().map(|unit| UnitRow {
+        unit: plain(unit),
+        since: micros(since),
+        most: i64::try_from(most).unwrap_or(i64::MAX),
+    });
+    let mut found = Vec::new();
+    for (unit, cards) in session.look_up::<(String, Option<String>), _>(REDS, rows).await? {
+        let (unit, cards) = (Arc::from(unit), cards.unwrap_or_default());
+        for line in cards.split_ascii_whitespace() {
+            let (card, episode) = line.split_once('.').unwrap_or_default();
+            let episode = episode.parse().map_err(|_| unreadable("an episode that turned red", "a number", line))?;
+            found.push((Arc::clone(&unit), CardId(id(card)?), episode));
+        }
+    }
+    Ok(found)
+}
+
+// The first red of an episode is its own; and it is enough to see some more than a ladder waits for.
+pub const REDS: &str = "
+    SELECT r.unit, (SELECT string_agg(red.card || '.' || red.episode, ' ') FROM (
+        SELECT t.card, t.episode FROM transitions AS t
+        WHERE t.unit = r.unit AND t.at >= r.since AND t.change = 'raise' AND t.to_level = 'red'
+          AND NOT EXISTS (
+              SELECT 1 FROM transitions AS o
+              WHERE o.source = t.source AND o.item = t.item AND o.card = t.card AND o.episode = t.episode
+                AND (o.change = 'revoke' OR o.change = 'raise' AND o.to_level = 'red' AND o.number < t.number))
+        ORDER BY t.at LIMIT r.most
+    ) AS red) AS cards
+    FROM r";
 
 pub async fn snapshots(session: &mut impl Session, item: &ItemKey) -> Result<Vec<Snapshot>> {
     let KeyRow { source, id } = item.into();

@@ -99,6 +99,14 @@ impl<E: Engine> Store for SqlStore<E> {
         verb!(self.reading, items::transitions, item)
     }
 
+    async fn histories(&self, items: &[ItemKey]) -> Result<Vec<(ItemKey, Transition)>> {
+        verb!(self.reading, items::histories, items)
+    }
+
+    async fn reds(&self, units: &[Arc<str>], since: Instant, most: usize) -> Result<Vec<(Arc<str>, CardId, u32)>> {
+        verb!(self.reading, items::reds, units, since, most)
+    }
+
     async fn snapshots(&self, item: &ItemKey) -> Result<Vec<Snapshot>> {
         verb!(self.reading, items::snapshots, item)
     }

@@ -108,8 +108,8 @@ async fn put_items(session: &mut impl Session, items: &[&ItemWrite], contents: &
     session.write(KEEP_SNAPSHOTS, &[], kept.map(|item| KeyRow::from(&item.record.item.key))).await?;
     let kept = touched.iter().filter(|item| item.keep_snapshot);
     session.write(PUT_SNAPSHOTS, &[], kept.map(|item| SnapshotRow::from(&item.record))).await?;
-    let transitions = items.iter().flat_map(|write| write.transitions.iter().map(|t| (&write.record.item.key, t)));
-    session.write(PUT_TRANSITIONS, &[], transitions.map(|(key, t)| TransitionRow::new(key, t))).await?;
+    let transitions = items.iter().flat_map(|write| write.transitions.iter().map(|t| (&write.record.item, t)));
+    session.write(PUT_TRANSITIONS, &[], transitions.map(|(item, t)| TransitionRow::new(item, t))).await?;
     let rows = || items.iter().flat_map(|item| cards(item));
     session.write(ADD_CARDS, &[], rows().filter(|(is_new, _)| *is_new).map(|(_, row)| row)).await?;
     session.write(PUT_CARDS, &[], rows().filter(|(is_new, _)| !is_new).map(|(_, row)| row)).await

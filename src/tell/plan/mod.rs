@@ -7,6 +7,8 @@
 //! ```text
 //! telling    one level of a card at one step: to whom, what a filter holds
 //! climb      the next step and reminders of a card that nobody answers
+//! counting   so many running, so many of a unit
+//! handover   an item that went to somebody else
 //! waiting    until when a notice waits
 //! joinable   the delivery that it joins or opens
 //! orders     who hears of what is done with an order
@@ -24,6 +26,7 @@ use crate::core::acknowledgement::Acknowledgement;
 use crate::core::calendar::Calendar;
 use crate::core::card::{Transition, Watch};
 use crate::core::contact::{Contact, Medium};
+use crate::core::count::Period;
 use crate::core::digest::Digest;
 use crate::core::item::Item;
 use crate::core::ladder::{Ladder, OPERATORS};
@@ -40,14 +43,19 @@ use crate::core::window::{Level, Ruling};
 
 use super::directory::{Directory, OPERATOR};
 use super::seal::was_answered;
-use climb::Climber;
+use climb::{Climb, Climber};
+use handover::has_gone;
 use telling::Telling;
 
+pub use counting::{BEYOND, Reds};
+pub use handover::is_handed_over;
 pub use joinable::Joinable;
 pub use orders::plan_order;
 pub use telling::address_id;
 
 mod climb;
+mod counting;
+mod handover;
 mod joinable;
 mod orders;
 pub mod preview;
@@ -66,6 +74,8 @@ pub struct Office {
     pub ladders: BTreeMap<String, Ladder>,
     /// The ladder of windows that name none.
     pub ladder: String,
+    /// How often the rules are asked again that ask for the date.
+    pub periods: BTreeMap<Arc<str>, Period>,
     /// What holds for some cards.
     pub routes: Vec<Route>,
     /// What contacts want.
@@ -127,6 +137,8 @@ impl Circumstances<'_> {
 pub struct Happening<'a> {
     /// The item.
     pub item: &'a Item,
+    /// The item as it was, where it went to somebody else.
+    pub before: Option<&'a Item>,
     /// What the rules said, for the limits' families.
     pub rulings: &'a [Ruling],
     /// What is remembered about its windows and findings now.
@@ -135,8 +147,10 @@ pub struct Happening<'a> {
     pub transitions: &'a [Transition],
     /// What was said about the item's cards.
     pub said: &'a [Notice],
-    /// Earlier transitions, as far as something stands open that nobody was to hear of.
+    /// Earlier transitions, as far as something stands open that nobody was to hear of, or that is counted.
     pub raised: &'a [Transition],
+    /// The red cards of its unit, where they are counted.
+    pub reds: Option<Reds<'a>>,
     /// Who took the item's cards.
     pub acknowledgements: &'a [Acknowledgement],
     /// Whether this belongs to a baseline.
@@ -158,6 +172,16 @@ impl Office {
     /// Whether a card ever says anything after its first step.
     pub fn climbs(&self) -> bool {
         self.ladders.values().any(Ladder::climbs)
+    }
+
+    /// Whether a ladder counts how often a card stood running.
+    pub fn counts_streaks(&self) -> bool {
+        self.ladders.values().any(Ladder::counts_streaks)
+    }
+
+    /// The highest number of a unit's red cards that a ladder waits for, if one does.
+    pub fn most_reds(&self) -> Option<u32> {
+        self.ladders.values().flat_map(|ladder| &ladder.counts).filter_map(|count| count.reds).max()
     }
 
     /// The day on the office's clock.
@@ -238,6 +262,20 @@ impl Office {
         }
     }
 
+    /// Until when a card's ladder rests for a signature.
+    pub fn rests_until(
+        &self,
+        change: &CardChange,
+        item: &Item,
+        rulings: &[Ruling],
+        taken: &Acknowledgement,
+    ) -> Option<Instant> {
+        let (rule, window) = (&*change.rule, &*change.name);
+        let routing = Routing::of(&self.routes, &Suspect { item, rule, window, level: Some(taken.level) });
+        let ladder = self.ladder_of(&routing, climb::named_ladder(rulings, rule, window, change.ladder.as_deref()))?;
+        climb::add(&self.quiet, taken.at, ladder.ack_grace)
+    }
+
     fn is_operator(&self, contact: &str) -> bool {
         self.directory.get(contact).is_some_and(|contact| contact.holds(OPERATOR))
     }
@@ -258,6 +296,12 @@ pub fn plan(
             (NoticeKind::Raise, Some(level)) => planner.raise(transition, level),
             _ => planner.follow_up(transition, kind),
         }
+    }
+    if happening.before.is_some() && !happening.baseline {
+        planner.hand_over();
+    }
+    if office.counts_streaks() {
+        planner.count();
     }
     if happening.other_playbook || office.climbs() {
         planner.climb();
@@ -294,10 +338,13 @@ impl<'a> Planner<'a, '_> {
             kind: NoticeKind::Raise,
             step: 0,
             ordinal: 0,
+            subject: None,
             baseline: self.happening.baseline,
             now: self.now,
         };
-        self.place(telling.drafts(), &routing, None);
+        let counted = self.happening.reds.map(|reds| reds.drafts(transition, self.happening.transitions, &telling));
+        let drafts = telling.drafts().into_iter().chain(counted.into_iter().flatten()).collect();
+        self.place(drafts, &routing, None);
     }
 
     /// A card fell or closed: those who were told of this episode, or are about to be, hear of it; what a rehearsal said,
@@ -310,16 +357,24 @@ impl<'a> Planner<'a, '_> {
             let concerns = notice.card == Some(transition.card)
                 && notice.episode == transition.episode
                 && notice.rehearsal == rehearsal;
-            let raised = matches!(notice.kind, NoticeKind::Raise | NoticeKind::Lower | NoticeKind::Reminder);
+            let raised = notice.is_of_a_step() || notice.kind == NoticeKind::Count;
             if concerns && raised && (notice.state.is_told() || notice.state == NoticeState::Planned) {
                 told.entry((&notice.contact, &notice.channel)).or_insert(&notice.because);
             }
+        }
+        if kind != NoticeKind::Revoke {
+            // Who knows that it has gone to others wants to hear of a recall only.
+            let about = |n: &&Notice| {
+                (n.card, n.episode, n.rehearsal) == (Some(transition.card), transition.episode, rehearsal)
+            };
+            let of_card = self.happening.said.iter().filter(about);
+            told.retain(|(contact, _), _| !has_gone(of_card.clone(), contact));
         }
         let suspect = self.suspect(&transition.rule, &transition.name, transition.to.or(transition.from));
         let hold = self.circumstances.silence(&suspect, self.now);
         let draft = |((contact, channel), because): ((&Arc<str>, &Arc<str>), &Because)| {
             let mut notice = self.about(transition, kind, (contact, channel), rehearsal);
-            notice.because = because.clone();
+            notice.because = Because { label: None, count: None, ..because.clone() };
             notice.hold.clone_from(&hold);
             if hold.is_some() {
                 notice.state = NoticeState::Held;
@@ -330,27 +385,50 @@ impl<'a> Planner<'a, '_> {
         self.place(drafts, &routing, None);
     }
 
+    /// The item went to somebody else.
+    fn hand_over(&mut self) {
+        self.for_each_open(|climber, routing, fresh| Climb {
+            drafts: climber.handover(routing, fresh),
+            ..Climb::default()
+        });
+    }
+
+    /// How often open cards stood running.
+    fn count(&mut self) {
+        self.for_each_open(|climber, routing, fresh| Climb {
+            drafts: climber.streaks(routing, fresh),
+            ..Climb::default()
+        });
+    }
+
     /// What open cards say beyond their transitions.
     fn climb(&mut self) {
+        self.for_each_open(|climber, routing, fresh| {
+            let climb = climber.climb(routing, fresh);
+            // What follows on these is found when they are looked at.
+            let soon = (!climb.drafts.is_empty()).then_some(climber.now + LOOK_AGAIN);
+            Climb { next: earliest(climb.next, soon), ..climb }
+        });
+    }
+
+    /// Asks something of each open card, which sees what this turn has planned so far.
+    fn for_each_open(&mut self, ask: impl Fn(&Climber<'_>, &Routing<'_>, &[Notice]) -> Climb) {
+        let happening = self.happening;
         let fresh: Vec<Notice> = self.plan.notices.iter().map(|planned| planned.notice.clone()).collect();
-        for watch in self.happening.watches {
+        for watch in happening.watches {
             let Some(level) = watch.level else { continue };
             let climber = Climber {
-                happening: &self.happening,
+                happening: &happening,
                 watch,
                 level,
                 office: self.office,
                 circumstances: self.circumstances,
                 now: self.now,
             };
-            let climb = climber.climb(&fresh);
-            let routing = self.routing(&watch.rule, &watch.name, Some(level));
-            self.plan.next_look_at = earliest(self.plan.next_look_at, climb.next);
-            if !climb.drafts.is_empty() {
-                // What follows on these is found when they are looked at.
-                self.plan.next_look_at = earliest(self.plan.next_look_at, Some(self.now + LOOK_AGAIN));
-            }
-            self.place(climb.drafts, &routing, climb.waited);
+            let routing = Routing::of(&self.office.routes, &climber.suspect());
+            let found = ask(&climber, &routing, &fresh);
+            self.plan.next_look_at = earliest(self.plan.next_look_at, found.next);
+            self.place(found.drafts, &routing, found.waited);
         }
     }
 

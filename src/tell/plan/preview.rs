@@ -6,15 +6,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::climb::{add, wait_begins};
 use super::telling::Telling;
 use super::{Circumstances, Office, is_urgent, waiting};
 use crate::core::Instant;
 use crate::core::card::{CardId, Change};
 use crate::core::contact::Contact;
-use crate::core::course::Course;
 use crate::core::digest::Digest;
 use crate::core::item::Item;
-use crate::core::ladder::{Ladder, Reminders};
+use crate::core::ladder::{Label, Ladder, Reminders, Threshold};
 use crate::core::limit::Limit;
 use crate::core::matcher::Suspect;
 use crate::core::notice::{Because, CardChange, Hold, Notice, NoticeKind, Wait};
@@ -56,6 +56,23 @@ pub struct Preview {
     pub rehearsal: bool,
     /// The steps that speak of this level, in their order.
     pub steps: Vec<StepPreview>,
+    /// Who would be told if a count of the ladder reached its number.
+    pub counts: Vec<CountPreview>,
+}
+
+/// What a count of the ladder would say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountPreview {
+    /// The number that it waits for.
+    pub number: Threshold,
+    /// The least level that counts for a streak.
+    pub level: Level,
+    /// What the office calls it.
+    pub label: Option<Label>,
+    /// Who would be told.
+    pub told: Vec<Told>,
+    /// Who would not.
+    pub untold: Vec<Untold>,
 }
 
 /// What one step of the ladder would say.
@@ -63,6 +80,8 @@ pub struct Preview {
 pub struct StepPreview {
     /// Which step, from 0.
     pub step: u32,
+    /// What the office calls it.
+    pub label: Option<Label>,
     /// When its filters are asked.
     pub at: Instant,
     /// The silence at whose end that is.
@@ -130,6 +149,7 @@ pub fn preview(prospect: &Prospect<'_>, office: &Office, circumstances: &Circums
         ack_grace: Some(ladder.ack_grace),
         rehearsal: office.rehearsal || routing.rehearsal,
         steps: looking.steps(),
+        counts: looking.counts(),
     }
 }
 
@@ -150,7 +170,7 @@ impl Looking<'_> {
         let mut next = Some((0, self.prospect.at));
         while let Some((number, at)) = next {
             let step = self.step(number, at);
-            let settled_at = step.told.iter().map(|told| told.at).max().unwrap_or(step.at);
+            let settled_at = self.begun(number, &step);
             next = if step.told.is_empty() && step.untold.is_empty() { None } else { self.after(number, settled_at) };
             steps.push(step);
         }
@@ -169,6 +189,38 @@ impl Looking<'_> {
         None
     }
 
+    /// The counts that a card of this level can reach: at the instant at which it is raised.
+    fn counts(&self) -> Vec<CountPreview> {
+        let at = self.prospect.at;
+        let level = self.prospect.level;
+        let counts = self.ladder.counts.iter().filter_map(|count| {
+            let number = count.threshold()?;
+            let is_open = match number {
+                Threshold::Streak(_) => count.level <= level,
+                Threshold::Reds(_) => level == Level::Red,
+            };
+            let telling = Telling { kind: NoticeKind::Count, ..self.telling(0, at) };
+            let drafts = if is_open { telling.counted(count, number) } else { return None };
+            let mut untold = Vec::new();
+            let mut told = Vec::new();
+            for notice in &drafts {
+                match &notice.hold {
+                    None => told.push(self.told(notice, at)),
+                    Some(hold) => self.hold(notice, hold, at, &mut untold),
+                }
+            }
+            Some(CountPreview { number, level: count.level, label: count.label.clone(), told, untold })
+        });
+        counts.collect()
+    }
+
+    /// When the wait for what follows a step begins.
+    fn begun(&self, number: u32, step: &StepPreview) -> Instant {
+        let settled_at = step.told.iter().map(|told| told.at).max().unwrap_or(step.at);
+        let after = self.ladder.steps.get(number as usize).and_then(|step| step.after).filter(|_| number > 0);
+        wait_begins(&self.office.quiet, after, Some(step.at), settled_at)
+    }
+
     fn step(&self, number: u32, due_at: Instant) -> StepPreview {
         let (at, silence) = self.after_silences(due_at);
         let drafts = self.telling(number, at).drafts();
@@ -181,11 +233,13 @@ impl Looking<'_> {
             }
         }
         untold.extend(self.bystanders(number, at));
-        let settled_at = told.iter().map(|told| told.at).max().unwrap_or(at);
-        let reminders = self.ladder.steps.get(number as usize).and_then(|step| step.reminders);
+        let step = self.ladder.steps.get(number as usize);
+        let label = step.and_then(|step| step.label.clone());
+        let reminders = step.and_then(|step| step.reminders(self.prospect.level));
         let reminders = reminders.filter(|reminders| reminders.most > 0 && !told.is_empty());
-        let reminders = reminders.map(|reminders| (reminders, self.add(settled_at, reminders.every)));
-        StepPreview { step: number, at, silence, told, untold, reminders }
+        let found = StepPreview { step: number, label, at, silence, told, untold, reminders: None };
+        let reminders = reminders.map(|reminders| (reminders, self.add(self.begun(number, &found), reminders.every)));
+        StepPreview { reminders, ..found }
     }
 
     /// The first instant from `at` on at which no silence holds the card, and the last silence that did.
@@ -249,7 +303,7 @@ impl Looking<'_> {
     fn roles(&self, number: u32) -> BTreeSet<&str> {
         let level = self.prospect.level;
         let step = self.ladder.steps.get(number as usize).filter(|step| !step.channels(level).is_empty());
-        let of_step = step.into_iter().flat_map(|step| &step.roles).map(String::as_str);
+        let of_step = step.into_iter().flat_map(|step| step.roles(level)).map(String::as_str);
         let routed = self.routing.tell.iter().filter(|(_, to)| number == 0 && !to.channels(level).is_empty());
         of_step.chain(routed.filter_map(|(_, to)| to.role.as_deref())).collect()
     }
@@ -277,6 +331,7 @@ impl Looking<'_> {
             kind: NoticeKind::Raise,
             step,
             ordinal: 0,
+            subject: None,
             baseline: false,
             now: at,
         }
@@ -284,8 +339,7 @@ impl Looking<'_> {
 
     /// When a wait is over, as the ladder counts it.
     fn add(&self, from: Instant, limit: Limit) -> Option<Instant> {
-        let course = Course::new(&self.office.quiet, limit, 0, from.timestamp(), &[]).ok()?;
-        Instant::from_timestamp(course.due().ok()??, 0)
+        add(&self.office.quiet, from, limit)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::core::Instant;
 use crate::core::card::CardId;
 use crate::core::contact::Contact;
 use crate::core::item::Item;
-use crate::core::ladder::{Ladder, Step};
+use crate::core::ladder::{Count, Label, Ladder, Step, Threshold};
 use crate::core::matcher::Suspect;
 use crate::core::notice::{Because, CardChange, Gap, Hold, Notice, NoticeIdentity, NoticeKind, NoticeState};
 use crate::core::route::{Receiver, Routing};
@@ -32,6 +32,8 @@ pub(super) struct Telling<'a> {
     pub kind: NoticeKind,
     pub step: u32,
     pub ordinal: u32,
+    /// What names it in the place of the card and its number, if something does.
+    pub subject: Option<&'a str>,
     pub baseline: bool,
     pub now: Instant,
 }
@@ -56,7 +58,22 @@ impl<'a> Telling<'a> {
         if self.step == 0 {
             hearers.extend(self.routed());
         }
-        self.said_to(hearers)
+        self.said_to(hearers, step.label.as_ref(), None)
+    }
+
+    /// What is said because a count reached its number.
+    pub(super) fn counted(&self, count: &'a Count, number: Threshold) -> Vec<Notice> {
+        let roles = count.roles.iter();
+        let mut hearers: Vec<_> = roles.flat_map(|role| self.of_role(role, &count.channels, None)).collect();
+        if !count.channels.is_empty() && !hearers.iter().any(|hearer| self.is_reached(hearer)) {
+            let instead_of = count.roles.first().map(|role| role.as_str().into());
+            let instead = self.of_role(OPERATOR, self.office.operators_channels(self.level), None).into_iter();
+            hearers.extend(instead.map(|hearer| {
+                let why = Some(Gap::Unreachable);
+                Hearer { because: Because { instead_of: instead_of.clone(), why, ..hearer.because }, ..hearer }
+            }));
+        }
+        self.said_to(hearers, count.label.as_ref(), Some(number))
     }
 
     /// The same to these people by these channels, as what they were told before; to who stands in for those who went
@@ -78,7 +95,7 @@ impl<'a> Telling<'a> {
 
     /// The people of a step, and what is missing.
     fn hearers(&self, step: &'a Step, channels: &'a [String]) -> Vec<Hearer<'a>> {
-        step.roles.iter().flat_map(|role| self.of_role(role, channels, None)).collect()
+        step.roles(self.level).flat_map(|role| self.of_role(role, channels, None)).collect()
     }
 
     /// The people of a role; a role without people stands for itself.
@@ -149,12 +166,13 @@ impl<'a> Telling<'a> {
         hearer.gap.is_none() && hearer.channels.iter().any(is_open)
     }
 
-    fn said_to(&self, hearers: Vec<Hearer<'a>>) -> Vec<Notice> {
+    fn said_to(&self, hearers: Vec<Hearer<'a>>, label: Option<&Label>, count: Option<Threshold>) -> Vec<Notice> {
         let mut seen = BTreeSet::new();
         let mut drafts = Vec::new();
         for hearer in hearers {
             for channel in hearer.channels {
-                let notice = self.notice(hearer.contact, channel, hearer.because.clone(), hearer.gap.clone());
+                let because = Because { label: label.cloned(), count, ..hearer.because.clone() };
+                let notice = self.notice(hearer.contact, channel, because, hearer.gap.clone());
                 if seen.insert(notice.key) {
                     drafts.push(notice);
                 }
@@ -163,12 +181,12 @@ impl<'a> Telling<'a> {
         drafts
     }
 
-    fn notice(&self, contact: &str, channel: &str, because: Because, gap: Option<Hold>) -> Notice {
-        let subject = self.card.to_string();
+    pub(super) fn notice(&self, contact: &str, channel: &str, because: Because, gap: Option<Hold>) -> Notice {
+        let card = self.card.to_string();
         let identity = NoticeIdentity {
             kind: self.kind,
-            subject: &subject,
-            number: self.number,
+            subject: self.subject.unwrap_or(&card),
+            number: if self.subject.is_some() { 0 } else { self.number },
             step: self.step,
             ordinal: self.ordinal,
             contact,
@@ -179,6 +197,7 @@ impl<'a> Telling<'a> {
             card: Some(self.card),
             item: Some(self.item.key.clone()),
             episode: self.episode,
+            number: self.number,
             level: Some(self.level),
             change: Some(self.change.clone()),
             because,

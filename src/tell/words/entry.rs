@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member};
+use super::super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Taken};
 use super::super::time_words::amount;
 use super::line::{Line, lines_of};
-use super::reason::{granted_words, words};
+use super::reason::{granted_words, via_label, words};
 use super::sentence;
 use super::voice::Voice;
 use super::{Language, change_label};
@@ -93,7 +93,7 @@ impl Entry {
         Self {
             kind: member.kind.word(),
             level: card.map(|card| card.level.word()),
-            label: sentence::label(member.kind, card.map(|card| card.level), voice).into(),
+            label: sentence::label(member, voice).into(),
             colours,
             code: Line::cut(card.map_or("", |card| &card.code), LONGEST_CODE),
             title: match card {
@@ -104,7 +104,10 @@ impl Entry {
             unit: text(|card| card.unit.as_deref()),
             handler: Line::cut(&card.map(handler).unwrap_or_default(), LONGEST_HANDLER),
             state: Line::cut(
-                &card.map(|card| sentence::state(member.kind, card, voice)).unwrap_or_default(),
+                &match (card, member.taking.count) {
+                    (Some(_), Some(count)) => sentence::count(count, voice),
+                    (card, _) => card.map(|card| sentence::state(member.kind, card, voice)).unwrap_or_default(),
+                },
                 LONGEST_STATE,
             ),
             due: open.and_then(|card| sentence::due(card, voice)).unwrap_or_default().into(),
@@ -214,6 +217,9 @@ fn rows(card: &CardFacts, why_you: Option<String>, voice: Voice) -> Vec<Row> {
     let is_due = card.clock.as_ref().is_some_and(|clock| clock.due_at == Some(card.at));
     let at = if is_due { voice.due(card.at) } else { voice.instant(card.at) };
     rows.push((voice.say(change_label(card.change, Language::Chinese), "Happened"), Some(at)));
+    let taken = card.taken.iter().take(LONGEST_LIST).map(|taken| taken_words(taken, voice));
+    let taken: Vec<String> = taken.collect();
+    rows.push((voice.say("签收", "Signed"), Some(taken.join(voice.say("；", "; ")))));
     rows.push((voice.say("为何告知您", "Why you"), why_you));
     let rows = rows.into_iter().filter_map(|(name, value)| Some(Row { name, value: value?.into() }));
     rows.filter(|row| !row.value.is_empty()).collect()
@@ -233,10 +239,33 @@ fn why_you(member: &Member, card: &CardFacts, voice: Voice) -> Option<String> {
         (Gap::Fallback, Language::Chinese) => format!("通道{whom}未能送达，改由此通道"),
         (Gap::Fallback, Language::English) => format!("{whom} could not deliver it"),
     });
-    let climbed = (card.step > 0 && member.kind == NoticeKind::Raise)
-        .then(|| voice.say("已告知的人未签收，逐级上报", "those who were told have not answered").to_owned());
-    let parts: Vec<String> = climbed.into_iter().chain(instead).collect();
+    let climbed = (card.step > 0 && member.kind == NoticeKind::Raise).then(|| {
+        let said = if card.taken.iter().any(|taken| taken.level == card.level) {
+            voice.say("签收后仍未办结，逐级上报", "somebody signed for it, and it is still open")
+        } else {
+            voice.say("已告知的人未签收，逐级上报", "those who were told have not answered")
+        };
+        said.to_owned()
+    });
+    let label = member.taking.label.as_ref().map(|label| sentence::called(label, voice).to_owned());
+    let parts: Vec<String> = climbed.into_iter().chain(label).chain(instead).collect();
     (!parts.is_empty()).then(|| parts.join(voice.say("；", "; ")))
+}
+
+/// `李四 3月16日 10:00（电话，值班代记），催办暂缓至3月17日24时`
+fn taken_words(taken: &Taken, voice: Voice) -> String {
+    let Taken { name, by, via, at, rests_until, .. } = taken;
+    let via = via_label(*via, voice.language);
+    let by = by.as_ref().map(|by| match voice.language {
+        Language::Chinese => format!("，{by}代记"),
+        Language::English => format!(", written down by {by}"),
+    });
+    let way = format!("{via}{}", by.unwrap_or_default());
+    let rests = rests_until.map(|until| match voice.language {
+        Language::Chinese => format!("，催办暂缓至{}", voice.due(until)),
+        Language::English => format!(", reminders rest until {}", voice.due(until)),
+    });
+    format!("{}{}", beside(&format!("{name} {}", voice.instant(*at)), Some(&way), voice), rests.unwrap_or_default())
 }
 
 fn clock_rows(card: &CardFacts, clock: &ClockFacts, voice: Voice) -> Vec<(&'static str, Option<String>)> {

@@ -19,7 +19,7 @@ mod templates;
 mod voice;
 
 pub use super::language::Language;
-pub use reason::{change_label, level_label, notice_label, reason_words, state_label, verdict_label};
+pub use reason::{change_label, level_label, notice_label, reason_words, state_label, verdict_label, via_label};
 pub use sentence::asks_for_signature;
 pub use templates::{TemplateError, Templates};
 

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use super::super::language::Language;
 use super::line::Line;
 use super::voice::Voice;
+use crate::core::acknowledgement::Via;
 use crate::core::card::Change;
 use crate::core::notice::NoticeKind;
 use crate::core::reading::{Granted, State, Verdict};
@@ -113,9 +114,20 @@ pub const fn notice_label(kind: NoticeKind, language: Language) -> &'static str 
         NoticeKind::Clear => language.pick("销牌", "cleared"),
         NoticeKind::Revoke => language.pick("撤牌", "recalled"),
         NoticeKind::Handover => language.pick("转办", "handover"),
+        NoticeKind::Count => language.pick("累计提醒", "count reached"),
         NoticeKind::Order => language.pick("督办单", "order"),
         NoticeKind::Digest => language.pick("汇总", "digest"),
         NoticeKind::System => language.pick("系统通知", "system"),
+    }
+}
+
+/// By which way somebody signed: `电话`, `phone`.
+pub const fn via_label(via: Via, language: Language) -> &'static str {
+    match via {
+        Via::Link => language.pick("链接", "link"),
+        Via::Board => language.pick("看板", "board"),
+        Via::Phone => language.pick("电话", "phone"),
+        Via::Sms => language.pick("短信", "short message"),
     }
 }
 

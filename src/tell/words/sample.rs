@@ -1,6 +1,6 @@
 //! Sample facts of every kind, with which templates are checked before they are used.
 
-use super::super::facts::{CardFacts, ClockFacts, Facts, Member, Receiver, Told};
+use super::super::facts::{CardFacts, ClockFacts, Facts, Member, Receiver, Taking, Told};
 use crate::core::Instant;
 use crate::core::card::Change;
 use crate::core::item::{Amount, Extension, Pause};
@@ -18,6 +18,7 @@ pub fn every_kind() -> Vec<Facts> {
         NoticeKind::Clear,
         NoticeKind::Revoke,
         NoticeKind::Handover,
+        NoticeKind::Count,
         NoticeKind::Order,
     ];
     let mut all = Vec::new();
@@ -52,14 +53,14 @@ pub fn delivery(members: Vec<Member>) -> Facts {
 
 /// A member about a card.
 pub fn member(kind: NoticeKind, card: CardFacts) -> Member {
-    Member { key: card.card.clone(), kind, card: Some(card), instead_of: None, body: None }
+    Member { key: card.card.clone(), kind, card: Some(card), taking: Taking::default(), instead_of: None, body: None }
 }
 
 /// A member with a title and so many lines.
 pub fn notice(kind: NoticeKind, lines: usize) -> Member {
     let lines = (1..=lines).map(|number| format!("P{number:04} 施工许可 示范区住建局")).collect();
     let body = Body { title: "示范来源的首次核对".into(), lines };
-    Member { key: "notice".into(), kind, card: None, instead_of: None, body: Some(body) }
+    Member { key: "notice".into(), kind, card: None, taking: Taking::default(), instead_of: None, body: Some(body) }
 }
 
 /// A red card on an approval.
@@ -87,6 +88,7 @@ pub fn red() -> CardFacts {
         window_label: None,
         clock: Some(clock()),
         told: vec![Told { name: "李四".into(), channel: "邮件".into(), at: at("2026-03-13T01:00:00Z") }],
+        taken: Vec::new(),
         data_as_of: Some(at("2026-03-17T09:25:00Z")),
         sign_url: None,
     }

@@ -1,19 +1,21 @@
 //! What a message says about one member: the label, the short state, the sentence, and what to do by when.
 
-use super::super::facts::{CardFacts, ClockFacts, Member};
+use super::super::facts::{CardFacts, ClockFacts, Member, Taking};
 use super::super::language::Language;
 use super::entry::{LONGEST_CODE, LONGEST_TITLE};
 use super::level_label;
 use super::line::Line;
 use super::reason::words;
 use super::voice::Voice;
+use crate::core::ladder::{Label, Threshold};
 use crate::core::limit::Limit;
 use crate::core::notice::NoticeKind;
 use crate::core::reason::Reason;
 use crate::core::window::Level;
 
 /// The mark in brackets: `红牌`, `红牌催办`, `撤牌`.
-pub fn label(kind: NoticeKind, level: Option<Level>, voice: Voice) -> &'static str {
+pub fn label(member: &Member, voice: Voice) -> &'static str {
+    let (kind, level) = (member.kind, member.card.as_ref().map(|card| card.level));
     let leveled = |yellow: [&'static str; 2], red: [&'static str; 2]| match level {
         Some(Level::Yellow) => voice.say(yellow[0], yellow[1]),
         Some(Level::Red) => voice.say(red[0], red[1]),
@@ -22,6 +24,10 @@ pub fn label(kind: NoticeKind, level: Option<Level>, voice: Voice) -> &'static s
     match kind {
         NoticeKind::Raise => leveled(["黄牌", "Yellow card"], ["红牌", "Red card"]),
         NoticeKind::Reminder => leveled(["黄牌催办", "Yellow card, reminder"], ["红牌催办", "Red card, reminder"]),
+        NoticeKind::Count => leveled(["黄牌累计", "Yellow cards, count"], ["红牌累计", "Red cards, count"]),
+        NoticeKind::Handover if member.taking.gone => {
+            leveled(["黄牌转出", "Yellow card, handed on"], ["红牌转出", "Red card, handed on"])
+        }
         NoticeKind::Handover => leveled(["黄牌转办", "Yellow card, handover"], ["红牌转办", "Red card, handover"]),
         NoticeKind::Lower => voice.say("降为黄牌", "Lowered to yellow"),
         NoticeKind::Clear => voice.say("销牌", "Cleared"),
@@ -49,6 +55,24 @@ pub fn state(kind: NoticeKind, card: &CardFacts, voice: Voice) -> String {
             Level::Red => voice.say("已超时", "overdue").to_owned(),
         }),
         None => words(&card.reason, voice),
+    }
+}
+
+/// The number that was reached: `连续第2次亮牌`, `本季度已有3张红牌`.
+pub fn count(number: Threshold, voice: Voice) -> String {
+    match (number, voice.language) {
+        (Threshold::Streak(number), Language::Chinese) => format!("连续第{number}次亮牌"),
+        (Threshold::Streak(number), Language::English) => format!("{number} times running"),
+        (Threshold::Reds(number), Language::Chinese) => format!("本单位本季度已有{number}张红牌"),
+        (Threshold::Reds(number), Language::English) => format!("{number} red cards of the unit in this quarter"),
+    }
+}
+
+/// What the office calls the step or the count.
+pub fn called(label: &Label, voice: Voice) -> &str {
+    match voice.language {
+        Language::Chinese => &label.zh,
+        Language::English => &label.en,
     }
 }
 
@@ -90,13 +114,40 @@ pub fn sentence(member: &Member, voice: Voice) -> String {
         (NoticeKind::Lower, Language::English) => format!("{name} is lowered from red to yellow: {reason}."),
         (NoticeKind::Reminder, Language::Chinese) => format!("再次提醒：{}", standing(card, &name, voice)),
         (NoticeKind::Reminder, Language::English) => format!("Once more: {}", standing(card, &name, voice)),
+        (NoticeKind::Handover, Language::Chinese) if member.taking.gone => {
+            format!("{name}的{level}已转由{}负责，不再由您办理。", in_charge(card, voice))
+        }
+        (NoticeKind::Handover, Language::English) if member.taking.gone => {
+            format!("The {level} on {name} has gone to others; now in charge: {}.", in_charge(card, voice))
+        }
         (NoticeKind::Handover, Language::Chinese) => {
             format!("{}责任单位或经办人已变更，现由{}负责。", standing(card, &name, voice), in_charge(card, voice))
         }
         (NoticeKind::Handover, Language::English) => {
             format!("{} It has changed hands; now in charge: {}.", standing(card, &name, voice), in_charge(card, voice))
         }
-        _ => standing(card, &name, voice),
+        (NoticeKind::Count, _) => counted(member, card, &name, voice),
+        _ => {
+            let called = member.taking.label.as_ref().map(|label| ended(called(label, voice), voice));
+            let gap = if called.is_some() { voice.say("", " ") } else { "" };
+            format!("{}{gap}{}", standing(card, &name, voice), called.unwrap_or_default())
+        }
+    }
+}
+
+/// What a count says: a unit's reds stay true whatever becomes of the card by which they came to be so many.
+fn counted(member: &Member, card: &CardFacts, name: &str, voice: Voice) -> String {
+    let (Taking { label, .. }, Some(number)) = (&member.taking, member.taking.count) else {
+        return standing(card, name, voice);
+    };
+    let reached = count(number, voice);
+    let label = label.as_ref().map(|label| ended(called(label, voice), voice)).unwrap_or_default();
+    let unit = card.unit.as_deref().unwrap_or_default();
+    match (number, voice.language) {
+        (Threshold::Streak(_), Language::Chinese) => format!("{}{reached}。{label}", standing(card, name, voice)),
+        (Threshold::Streak(_), Language::English) => format!("{} {reached}. {label}", standing(card, name, voice)),
+        (Threshold::Reds(_), Language::Chinese) => format!("{unit}：{reached}，最近一张是{name}。{label}"),
+        (Threshold::Reds(_), Language::English) => format!("{unit}: {reached}, the latest on {name}. {label}"),
     }
 }
 
@@ -125,6 +176,13 @@ pub fn action(member: &Member, voice: Voice) -> Option<String> {
             voice.say("请以本通知为准，此前的通知作废。", "This message counts; what was said before is void.")
         }
         (NoticeKind::Digest | NoticeKind::System, ..) => return None,
+        (NoticeKind::Handover, ..) if member.taking.gone => voice.say(
+            "您无需再办理；请把已掌握的情况告知接办人。",
+            "Nothing is left for you to do; please pass on what you know.",
+        ),
+        (NoticeKind::Count, ..) => {
+            voice.say("请按本地督办制度处理。", "Please act as your own rules of supervision provide.")
+        }
         (_, Reason::StartMissing { .. }, _) => {
             voice.say("请在来源系统中补录起算时间。", "Please enter the start in the source system.")
         }
@@ -154,7 +212,7 @@ fn action_in_time(card: &CardFacts, voice: Voice) -> String {
 /// Whether somebody should sign for it.
 pub fn asks_for_signature(member: &Member) -> bool {
     let kinds = [NoticeKind::Raise, NoticeKind::Reminder, NoticeKind::Handover, NoticeKind::Lower, NoticeKind::Order];
-    member.card.is_some() && kinds.contains(&member.kind)
+    member.card.is_some() && kinds.contains(&member.kind) && !member.taking.gone
 }
 
 /// `“施工许可”（P0136）`, or the code alone where the title says no more.

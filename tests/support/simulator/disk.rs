@@ -100,6 +100,14 @@ impl Store for Witness {
         self.read().await?.transitions(item).await
     }
 
+    async fn histories(&self, items: &[ItemKey]) -> Result<Vec<(ItemKey, Transition)>> {
+        self.read().await?.histories(items).await
+    }
+
+    async fn reds(&self, units: &[Arc<str>], since: Instant, most: usize) -> Result<Vec<(Arc<str>, CardId, u32)>> {
+        self.read().await?.reds(units, since, most).await
+    }
+
     async fn snapshots(&self, item: &ItemKey) -> Result<Vec<Snapshot>> {
         self.read().await?.snapshots(item).await
     }

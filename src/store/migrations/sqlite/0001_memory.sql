@@ -135,10 +135,14 @@ CREATE TABLE transitions (
     rule_version     TEXT    NOT NULL,
     calendar_version TEXT    NOT NULL,
     ladder           TEXT,
+    unit             TEXT, -- whose the item was then
     -- A card is named by its item, so this says the same as (card, number), and finds an item's.
     UNIQUE (source, item, card, number),
     FOREIGN KEY (source, item) REFERENCES items (source, id)
 ) STRICT;
+
+-- Which cards of a unit turned red since when.
+CREATE INDEX transitions_red ON transitions (unit, at) WHERE change = 'raise' AND to_level = 'red';
 
 CREATE TABLE deliveries (
     -- One message to one address.
@@ -197,7 +201,7 @@ CREATE TABLE notices (
     seq        INTEGER NOT NULL PRIMARY KEY,
     "key"      TEXT    NOT NULL UNIQUE,
     kind       TEXT    NOT NULL CHECK (kind IN
-               ('raise', 'lower', 'reminder', 'clear', 'revoke', 'handover', 'order', 'digest', 'system')),
+               ('raise', 'lower', 'reminder', 'clear', 'revoke', 'handover', 'count', 'order', 'digest', 'system')),
     card       TEXT,
     source     TEXT,
     item       TEXT,

@@ -271,13 +271,23 @@ row! {
         pub rule_version: String,
         pub calendar_version: String,
         pub ladder: Option<String>,
+        pub unit: Option<String>,
+    }
+}
+
+row! {
+    /// A unit of which red cards are asked for.
+    pub struct UnitRow {
+        pub unit: String,
+        pub since: i64,
+        pub most: i64,
     }
 }
 
 impl TransitionRow {
     /// The row of an item's transition.
-    pub fn new(key: &ItemKey, transition: &Transition) -> Self {
-        let KeyRow { source, id } = key.into();
+    pub fn new(item: &Item, transition: &Transition) -> Self {
+        let KeyRow { source, id } = (&item.key).into();
         Self {
             card: transition.card.to_string(),
             number: transition.number.into(),
@@ -296,6 +306,7 @@ impl TransitionRow {
             rule_version: transition.rule_version.to_string(),
             calendar_version: transition.calendar_version.to_string(),
             ladder: transition.ladder.as_deref().map(plain),
+            unit: item.text("unit").map(plain),
         }
     }
 }

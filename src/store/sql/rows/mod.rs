@@ -14,7 +14,7 @@ pub use deliveries::{
     AddresseeRow, AttemptRow, BadAddressRow, ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, LeaseRow, MessageRow,
     OpenDeliveryRow, OpeningRow, ReceiptRow, SealRow, SendRow, SendsRow, SettleRow, StandingRow,
 };
-pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, StoredRow, TouchRow, TransitionRow};
+pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, StoredRow, TouchRow, TransitionRow, UnitRow};
 pub use notices::NoticeRow;
 pub use orders::{OrderContentRow, OrderNumberRow, OrderRow};
 pub use persons::{AcknowledgementRow, SilenceRow};

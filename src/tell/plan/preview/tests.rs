@@ -55,6 +55,7 @@ fn office() -> Office {
         directory: Directory::read("contacts.csv", CONTACTS).expect("contacts"),
         ladders: toml::from_str(LADDERS).expect("ladders"),
         ladder: "handlers".into(),
+        periods: BTreeMap::new(),
         routes: toml::from_str::<Routes>(ROUTES).expect("routes").routes,
         preferences: Vec::new(),
         channels: BTreeMap::from([

@@ -29,6 +29,7 @@ fn office() -> Office {
         directory: Directory::read("contacts.csv", CONTACTS).expect("contacts"),
         ladders,
         ladder: "handlers".into(),
+        periods: BTreeMap::new(),
         routes: Vec::new(),
         preferences: Vec::new(),
         channels: BTreeMap::from([
@@ -57,6 +58,10 @@ struct Scene {
     silences: Vec<Silence>,
     bad_addresses: Vec<(Arc<str>, Arc<str>, String)>,
     next_look_at: Option<Instant>,
+    before: Option<Item>,
+    raised: Vec<Transition>,
+    /// Red cards of the unit in the quarter, which began with the year.
+    reds: BTreeSet<(CardId, u32)>,
 }
 
 impl Scene {
@@ -80,6 +85,9 @@ impl Scene {
             silences: Vec::new(),
             bad_addresses: Vec::new(),
             next_look_at: None,
+            before: None,
+            raised: Vec::new(),
+            reds: BTreeSet::new(),
         }
     }
 
@@ -113,11 +121,13 @@ impl Scene {
     fn plan(&mut self, transitions: &[Transition], now: Instant) -> Vec<Planned> {
         let happening = Happening {
             item: &self.item,
+            before: self.before.as_ref(),
             rulings: &self.rulings,
             transitions,
             watches: &self.watches,
             said: &self.said,
-            raised: &[],
+            raised: &self.raised,
+            reds: Some(Reds { since: at("01 00:00"), known: &self.reds }),
             acknowledgements: &self.acknowledgements,
             baseline: self.baseline,
             other_playbook: self.other_playbook,
@@ -339,6 +349,8 @@ fn a_person_with_two_roles_is_told_once() {
     assert_eq!(scene.raise("solved", 1, Yellow, "02 10:00"), ["raise u1 mail 02 10:00"]);
 }
 
+mod counts;
+mod handover;
 mod ladder;
 mod people;
 mod routing;
