@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use duban::core::card::{Change, Stop, Transition};
+use duban::core::card::{CardId, Change, Stop, Transition};
 use duban::core::item::ItemKey;
 use duban::core::reading::Verdict;
 use duban::core::reason::Reason;
@@ -18,6 +18,9 @@ for_every_store!(
     many_items_of_one_turn_are_remembered_as_they_were_written,
     a_snapshot_is_kept_when_it_is_new,
     transitions_come_back_oldest_first,
+    the_transitions_of_several_items_come_together,
+    red_cards_are_counted_by_the_unit_of_their_time,
+    no_more_red_cards_are_counted_than_are_asked_for,
     cards_are_listed_red_before_yellow_and_oldest_first,
     a_card_that_closes_leaves_the_list,
     a_card_without_a_watch_follows_its_last_transition,
@@ -122,6 +125,91 @@ async fn transitions_come_back_oldest_first(store: Arc<dyn Store>) {
     let found = store.transitions(&key("A")).await.expect("transitions");
     assert_eq!(found, [&raised[..], &item.transitions[..]].concat());
     assert_eq!(store.transitions(&key("B")).await.expect("transitions"), []);
+}
+
+async fn the_transitions_of_several_items_come_together(store: Arc<dyn Store>) {
+    let ids: Vec<String> = (0..70).map(|n| format!("{n}\u{1}'")).collect();
+    commit(&store, ids.iter().map(|id| raised(id, Level::Red, "01:00:00")).collect::<Vec<_>>()).await;
+    let mut fallen = raised(&ids[3], Level::Red, "01:00:00");
+    fallen.record.version = 1;
+    fallen.transitions = vec![second(&ids[3], Change::Lower, Level::Red, Some(Level::Yellow))];
+    commit(&store, [fallen]).await;
+    let keys: Vec<ItemKey> = ids.iter().rev().map(|id| key(id)).chain([key("nobody")]).collect();
+    let found = store.histories(&keys).await.expect("transitions");
+    let mut expected = Vec::new();
+    for key in &keys {
+        let of_item = store.transitions(key).await.expect("transitions");
+        expected.extend(of_item.into_iter().map(|transition| (key.clone(), transition)));
+    }
+    assert_eq!((found.len(), found), (71, expected));
+    assert_eq!(store.histories(&[]).await.expect("transitions"), []);
+}
+
+/// An item of a unit with a card that turns red.
+fn red_of(id: &str, unit: &str, time: &str) -> ItemWrite {
+    let mut write = raised(id, Level::Red, time);
+    write.record.item.fields.set("unit", Value::text(unit));
+    write
+}
+
+async fn reds(store: &Arc<dyn Store>, units: &[&str], since: &str) -> Vec<(String, CardId, u32)> {
+    let units: Vec<Arc<str>> = units.iter().map(|unit| Arc::from(*unit)).collect();
+    let found = store.reds(&units, at(since), 100).await.expect("reds");
+    let mut found: Vec<_> = found.into_iter().map(|(unit, card, episode)| (unit.to_string(), card, episode)).collect();
+    found.sort();
+    found
+}
+
+async fn red_cards_are_counted_by_the_unit_of_their_time(store: Arc<dyn Store>) {
+    let mut without = raised("F", Level::Red, "01:00:00");
+    without.record.item.fields.set("unit", Value::Missing);
+    let first = [
+        red_of("A", "住建局", "01:00:00"),
+        red_of("B", "住建局", "00:30:00"),
+        red_of("C", "水务局", "01:00:00"),
+        red_of("D", "住建局", "01:00:00"),
+        ItemWrite { transitions: vec![raise("E", Level::Yellow, "01:00:00")], ..red_of("E", "住建局", "01:00:00") },
+        without,
+    ];
+    commit(&store, first).await;
+    let name = |unit: &str, id: &str, episode| (unit.to_owned(), card(id), episode);
+    let mut both = [name("住建局", "A", 1), name("住建局", "D", 1)];
+    both.sort();
+    assert_eq!(
+        reds(&store, &["住建局"], "01:00:00").await,
+        both,
+        "the instant itself counts, what was before does not"
+    );
+    assert_eq!(reds(&store, &["水务局", "nobody"], "00:00:00").await, [name("水务局", "C", 1)]);
+
+    // A goes to another unit and turns red again in the same episode; D is taken back; C is cleared, and red once more.
+    let mut moved = red_of("A", "水务局", "02:40:00");
+    let up =
+        Transition { number: 3, from: Some(Level::Yellow), at: at("02:40:00"), ..raise("A", Level::Red, "02:40:00") };
+    moved.transitions = vec![second("A", Change::Lower, Level::Red, Some(Level::Yellow)), up];
+    let mut wrong = red_of("D", "住建局", "01:00:00");
+    wrong.transitions = vec![second("D", Change::Revoke, Level::Red, None)];
+    let mut again = red_of("C", "水务局", "02:45:00");
+    let up = Transition { number: 3, episode: 2, ..raise("C", Level::Red, "02:45:00") };
+    again.transitions = vec![second("C", Change::Clear, Level::Red, None), up];
+    for write in [&mut moved, &mut wrong, &mut again] {
+        write.record.version = 1;
+    }
+    commit(&store, [moved, wrong, again]).await;
+    assert_eq!(reds(&store, &["住建局"], "01:00:00").await, [name("住建局", "A", 1)]);
+    let both = [name("水务局", "C", 1), name("水务局", "C", 2)];
+    assert_eq!(reds(&store, &["水务局"], "01:00:00").await, both, "A was red before it was theirs");
+    assert_eq!(reds(&store, &["水务局"], "02:35:00").await, both[1..]);
+}
+
+async fn no_more_red_cards_are_counted_than_are_asked_for(store: Arc<dyn Store>) {
+    let all: Vec<ItemWrite> = (0..30).map(|n| red_of(&n.to_string(), ["a", "b"][n % 2], "01:00:00")).collect();
+    commit(&store, all).await;
+    let units = ["a", "b", "c"].map(Arc::from);
+    let found = store.reds(&units, at("00:00:00"), 6).await.expect("reds");
+    let of = |unit: &str| found.iter().filter(|(of, ..)| **of == *unit).count();
+    assert_eq!((of("a"), of("b"), of("c")), (6, 6, 0));
+    assert_eq!(store.reds(&[], at("00:00:00"), 6).await.expect("reds"), []);
 }
 
 async fn cards_are_listed_red_before_yellow_and_oldest_first(store: Arc<dyn Store>) {

@@ -25,8 +25,8 @@ const CITY: [&str; 9] = [
     "INSERT INTO cards SELECT md5('card' || n), 'tickets', 'T' || n, '2110', 'solved', CASE n % 2 WHEN 0 THEN 'red' END,
         CASE n % 2 WHEN 0 THEN n END, 1, 1 FROM generate_series(1, 30000) AS n",
     "INSERT INTO transitions (card, number, source, item, rule, name, episode, change, at, noticed_at, reason,
-        rule_version, calendar_version)
-        SELECT card, 1, source, item, rule, name, 1, 'raise', 0, 0, '{}', '', '' FROM cards",
+        rule_version, calendar_version, to_level, unit)
+        SELECT card, 1, source, item, rule, name, 1, 'raise', 0, 0, '{\"why\":\"recovered\"}', md5(''), md5(''), level, 'u' || right(item, 2) FROM cards",
     "INSERT INTO deliveries (id, contact, channel, state, not_before, opened_at, tries, rehearsal, fence, settled_at)
         SELECT md5('delivery' || n), 'c' || n % 200, 'mail', CASE n % 10 WHEN 0 THEN 'available' ELSE 'sent' END,
         4000000000000000 + n, n, 0, false, 0, CASE n % 10 WHEN 0 THEN NULL ELSE n END FROM generate_series(1, 30000) AS n",
@@ -60,6 +60,8 @@ async fn work(store: &Arc<dyn Store>) {
     store.load(&keys).await.expect("load");
     store.notices_about(&keys).await.expect("notices");
     store.transitions(&key("T0")).await.expect("transitions");
+    store.histories(&keys).await.expect("transitions");
+    store.reds(&["u17".into(), "u42".into()], chrono::DateTime::UNIX_EPOCH, 6).await.expect("reds");
     store.snapshots(&key("T7")).await.expect("snapshots");
     store.held_notices(&Hold::Baseline, 10).await.expect("held");
     let open = store.open_cards(10).await.expect("cards");

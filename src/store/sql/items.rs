@@ -160,13 +160,10 @@ pub async fn reds(
     since: Instant,
     most: usize,
 ) -> Result<Vec<(Arc<str>, CardId, u32)>> {
-    let rows = units.iter().map(|unit| UnitRow {
-        unit: plain(unit),
-        since: micros(since),
-        most: i64::try_from(most).unwrap_or(i64::MAX),
-    });
+    let given = [micros(since).into(), rows(most)];
+    let units = units.iter().map(|unit| UnitRow { unit: plain(unit) }).collect();
     let mut found = Vec::new();
-    for (unit, cards) in session.look_up::<(String, Option<String>), _>(REDS, rows).await? {
+    for (unit, cards) in session.select_over::<(String, Option<String>), _>(REDS, &given, units).await? {
         let (unit, cards) = (Arc::from(unit), cards.unwrap_or_default());
         for line in cards.split_ascii_whitespace() {
             let (card, episode) = line.split_once('.').unwrap_or_default();
@@ -181,12 +178,12 @@ pub async fn reds(
 pub const REDS: &str = "
     SELECT r.unit, (SELECT string_agg(red.card || '.' || red.episode, ' ') FROM (
         SELECT t.card, t.episode FROM transitions AS t
-        WHERE t.unit = r.unit AND t.at >= r.since AND t.change = 'raise' AND t.to_level = 'red'
+        WHERE t.unit = r.unit AND t.at >= $1 AND t.change = 'raise' AND t.to_level = 'red'
           AND NOT EXISTS (
               SELECT 1 FROM transitions AS o
               WHERE o.source = t.source AND o.item = t.item AND o.card = t.card AND o.episode = t.episode
                 AND (o.change = 'revoke' OR o.change = 'raise' AND o.to_level = 'red' AND o.number < t.number))
-        ORDER BY t.at LIMIT r.most
+        ORDER BY t.at LIMIT $2
     ) AS red) AS cards
     FROM r";
 

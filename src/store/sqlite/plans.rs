@@ -30,6 +30,12 @@ async fn hot_statements_use_their_index() {
         (items::FIND_ITEMS.to_owned(), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
         (items::ITEM_OF.to_owned(), "cards USING INDEX sqlite_autoindex_cards_1 (card=?)"),
         (items::TRANSITIONS.to_owned(), "transitions USING INDEX sqlite_autoindex_transitions_1 (source=? AND item=?)"),
+        (over::<KeyRow>(items::HISTORIES, 0), "t USING INDEX sqlite_autoindex_transitions_1 (source=? AND item=?)"),
+        (over::<UnitRow>(items::REDS, 2), "t USING INDEX transitions_red (unit=? AND at>?)"),
+        (
+            over::<UnitRow>(items::REDS, 2),
+            "o USING INDEX sqlite_autoindex_transitions_1 (source=? AND item=? AND card=?)",
+        ),
         (items::SNAPSHOTS.to_owned(), "snapshots USING INDEX snapshots_of_item (source=? AND item=?)"),
         (over::<KeyRow>(turns::STORED, 0), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
         (over::<TouchRow>(turns::TOUCH_ITEMS, 0), "items USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),

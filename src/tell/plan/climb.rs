@@ -176,8 +176,11 @@ impl Ahead<'_> {
         let mut waited = None;
         let of_grace = |at: Instant, limit| if held_until == Some(at) { Some(self.ladder.ack_grace) } else { limit };
         // Those below are reminded when those above are told.
+        let mut reminder = reminder;
         if let Some(at) = reminder.filter(|at| *at <= self.climber.now) {
             drafts = self.remind(step, round + 1, &here);
+            // Where all who were told have passed it on, nobody is left to be reminded.
+            reminder = None;
             waited = of_grace(at, self.reminders(step).map(|reminders| reminders.every));
         }
         if let Some((next, at)) = next_step

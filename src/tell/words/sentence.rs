@@ -128,7 +128,7 @@ pub fn sentence(member: &Member, voice: Voice) -> String {
         }
         (NoticeKind::Count, _) => counted(member, card, &name, voice),
         _ => {
-            let called = member.taking.label.as_ref().map(|label| ended(called(label, voice), voice));
+            let called = member.taking.label.as_ref().map(|label| whole(called(label, voice), voice));
             let gap = if called.is_some() { voice.say("", " ") } else { "" };
             format!("{}{gap}{}", standing(card, &name, voice), called.unwrap_or_default())
         }
@@ -141,11 +141,13 @@ fn counted(member: &Member, card: &CardFacts, name: &str, voice: Voice) -> Strin
         return standing(card, name, voice);
     };
     let reached = count(number, voice);
-    let label = label.as_ref().map(|label| ended(called(label, voice), voice)).unwrap_or_default();
+    let label = label.as_ref().map(|label| whole(called(label, voice), voice)).unwrap_or_default();
     let unit = card.unit.as_deref().unwrap_or_default();
     match (number, voice.language) {
         (Threshold::Streak(_), Language::Chinese) => format!("{}{reached}。{label}", standing(card, name, voice)),
-        (Threshold::Streak(_), Language::English) => format!("{} {reached}. {label}", standing(card, name, voice)),
+        (Threshold::Streak(number), Language::English) => {
+            format!("{} This is the {number}{} running. {label}", standing(card, name, voice), ordinal(number))
+        }
         (Threshold::Reds(_), Language::Chinese) => format!("{unit}：{reached}，最近一张是{name}。{label}"),
         (Threshold::Reds(_), Language::English) => format!("{unit}: {reached}, the latest on {name}. {label}"),
     }
@@ -234,6 +236,23 @@ pub fn has_title(card: &CardFacts) -> bool {
 fn in_charge(card: &CardFacts, voice: Voice) -> String {
     let parts: Vec<&str> = [&card.unit, &card.handler].into_iter().filter_map(Option::as_deref).collect();
     if parts.is_empty() { voice.say("新的责任人", "somebody else").to_owned() } else { parts.join(" ") }
+}
+
+/// What stands behind a number: `2nd`, `11th`.
+const fn ordinal(number: u32) -> &'static str {
+    match (number % 10, number % 100) {
+        (1, rest) if rest != 11 => "st",
+        (2, rest) if rest != 12 => "nd",
+        (3, rest) if rest != 13 => "rd",
+        _ => "th",
+    }
+}
+
+/// As a sentence of its own.
+fn whole(text: &str, voice: Voice) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    ended(&format!("{first}{}", rest.as_str()), voice)
 }
 
 fn ended(title: &str, voice: Voice) -> String {

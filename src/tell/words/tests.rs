@@ -7,13 +7,15 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Rest, Told};
+use super::super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Rest, Taken, Taking, Told};
 use super::page::Page;
 use super::sample::{bare, delivery, every_kind, member, notice, red, yellow};
 use super::{Language, Rendered, SHORT_MESSAGE, TemplateError, Templates};
 use crate::core::Instant;
+use crate::core::acknowledgement::Via;
 use crate::core::card::Change;
 use crate::core::contact::Medium;
+use crate::core::ladder::{Label, Threshold};
 use crate::core::notice::{Gap, NoticeKind};
 use crate::core::reason::Reason;
 use crate::core::window::Level;
@@ -84,6 +86,24 @@ fn cases() -> Vec<(&'static str, Facts)> {
         facts.members[0].instead_of = Some(InsteadOf { whom: whom.into(), why });
         facts
     };
+    let taken = |kind, card, taking| {
+        let mut facts = one(kind, card);
+        facts.members[0].taking = taking;
+        facts
+    };
+    let label = |zh: &str, en: &str| Some(Label { zh: zh.into(), en: en.into() });
+    let list =
+        Taking { label: label("列入通报名单", "entered in the list for public notice"), ..Taking::default() };
+    let talk = label("列入约谈名单", "for the leader's talk list");
+    let counted = |number| Taking { label: talk.clone(), count: Some(number), gone: false };
+    let signed = vec![Taken {
+        name: "李四".into(),
+        by: Some("值班".into()),
+        via: Via::Phone,
+        level: Level::Red,
+        at: instant("2026-03-17T02:00:00Z"),
+        rests_until: Some(instant("2026-03-18T16:00:00Z")),
+    }];
     let four = [(1, red()), (2, red()), (3, yellow()), (4, yellow())].map(|(at, card)| number(at, card));
     let mixed: Vec<_> = four.into_iter().chain([bare()]).map(|card| member(NoticeKind::Raise, card)).collect();
     let many = (0..10_000).map(|at| {
@@ -102,6 +122,11 @@ fn cases() -> Vec<(&'static str, Facts)> {
         ("finding", one(NoticeKind::Raise, bare())),
         ("for-a-colleague", instead(Gap::Absent, "李四", yellow())),
         ("climbed", instead(Gap::Unreachable, "unit_contact", CardFacts { step: 1, ..red() })),
+        ("notice-list", taken(NoticeKind::Raise, CardFacts { step: 3, taken: signed, ..red() }, list)),
+        ("handover", one(NoticeKind::Handover, red())),
+        ("handed-on", taken(NoticeKind::Handover, red(), Taking { gone: true, ..Taking::default() })),
+        ("count-of-a-card", taken(NoticeKind::Count, yellow(), counted(Threshold::Streak(2)))),
+        ("count-of-a-unit", taken(NoticeKind::Count, red(), counted(Threshold::Reds(3)))),
         ("fallback", instead(Gap::Fallback, "sms", red())),
         ("digest-of-lines", delivery(vec![notice(NoticeKind::Digest, 10_000)])),
         ("digest-of-cards", delivery(many.collect())),
@@ -402,6 +427,7 @@ fn members() -> impl Strategy<Value = Member> {
         Just(NoticeKind::Clear),
         Just(NoticeKind::Revoke),
         Just(NoticeKind::Handover),
+        Just(NoticeKind::Count),
         Just(NoticeKind::Order),
         Just(NoticeKind::Digest),
         Just(NoticeKind::System),

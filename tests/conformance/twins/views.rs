@@ -45,6 +45,12 @@ async fn look_at_items(store: &dyn Store, now: Instant, seen: &mut Vec<String>) 
     for open in store.open_cards(99).await.expect("open cards") {
         look!(seen, store.item_of(open.card));
     }
+    look!(seen, store.histories(&keys));
+    for since in [sample::at("00:00:00"), now - TimeDelta::minutes(5)] {
+        let mut reds = store.reds(&["water".into(), "nobody".into()], since, 999).await.expect("reds");
+        reds.sort(); // Their order is nobody's promise.
+        seen.push(format!("reds {reds:?}"));
+    }
     look!(seen, store.notices_about(&keys));
     look!(seen, store.notices_about(&[keys[1].clone(), keys[0].clone()]));
     for key in &keys {

@@ -20,9 +20,12 @@ impl Witness {
         let rounds: BTreeSet<_> = drafts
             .iter()
             .filter(|notice| matches!(notice.kind, NoticeKind::Raise | NoticeKind::Reminder))
-            .map(|notice| (notice.card, notice.number, notice.step, notice.ordinal))
+            .map(|notice| {
+                (notice.card, notice.number, notice.kind == NoticeKind::Reminder, notice.step, notice.ordinal)
+            })
             .collect();
-        let cards: BTreeSet<_> = rounds.iter().map(|(card, number, ..)| (card, number)).collect();
+        // Those below may be reminded when those above are told.
+        let cards: BTreeSet<_> = rounds.iter().map(|(card, number, reminds, ..)| (card, number, reminds)).collect();
         self.ledger
             .demand(cards.len() == rounds.len(), || format!("9: {key}: two steps of a card at once: {drafts:?}"));
         // What a signature holds is dropped, and comes again.
@@ -74,7 +77,7 @@ pub fn below(notice: &Notice, said: &[Notice]) -> Option<u32> {
 
 fn is_about(earlier: &Notice, notice: &Notice) -> bool {
     (earlier.card, earlier.number, earlier.rehearsal) == (notice.card, notice.number, notice.rehearsal)
-        && matches!(earlier.kind, NoticeKind::Raise | NoticeKind::Lower | NoticeKind::Reminder)
+        && earlier.is_of_a_step()
 }
 
 /// When the grace of a signature ends. All ladders of a playbook grant the same.

@@ -170,7 +170,8 @@ impl End {
             let said: Vec<&Notice> = said.filter(|n| n.rehearsal == playbook.office.rehearsal).collect();
             let law = || format!("11: {item}: {} stands, and nobody is to hear of it", watch.name);
             ledger.demand(!said.is_empty(), law);
-            let here = said.iter().filter(|n| n.number == watch.number && n.state != NoticeState::Dropped);
+            let of_level = said.iter().filter(|n| n.number == watch.number && n.is_of_a_step());
+            let here = of_level.filter(|n| n.state != NoticeState::Dropped);
             let Some(step) = here.clone().map(|n| n.step).max() else { continue };
             let is_held = here.clone().any(|n| n.step == step && n.hold == Some(Hold::Baseline));
             let is_its = |ruling: &&Ruling| ruling.rule == watch.rule;
@@ -188,9 +189,11 @@ impl End {
                 format!("9: {item}: {} stands at step {step} and not at {last:?}: {here:?}", watch.name)
             });
             let here = here.filter(|n| n.step == step);
-            let reminders = ladder.steps.get(step as usize).and_then(|step| step.reminders).map_or(0, |r| r.most);
-            let was_told = here.clone().any(|n| n.state.is_told());
-            let reminded = here.clone().map(|n| n.ordinal).max().unwrap_or_default();
+            let reminders =
+                ladder.steps.get(step as usize).and_then(|step| step.reminders(level)).map_or(0, |r| r.most);
+            let was_told = here.clone().any(|n| n.state.is_told() && !self.has_gone(n));
+            let reminders_here = here.clone().filter(|n| n.kind == NoticeKind::Reminder);
+            let reminded = reminders_here.map(|n| n.ordinal).max().unwrap_or_default();
             let is_reminded = is_held || !was_told || reminded >= reminders;
             ledger.demand(is_reminded, || {
                 let here: Vec<String> = here.map(|n| of_notice(n)).collect();
@@ -221,7 +224,16 @@ impl End {
 
     fn went_on(&self, notice: &Notice) -> bool {
         let card = notice.card.and_then(|card| self.transitions.get(&card));
-        card.is_some_and(|transitions| transitions.iter().any(|transition| transition.number > notice.number))
+        let went_on = |transitions: &Vec<Transition>| transitions.iter().any(|t| t.number > notice.number);
+        card.is_some_and(went_on) || self.has_gone(notice)
+    }
+
+    /// Whether a notice's contact was, or would have been, told later that the card went to others.
+    fn has_gone(&self, notice: &Notice) -> bool {
+        self.notices.iter().any(|later| {
+            let same = (later.card, later.episode, &later.contact) == (notice.card, notice.episode, &notice.contact);
+            same && later.because.gone && later.planned_at >= notice.planned_at
+        })
     }
 
     fn was_told(&self, notice: &Notice, ledger: &Ledger) -> bool {
@@ -309,7 +321,8 @@ impl End {
 fn is_earlier(earlier: &Notice, notice: &Notice) -> bool {
     earlier.card == notice.card
         && earlier.episode == notice.episode
-        && earlier.number < notice.number
+        && !earlier.because.gone
+        && (earlier.number < notice.number || notice.because.gone && earlier.planned_at <= notice.planned_at)
         && (&earlier.contact, &earlier.channel) == (&notice.contact, &notice.channel)
         && earlier.rehearsal == notice.rehearsal
 }

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use duban::core::acknowledgement::{Acknowledgement, Via};
 use duban::core::delivery::DeliveryState;
 use duban::core::matcher::Matcher;
-use duban::core::notice::{Notice, NoticeKind};
+use duban::core::notice::Notice;
 use duban::core::silence::Silence;
 use duban::store::{DeliveryFilter, Store as _};
 
@@ -89,7 +89,7 @@ impl World {
         let rehearsal = office().playbook(in_force.version).is_some_and(|playbook| playbook.office.rehearsal);
         let is_about = |n: &&Notice| {
             (n.card, n.episode, n.number, n.rehearsal) == (Some(watch.card), watch.episode, watch.number, rehearsal)
-                && matches!(n.kind, NoticeKind::Raise | NoticeKind::Lower | NoticeKind::Reminder)
+                && n.is_of_a_step()
                 && n.state.is_told()
         };
         let taken = Acknowledgement {

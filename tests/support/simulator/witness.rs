@@ -185,8 +185,10 @@ impl Witness {
             let notice = &planned.notice;
             let is_of_one = write.transitions.iter().any(|transition| tells(notice, transition));
             let is_other = old.is_some_and(|old| Some(old.judged_under) != turn.playbook);
-            // What stands and was never told in this mode, or climbs on.
-            let is_late = climbs(notice) || is_other && notice.hold == Some(Hold::Baseline);
+            // What stands and was never told in this mode, climbs on, goes to others or is counted.
+            let is_late = climbs(notice)
+                || matches!(notice.kind, NoticeKind::Handover | NoticeKind::Count)
+                || is_other && notice.hold == Some(Hold::Baseline);
             let stands = write.record.watches.iter().any(|watch| {
                 let same = (watch.number, watch.episode, watch.level) == (notice.number, notice.episode, notice.level);
                 Some(watch.card) == notice.card && same
@@ -216,7 +218,17 @@ impl Witness {
                     self.ledger.demand(is_first, || format!("9: {key}: two steps at once: {drafts:?}"));
                 }
                 Some(_) => {
+                    // Who knows that the card went to others hears of a recall only.
+                    let of_card = |n: &&Notice| (n.card, n.episode) == (Some(transition.card), transition.episode);
+                    let has_gone = |contact: &str| {
+                        let last = said.iter().filter(of_card).filter(|n| *n.contact == *contact);
+                        let last = last.max_by_key(|n| (n.number, n.planned_at, n.ordinal));
+                        transition.change != Change::Revoke && last.is_some_and(|last| last.because.gone)
+                    };
                     for earlier in said.iter().filter(|earlier| was_told(earlier, transition, rehearsal)) {
+                        if has_gone(&earlier.contact) {
+                            continue;
+                        }
                         let is_told =
                             drafts.iter().any(|n| (&n.contact, &n.channel) == (&earlier.contact, &earlier.channel));
                         let is_told = is_told || self.was_retried(earlier);
@@ -338,8 +350,8 @@ impl Witness {
         let kept = seals.iter().filter(|seal| seal.sealed.is_some() && !lost.contains(&seal.id));
         for seal in kept.filter(|_| !self.gate.has_slept()) {
             let members = self.found(seal.id).await?.into_iter().flat_map(|(_, members)| members);
-            let says_a_level = |kind| matches!(kind, NoticeKind::Raise | NoticeKind::Reminder | NoticeKind::Handover);
-            for member in members.filter(|member| is_open(member.state) && says_a_level(member.kind)) {
+            let says_a_level = |n: &Notice| n.raises() && !n.outlasts_its_card();
+            for member in members.filter(|member| is_open(member.state) && says_a_level(member)) {
                 let keys: Vec<ItemKey> = member.item.iter().cloned().collect();
                 let records = self.disk.load(&keys).await?;
                 let mut watches = records.iter().flat_map(|record| &record.watches);
@@ -452,7 +464,7 @@ fn was_told(notice: &Notice, transition: &Transition, rehearsal: Option<bool>) -
         && notice.number < transition.number
         && notice.state.is_told()
         && Some(notice.rehearsal) == rehearsal
-        && matches!(notice.kind, NoticeKind::Raise | NoticeKind::Lower | NoticeKind::Reminder)
+        && (notice.is_of_a_step() || notice.kind == NoticeKind::Count)
 }
 
 fn is_rehearsal(playbook: Digest) -> Option<bool> {

@@ -279,8 +279,6 @@ row! {
     /// A unit of which red cards are asked for.
     pub struct UnitRow {
         pub unit: String,
-        pub since: i64,
-        pub most: i64,
     }
 }
 
