@@ -166,10 +166,11 @@ fn looked_at(record: ItemRecord, at: Instant, notices: Vec<Planned>) -> ItemWrit
 fn is_still_so(notice: &Notice, records: &HashMap<ItemKey, ItemRecord>) -> bool {
     let record = notice.item.as_ref().and_then(|item| records.get(item));
     let takes_back = matches!(notice.kind, NoticeKind::Clear | NoticeKind::Revoke);
+    let outlasts = takes_back || notice.outlasts_its_card() || notice.because.gone;
     record.is_some_and(|record| {
         let stands = |watch: &Watch| {
             (Some(watch.card), watch.episode, watch.level) == (notice.card, notice.episode, notice.level)
         };
-        takes_back || record.watches.iter().any(stands)
+        outlasts || record.watches.iter().any(stands)
     })
 }

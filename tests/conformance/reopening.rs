@@ -12,6 +12,7 @@ use crate::sample::*;
 for_every_store!(
     a_held_notice_is_planned_again,
     a_held_notice_is_held_for_another_reason,
+    what_is_planned_again_of_another_card_is_about_that_one,
     a_cancelled_delivery_is_reopened_under_its_id,
     a_delivery_that_sealing_emptied_is_reopened_under_its_id,
     a_delivery_is_opened_under_another_id_when_its_own_is_used_up,
@@ -53,6 +54,19 @@ async fn a_held_notice_is_held_for_another_reason(store: Arc<dyn Store>) {
     again(&store, "A", held("A", "li", Hold::NoAddress)).await;
     assert_eq!(notices(&store, "A").await[0].hold, Some(Hold::NoAddress));
     assert_eq!(store.held_notices(&Hold::Baseline, 9).await.expect("held"), []);
+}
+
+async fn what_is_planned_again_of_another_card_is_about_that_one(store: Arc<dyn Store>) {
+    commit(&store, [tells("A", [held("A", "li", Hold::Baseline), held("A", "wang", Hold::Baseline)])]).await;
+    // The same key, of another item's card: a count of a unit.
+    let mut other = opens("B", "li");
+    other.notice.key = notice("A", "li").key;
+    commit(&store, [tells("B", [other, held("B", "zhao", Hold::Baseline)])]).await;
+    let said = |all: Vec<duban::core::notice::Notice>| all.iter().map(|n| n.contact.to_string()).collect::<Vec<_>>();
+    assert_eq!(said(notices(&store, "A").await), ["wang"]);
+    let of_other = notices(&store, "B").await;
+    assert_eq!((of_other[0].card, of_other[0].item.clone()), (Some(card("B")), Some(key("B"))));
+    assert_eq!(said(of_other), ["li", "zhao"]);
 }
 
 async fn a_cancelled_delivery_is_reopened_under_its_id(store: Arc<dyn Store>) {

@@ -26,13 +26,33 @@ impl Notices {
     /// Writes a notice, new or in place of the stored one with the same key.
     pub fn put(&mut self, notice: &Notice) {
         let Some(place) = self.by_key.get(&notice.key).copied() else { return self.add(kept(notice)) };
+        let fresh = kept(notice);
+        self.move_to(place, &fresh);
         self.change(place, |stored| {
+            (stored.card, stored.item, stored.level) = (fresh.card, fresh.item, fresh.level);
+            (stored.episode, stored.number) = (fresh.episode, fresh.number);
             (stored.planned_at, stored.rehearsal) = (cut(notice.planned_at), notice.rehearsal);
             (stored.state, stored.hold) = (notice.state, notice.hold.clone());
             (stored.delivery, stored.change, stored.body) =
                 (notice.delivery, notice.change.clone(), notice.body.clone());
             (stored.because, stored.settled_at) = (notice.because.clone(), None);
         });
+    }
+
+    /// What counts a unit's cards may be said of another one than before.
+    fn move_to(&mut self, place: usize, fresh: &Notice) {
+        let about = |notice: &Notice| notice.card.and(notice.item.clone());
+        let (old, new) = (about(&self.rows[place]), about(fresh));
+        if old != new {
+            if let Some(places) = old.and_then(|item| self.by_item.get_mut(&item)) {
+                places.retain(|other| *other != place);
+            }
+            if let Some(item) = new {
+                let places = self.by_item.entry(item).or_default();
+                places.push(place);
+                places.sort_unstable();
+            }
+        }
     }
 
     fn add(&mut self, notice: Notice) {

@@ -186,6 +186,7 @@ const ADD_NOTICES: &str = "
     INSERT INTO notices ({columns}) SELECT {columns} FROM r";
 
 pub const REPLACE_NOTICES: &str = r#"
-    UPDATE notices SET planned_at = r.planned_at, rehearsal = r.rehearsal, state = r.state, hold = r.hold,
+    UPDATE notices SET card = r.card, source = r.source, item = r.item, episode = r.episode, number = r.number,
+        level = r.level, planned_at = r.planned_at, rehearsal = r.rehearsal, state = r.state, hold = r.hold,
         delivery = r.delivery, change = r.change, body = r.body, because = r.because, settled_at = NULL
     FROM r WHERE notices."key" = r."key""#;

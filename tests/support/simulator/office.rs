@@ -184,6 +184,14 @@ roles = ["leader"]
 yellow = ["mail"]
 red = ["mail", "sms"]
 reminders = { every = "1wd", most = 1 }
+[[handlers.counts]]
+streak = 2
+roles = ["leader"]
+channels = ["hook"]
+[[handlers.counts]]
+reds = 3
+roles = ["leader", "unit_contact"]
+channels = ["mail"]
 [unit]
 ack_grace = "4wh"
 [[unit.steps]]
