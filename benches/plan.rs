@@ -76,7 +76,7 @@ async fn measure(burst: usize, open: usize) {
     let store = Arc::new(MemoryStore::new());
     let record =
         PlaybookRecord { version: playbook.version, at: yellow_at(), by: "start".into(), files: BTreeMap::new() };
-    store.put_playbook(&record, &[]).await.expect("a playbook");
+    store.put_playbook(&record, &[], None).await.expect("a playbook");
     let pipeline = Pipeline::new(store.clone());
     let items: Vec<Arc<Item>> = (0..open).map(|n| Arc::new(item(n, n < burst))).collect();
     for items in items.chunks(BATCH) {

@@ -137,8 +137,8 @@ fn items(turn: &Turn) -> Vec<ItemRow> {
 }
 
 fn transitions(turn: &Turn) -> Vec<TransitionRow> {
-    let of_items = turn.items.iter().flat_map(|item| item.transitions.iter().map(|t| (&item.record.item.key, t)));
-    of_items.map(|(key, transition)| TransitionRow::new(key, transition)).collect()
+    let of_items = turn.items.iter().flat_map(|item| item.transitions.iter().map(|t| (&item.record.item, t)));
+    of_items.map(|(item, transition)| TransitionRow::new(item, transition)).collect()
 }
 
 fn cards(turn: &Turn) -> Vec<CardRow> {

@@ -77,8 +77,6 @@ struct People<'a> {
 impl People<'_> {
     /// Roles that nobody holds, channels that are not there.
     fn step(&mut self, place: &str, step: &Step) {
-        let wiring = self.wiring;
-        let directory = &wiring.playbook.office.directory;
         let named: BTreeSet<&String> = step.yellow.iter().chain(&step.red).collect();
         for channel in &named {
             if !self.wiring.playbook.office.channels.contains_key(channel.as_str()) {
