@@ -77,6 +77,7 @@ fn observe_an_item(bencher: Bencher) {
         first_seen_at: at(FROM),
         noticed_at: None,
         rulings: &rulings,
+        spared: &[],
         watches: &[],
         cause: Cause::ItemChanged,
         has_left: false,

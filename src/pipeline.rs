@@ -10,6 +10,7 @@
 //! again      what a filter held is said after all
 //! operators  what operators hear of duban itself
 //! orders     what cards and people do with orders
+//! remarks    what persons add to an item enters at the same door
 //! ```
 
 use std::collections::{HashMap, HashSet};
@@ -23,6 +24,7 @@ use crate::core::card::Transition;
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
 use crate::core::notice::NoticeKind;
+use crate::core::remark::Amendment;
 use crate::playbook::Playbook;
 use crate::store::{ItemRecord, Result, Store, StoreError, Turn};
 use thinking::{Lag, key, think_all};
@@ -33,6 +35,7 @@ mod again;
 mod operators;
 pub mod orders;
 mod planning;
+pub mod remarks;
 mod thinking;
 
 /// Items in one turn.
@@ -68,6 +71,8 @@ pub enum News {
         /// Whether that is enough to say that it left its source.
         has_left: bool,
     },
+    /// A person puts down a remark on it, decides or revokes one.
+    Remarked(Box<Amendment>, Act),
 }
 
 impl Entry {
@@ -236,6 +241,7 @@ impl Pipeline {
         let mut system = self.complaints(playbook, &thoughts, now);
         self.plan_all(playbook, &mut thoughts, &mut system, baseline, now).await?;
         let items: Vec<Arc<Item>> = thoughts.iter().map(|t| t.item.clone()).collect();
+        let acts = thoughts.iter().filter_map(|t| t.act.clone()).collect();
         let turn = Turn {
             playbook: Some(playbook.version),
             items: thoughts.into_iter().map(|t| t.write).collect(),

@@ -61,6 +61,7 @@ fn new_item(n: usize) -> ItemWrite {
         seen_at: now(),
         rulings: vec![Ruling { rule: "2110".into(), version: version(), windows, findings: vec![] }],
         watches: vec![],
+        remarks: vec![],
         noticed_at: None,
         next_look_at: Some(now() + TimeDelta::minutes(1) + minutes(n)),
         judged_under: version(),
@@ -88,6 +89,7 @@ fn red_item(n: usize) -> ItemWrite {
         episode: 1,
         number: 1,
         stopped: None,
+        spared: None,
     });
     write.transitions.push(Transition {
         card,

@@ -70,6 +70,9 @@ pub struct Watch {
     /// How and when the clock stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stop>,
+    /// The remark because of which its card closed or its clock counts otherwise, while that stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spared: Option<Digest>,
 }
 
 /// How and when a clock stopped.

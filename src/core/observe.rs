@@ -7,6 +7,9 @@
 //! A card that closes is **cleared** if what closed it lies at or after the card's instant, and **revoked** if, by what is
 //! now known about the past, it would not have stood: neither at the instant at which it was raised, nor at the one at
 //! which it should have been.
+//!
+//! Where a remark spares a window or finding, there is no card. An exemption clears the open one and a wrong-card remark
+//! recalls it; what was late counts as the remark says. When it stands no longer, all is as it would be without it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,8 +22,9 @@ use super::digest::Digest;
 use super::item::{ItemKey, Pause};
 use super::ladder::OPERATORS;
 use super::limit::{Limit, YellowDefault};
-use super::reading::{Reading, State, instant, read};
+use super::reading::{Reading, State, Verdict, instant, read};
 use super::reason::{Cause, Reason};
+use super::remark::{Spared, Sparing};
 use super::window::{Finding, Level, Ruling, Window};
 
 /// What is the same for all items of a playbook.
@@ -49,6 +53,8 @@ pub struct Subject<'a> {
     pub noticed_at: Option<Instant>,
     /// What the rules said when they last succeeded.
     pub rulings: &'a [Ruling],
+    /// Where remarks leave no card.
+    pub spared: &'a [Spared],
     /// What is remembered.
     pub watches: &'a [Watch],
     /// Why a rule in force may no longer name what is remembered.
@@ -104,6 +110,8 @@ struct Claim<'a> {
     stop: Option<Stop>,
     next_look_at: Option<Instant>,
     source: Origin<'a>,
+    /// The remark that leaves it no card, and how it is counted without that.
+    spared: Option<(&'a Spared, Verdict)>,
 }
 
 /// What a claim rests on: it can be asked whether a card would have stood in the past.
@@ -137,7 +145,7 @@ pub fn observe(subject: Subject<'_>, clockwork: &Clockwork, now: Instant) -> Obs
         }
         for finding in &ruling.findings {
             let claim = look.finding(ruling, finding);
-            look.compare(&claim, &mut kept);
+            look.compare(claim, &mut kept);
         }
     }
     for (watch, _) in subject.watches.iter().zip(kept).filter(|(_, kept)| !kept) {
@@ -156,7 +164,7 @@ struct Look<'a> {
 impl<'a> Look<'a> {
     fn window(&mut self, ruling: &'a Ruling, window: &'a Window, kept: &mut [bool]) {
         match self.claims(ruling, window) {
-            Ok(claims) => claims.iter().for_each(|claim| self.compare(claim, kept)),
+            Ok(claims) => claims.into_iter().for_each(|claim| self.compare(claim, kept)),
             Err(kind) => {
                 self.keep(ruling, window, kept);
                 let (rule, name) = (ruling.rule.clone(), window.name.clone());
@@ -193,6 +201,7 @@ impl<'a> Look<'a> {
             stop: None,
             next_look_at: None,
             source,
+            spared: None,
         };
         let passes = |limit, since: Instant| -> Result<Option<Instant>, Beyond> {
             Ok(Course::new(calendar, limit, 0, since.timestamp(), &[])?.due()?.map(instant))
@@ -243,11 +252,28 @@ impl<'a> Look<'a> {
             stop: None,
             next_look_at: None,
             source: Origin::Finding,
+            spared: None,
         }
     }
 
+    /// Takes away what a remark leaves no card.
+    fn spare(&self, claim: &mut Claim<'a>) {
+        let names = [Some(&claim.name), claim.was.as_ref()];
+        let is_meant = |s: &&Spared| s.rule == *claim.rule && names.contains(&Some(&s.name));
+        let Some(spared) = self.subject.spared.iter().find(is_meant) else { return };
+        let by_source = match &claim.source {
+            Origin::Clock { reading, .. } => reading.verdict(self.now),
+            _ => Verdict::Open,
+        };
+        claim.level = None;
+        claim.stop = claim.stop.map(|stop| Stop { verdict: spared.how.verdict(stop.verdict), ..stop });
+        claim.spared = Some((spared, by_source));
+    }
+
     /// Compares a claim with what is remembered.
-    fn compare(&mut self, claim: &Claim<'a>, kept: &mut [bool]) {
+    fn compare(&mut self, mut claim: Claim<'a>, kept: &mut [bool]) {
+        self.spare(&mut claim);
+        let claim = &claim;
         self.found.next_look_at = earliest(self.found.next_look_at, claim.next_look_at);
         let named = |name: &str| self.subject.watches.iter().position(|w| w.rule == *claim.rule && *w.name == *name);
         let index = named(&claim.name)
@@ -268,11 +294,15 @@ impl<'a> Look<'a> {
                 episode: 0,
                 number: 0,
                 stopped: None,
+                spared: None,
             },
         };
         if let Some(step) = self.step(&watch, claim) {
             let transition = self.take(&mut watch, step, claim);
             self.found.transitions.push(transition);
+        }
+        if claim.spared.is_none() {
+            watch.spared = None;
         }
         self.found.watches.push(watch);
     }
@@ -305,14 +335,20 @@ impl<'a> Look<'a> {
     fn step(&self, watch: &Watch, claim: &Claim<'_>) -> Option<Step> {
         let to = claim.level.as_ref().map(|(level, ..)| *level);
         let taken_back = watch.stopped.is_some() && claim.stop.is_none();
+        let is_restored = watch.spared.is_some() && claim.spared.is_none();
         if to > watch.level {
             let (_, at, reason) = claim.level.clone()?;
-            return Some(if taken_back {
+            return Some(if is_restored {
+                Step { change: Change::Raise, at, reason: restored(reason) }
+            } else if taken_back {
                 Step { change: Change::Raise, at: at.max(self.now), reason: Reason::StopTakenBack }
             } else {
                 let ran_on = reopened_at(watch, claim, self.now).unwrap_or(at);
                 Step { change: Change::Raise, at: at.max(ran_on), reason }
             });
+        }
+        if let (Some(spared), true) = (claim.spared, to < watch.level) {
+            return Some(self.sparing(spared));
         }
         if to < watch.level {
             let change = if to.is_some() { Change::Lower } else { self.closing(watch, claim) };
@@ -322,10 +358,33 @@ impl<'a> Look<'a> {
         if watch.stopped == claim.stop || to.is_some() {
             return None;
         }
-        Some(match claim.stop {
-            Some(Stop { at, .. }) => Step { change: Change::Stop, at, reason: Reason::Finished { done_at: at } },
-            None => Step { change: Change::Resume, at: self.now, reason: Reason::StopTakenBack },
+        let Some(stop) = claim.stop else {
+            return Some(Step { change: Change::Resume, at: self.now, reason: Reason::StopTakenBack });
+        };
+        let finished = Reason::Finished { done_at: stop.at };
+        // The same stop, counted otherwise than before.
+        let is_known = watch.stopped.is_some_and(|before| before.at == stop.at);
+        Some(match claim.spared {
+            Some(spared) if spared.1 != stop.verdict => {
+                let step = self.sparing(spared);
+                Step { change: Change::Stop, at: if is_known { step.at } else { stop.at }, ..step }
+            }
+            None if is_restored => {
+                let at = if is_known { self.now } else { stop.at };
+                Step { change: Change::Stop, at, reason: restored(finished) }
+            }
+            _ => Step { change: Change::Stop, at: stop.at, reason: finished },
         })
+    }
+
+    /// The card closes because a remark says so.
+    fn sparing(&self, (spared, by_source): (&Spared, Verdict)) -> Step {
+        let (remark, evidence) = (spared.remark, spared.evidence.clone());
+        let (change, reason) = match spared.how {
+            Sparing::Exempted => (Change::Clear, Reason::Exempted { remark, evidence, by_source }),
+            Sparing::Wrong => (Change::Revoke, Reason::FoundWrong { remark, evidence, by_source }),
+        };
+        Step { change, at: spared.since.min(self.now), reason }
     }
 
     /// Whether a card that closes is cleared or was wrong.
@@ -416,6 +475,10 @@ impl<'a> Look<'a> {
             _ => claim.level.as_ref().map(|(_, at, _)| *at),
         };
         watch.stopped = claim.stop;
+        watch.spared = claim.spared.map(|(spared, _)| spared.remark);
+        // Nobody has to answer for what is exempted, whether it is done or not.
+        let exempted = claim.spared.filter(|(spared, _)| spared.how == Sparing::Exempted && from.is_some());
+        let verdict = claim.stop.map(|stop| stop.verdict).or(exempted.map(|_| Verdict::OnTime));
         Transition {
             card: watch.card,
             rule: watch.rule.clone(),
@@ -428,7 +491,7 @@ impl<'a> Look<'a> {
             at: step.at,
             noticed_at: self.now,
             reason: step.reason,
-            verdict: claim.stop.map(|stop| stop.verdict),
+            verdict,
             rule_version: claim.version,
             calendar_version: claim.calendar_version,
             ladder: claim.ladder.clone(),
@@ -469,7 +532,7 @@ impl<'a> Look<'a> {
                 ladder: None,
             });
         }
-        (watch.level, watch.at, watch.stopped) = (None, None, None);
+        (watch.level, watch.at, watch.stopped, watch.spared) = (None, None, None, None);
         if watch.number > 0 {
             self.found.watches.push(watch);
         }
@@ -502,6 +565,11 @@ struct Step {
     change: Change,
     at: Instant,
     reason: Reason,
+}
+
+/// What a remark kept away stands again.
+fn restored(reason: Reason) -> Reason {
+    Reason::Restored { reason: Box::new(reason) }
 }
 
 fn open_pause(origin: &Origin<'_>) -> Option<Instant> {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Instant;
+use super::digest::Digest;
+use super::reading::Verdict;
 
 /// Why a transition happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +77,39 @@ pub enum Reason {
     LeftSource,
     /// One of duban's own means is well again.
     Recovered,
+    /// 免责, 销牌: a remark exempts it.
+    Exempted {
+        /// The remark.
+        remark: Digest,
+        /// On what ground.
+        evidence: Arc<str>,
+        /// How it is counted by the source's data alone.
+        by_source: Verdict,
+    },
+    /// 撤牌: a remark says that the card was wrong.
+    FoundWrong {
+        /// The remark.
+        remark: Digest,
+        /// On what ground.
+        evidence: Arc<str>,
+        /// How it is counted by the source's data alone.
+        by_source: Verdict,
+    },
+    /// The remark that kept it from having a card is no longer in force.
+    Restored {
+        /// What stands again.
+        reason: Box<Reason>,
+    },
+}
+
+impl Reason {
+    /// What it is apart from a remark that kept it away for a time.
+    pub fn root(&self) -> &Self {
+        match self {
+            Self::Restored { reason } => reason.root(),
+            other => other,
+        }
+    }
 }
 
 /// What changed when a judging no longer names a window or finding.

@@ -8,12 +8,14 @@ use chrono::TimeDelta;
 
 use super::{Entry, News};
 use crate::core::Instant;
+use crate::core::audit::Act;
 use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::{Item, ItemKey};
 use crate::core::observe::{Problem, Subject, earliest, observe};
 use crate::core::own;
 use crate::core::reason::Cause;
+use crate::core::remark::{overlay, put};
 use crate::core::window::Ruling;
 use crate::playbook::Playbook;
 use crate::rules::error::RuleError;
@@ -37,6 +39,8 @@ pub struct Thought {
     pub deeds_told: usize,
     /// The item as it was, where it went to somebody else.
     pub before: Option<Item>,
+    /// What a person did to bring this about.
+    pub act: Option<Act>,
 }
 
 impl Thought {
@@ -97,7 +101,7 @@ fn put_off(playbook: &Playbook, entry: &Entry, now: Instant) -> Option<Thought> 
     let item = Arc::new(record.item.clone());
     let write = ItemWrite::of(record);
     let (errors, problems) = (Vec::new(), Vec::new());
-    Some(Thought { item, write, errors, problems, other_playbook: false, before: None, deeds_told: 0 })
+    Some(Thought { item, write, errors, problems, other_playbook: false, before: None, act: None, deeds_told: 0 })
 }
 
 impl Lag {
@@ -128,13 +132,23 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
         News::Fresh(item, digest) => (item.clone(), Some(*digest)),
         _ => (Arc::new(record.as_ref()?.item.clone()), None),
     };
-    let changed = fresh.is_some();
     let record = record.unwrap_or_else(|| blank(&item, fresh, now));
-    let (missing_polls, left_at) = match news {
+    let (missing_polls, left_at) = match &news {
         News::Fresh(..) => (0, None),
-        News::None => (record.missing_polls, record.left_at),
-        News::Missing { polls, has_left } => (polls, record.left_at.or(has_left.then_some(now))),
+        News::None | News::Remarked(..) => (record.missing_polls, record.left_at),
+        News::Missing { polls, has_left } => (*polls, record.left_at.or(has_left.then_some(now))),
     };
+    let mut remarks = record.remarks.clone();
+    let amended = match news {
+        // What cannot be done any more is left undone, and whoever asked for it is told.
+        News::Remarked(amendment, act) => amendment.of(&remarks).ok().map(|remark| (remark, act)),
+        _ => None,
+    };
+    if let Some((remark, _)) = &amended {
+        put(&mut remarks, remark.clone());
+    }
+    let overlaid = overlay(&item, &remarks);
+    let changed = fresh.is_some() || amended.is_some();
     let has_left = left_at.is_some();
     let before = (changed && is_handed_over(&record.item, &item)).then(|| record.item.clone());
     let other_playbook = known && record.judged_under != playbook.version;
@@ -142,7 +156,7 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
     let (rulings, errors) = if has_left {
         (Vec::new(), Vec::new())
     } else if changed || other_playbook || rechecks {
-        judge(playbook, &item, &record.rulings, now)
+        judge(playbook, &overlaid.item, &record.rulings, now)
     } else {
         (record.rulings.clone(), Vec::new())
     };
@@ -153,6 +167,7 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
             first_seen_at: record.first_seen_at,
             noticed_at: record.noticed_at,
             rulings: &rulings,
+            spared: &overlaid.spared,
             watches: &record.watches,
             cause: if changed { Cause::ItemChanged } else { Cause::RuleChanged },
             has_left,
@@ -162,12 +177,14 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
     );
     let noticed_at = if found.transitions.is_empty() { record.noticed_at } else { record.noticed_at.max(Some(now)) };
     let next_look_at = earliest(found.next_look_at, next_recheck(playbook, &rulings, now));
+    let (amended, act) = amended.unzip();
     let record = ItemRecord {
         item: (*item).clone(),
         digest: fresh.unwrap_or(record.digest),
-        seen_at: if changed { now } else { record.seen_at },
+        seen_at: if fresh.is_some() { now } else { record.seen_at },
         rulings,
         watches: found.watches,
+        remarks,
         noticed_at,
         next_look_at,
         judged_under: playbook.version,
@@ -175,8 +192,13 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
         left_at,
         ..record
     };
-    let write = ItemWrite { keep_snapshot: changed, transitions: found.transitions, ..ItemWrite::of(record) };
-    Some(Thought { item, write, errors, problems: found.problems, other_playbook, before, deeds_told: 0 })
+    let write = ItemWrite {
+        keep_snapshot: fresh.is_some(),
+        transitions: found.transitions,
+        remarks: amended.into_iter().collect(),
+        ..ItemWrite::of(record)
+    };
+    Some(Thought { item, write, errors, problems: found.problems, other_playbook, before, act, deeds_told: 0 })
 }
 
 fn blank(item: &Item, digest: Option<Digest>, now: Instant) -> ItemRecord {
@@ -187,6 +209,7 @@ fn blank(item: &Item, digest: Option<Digest>, now: Instant) -> ItemRecord {
         seen_at: now,
         rulings: Vec::new(),
         watches: Vec::new(),
+        remarks: Vec::new(),
         noticed_at: None,
         next_look_at: None,
         judged_under: Digest::of([]),

@@ -37,6 +37,7 @@ use crate::core::json::Json;
 use crate::core::notice::{Hold, Notice, OpenDelivery, Planned, Wait};
 use crate::core::order::{Number, Order};
 use crate::core::rate::Rates;
+use crate::core::remark::Remark;
 use crate::core::silence::Silence;
 use crate::core::window::{Level, Ruling};
 
@@ -120,6 +121,8 @@ pub struct ItemRecord {
     pub rulings: Vec<Ruling>,
     /// What is remembered about its windows and findings.
     pub watches: Vec<Watch>,
+    /// What persons added to it, the oldest first; written by [`ItemWrite::remarks`] alone.
+    pub remarks: Vec<Remark>,
     /// The newest `noticed_at` among its transitions.
     pub noticed_at: Option<Instant>,
     /// When to look again.
@@ -145,6 +148,8 @@ pub struct ItemWrite {
     pub transitions: Vec<Transition>,
     /// Who is to be told.
     pub notices: Vec<Planned>,
+    /// Remarks on it: new, or decided or revoked.
+    pub remarks: Vec<Remark>,
     /// The order that the item stands for, if it stands for one.
     pub order: Option<Box<Order>>,
     /// Another item of the turn: both are written, or neither.
@@ -154,7 +159,15 @@ pub struct ItemWrite {
 impl ItemWrite {
     /// An item of which nothing but what is remembered changes.
     pub fn of(record: ItemRecord) -> Self {
-        Self { record, keep_snapshot: false, transitions: Vec::new(), notices: Vec::new(), order: None, with: None }
+        Self {
+            record,
+            keep_snapshot: false,
+            transitions: Vec::new(),
+            notices: Vec::new(),
+            remarks: Vec::new(),
+            order: None,
+            with: None,
+        }
     }
 }
 
@@ -534,6 +547,9 @@ pub trait Store: Send + Sync {
 
     /// What was said or is about to be said about the cards of items, oldest first.
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>>;
+
+    /// The remarks whose id begins so, in lower-case digits, newest first, at most `limit`; all of them begin with nothing.
+    async fn remarks(&self, beginning: &str, limit: usize) -> Result<Vec<Remark>>;
 
     /// All transitions of an item's cards, oldest first.
     async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>>;

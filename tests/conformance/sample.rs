@@ -61,6 +61,7 @@ pub fn record(id: &str) -> ItemRecord {
         seen_at: at("01:00:00"),
         rulings: vec![Ruling { rule: RULE.into(), version: digest("rule"), windows: vec![], findings: vec![] }],
         watches: vec![],
+        remarks: vec![],
         noticed_at: None,
         next_look_at: Some(at("06:00:00")),
         judged_under: digest("playbook"),
@@ -93,6 +94,7 @@ pub fn watch(id: &str, level: Level, time: &str) -> Watch {
         episode: 1,
         number: 1,
         stopped: None,
+        spared: None,
     }
 }
 

@@ -13,6 +13,8 @@ use crate::core::item::{Amount, Extension, Pause};
 use crate::core::limit::Share;
 use crate::core::limit::Yellow;
 
+mod sparing;
+
 /// `03-02 10:00`, `03-16 24:00`.
 fn at(text: &str) -> Instant {
     let (date, time) = text.split_once(' ').expect("a date and a time");
@@ -52,6 +54,7 @@ struct Story {
     key: ItemKey,
     first_seen_at: Instant,
     rulings: Vec<Ruling>,
+    spared: Vec<Spared>,
     watches: Vec<Watch>,
     noticed_at: Option<Instant>,
     next_look_at: Option<Instant>,
@@ -71,6 +74,7 @@ impl Story {
             key: ItemKey::new("hotline", "T1"),
             first_seen_at: at(from),
             rulings: vec![ruling],
+            spared: Vec::new(),
             watches: Vec::new(),
             noticed_at: None,
             next_look_at: None,
@@ -94,6 +98,7 @@ impl Story {
             first_seen_at: self.first_seen_at,
             noticed_at: self.noticed_at,
             rulings: &self.rulings,
+            spared: &self.spared,
             watches: &self.watches,
             cause: self.cause,
             has_left: false,

@@ -58,6 +58,7 @@ fn item(n: u8, version: i64, notices: Vec<Planned>) -> ItemWrite {
         seen_at: now(),
         rulings: vec![],
         watches: vec![],
+        remarks: vec![],
         noticed_at: None,
         next_look_at: None,
         judged_under: digest,

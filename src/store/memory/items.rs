@@ -10,6 +10,7 @@ use crate::core::Instant;
 use crate::core::card::Transition;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
+use crate::core::remark::{Remark, put};
 use crate::store::{ItemRecord, ItemWrite, Snapshot};
 
 /// All items.
@@ -20,6 +21,8 @@ pub struct Items {
     looks: BTreeSet<(Instant, ItemKey)>,
     /// By the playbook under which they were judged.
     judged: BTreeMap<Digest, BTreeSet<ItemKey>>,
+    /// The items of remarks.
+    remarks: BTreeMap<Digest, ItemKey>,
 }
 
 #[derive(Debug, Clone)]
@@ -33,7 +36,14 @@ impl Items {
     /// Writes an item whose guard holds, in its next version.
     pub fn put(&mut self, write: &ItemWrite) {
         let key = columns::key(&write.record.item.key);
-        let record = kept_record(&write.record);
+        let mut record = kept_record(&write.record);
+        record.remarks = self.stored(&key).map(|stored| stored.record.remarks.clone()).unwrap_or_default();
+        for remark in &write.remarks {
+            let remark = kept_remark(remark);
+            self.remarks.insert(remark.id, key.clone());
+            put(&mut record.remarks, remark);
+        }
+        record.remarks.sort_by_key(|remark| (remark.at, remark.id));
         self.index(&key, &record);
         let snapshot = write.keep_snapshot.then(|| snapshot(&record));
         let transitions = write.transitions.iter().map(kept_transition);
@@ -114,6 +124,16 @@ impl Items {
         sources.map(|(source, _)| ItemKey::new(source.clone(), id.clone())).collect()
     }
 
+    pub fn remarks(&self, beginning: &str, limit: usize) -> Vec<Remark> {
+        let is_meant = |id: &Digest| id.to_string().starts_with(beginning);
+        let meant = self.remarks.iter().filter(|(id, _)| is_meant(id));
+        let found = meant.filter_map(|(id, key)| self.get(key)?.remarks.iter().find(|remark| remark.id == *id));
+        let mut found: Vec<Remark> = found.cloned().collect();
+        found.sort_by_key(|remark| std::cmp::Reverse((remark.at, remark.id)));
+        found.truncate(limit);
+        found
+    }
+
     pub fn transitions(&self, key: &ItemKey) -> Vec<Transition> {
         let stored = self.stored(&columns::key(key));
         let mut found = stored.map(|stored| stored.transitions.clone()).unwrap_or_default();
@@ -136,6 +156,20 @@ fn kept_record(record: &ItemRecord) -> ItemRecord {
     (kept.first_seen_at, kept.seen_at) = (cut(kept.first_seen_at), cut(kept.seen_at));
     (kept.noticed_at, kept.next_look_at) = (kept.noticed_at.map(cut), kept.next_look_at.map(cut));
     kept.version += 1;
+    kept
+}
+
+fn kept_remark(remark: &Remark) -> Remark {
+    let mut kept = remark.clone();
+    kept.item = columns::key(&kept.item);
+    (kept.at, kept.by, kept.basis) = (cut(kept.at), plain(&kept.by), plain(&kept.basis));
+    (kept.document, kept.approver) = (kept.document.as_deref().map(plain), kept.approver.as_deref().map(plain));
+    if let Some(decision) = &mut kept.decision {
+        (decision.at, decision.by, decision.why) = (cut(decision.at), plain(&decision.by), plain(&decision.why));
+    }
+    if let Some(taken) = &mut kept.revocation {
+        (taken.at, taken.by, taken.why) = (cut(taken.at), plain(&taken.by), plain(&taken.why));
+    }
     kept
 }
 

@@ -37,6 +37,7 @@ use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::notice::{Hold, Notice};
 use crate::core::order::Order;
+use crate::core::remark::Remark;
 use crate::core::silence::Silence;
 
 /// A store in memory.
@@ -150,6 +151,10 @@ impl Store for MemoryStore {
 
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {
         Ok(self.memory().notices.about(items))
+    }
+
+    async fn remarks(&self, beginning: &str, limit: usize) -> Result<Vec<Remark>> {
+        Ok(self.memory().items.remarks(beginning, limit))
     }
 
     async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>> {

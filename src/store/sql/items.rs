@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::rows::{ItemRow, KeyRow, SnapshotRow, TransitionRow, UnitRow};
+use super::remarks;
+use super::rows::{KeyRow, LoadedRow, SnapshotRow, TransitionRow, UnitRow};
 use super::session::{Given, Session};
 use super::{cut, id, limit as rows, maybe_instant, micros, plain, unreadable, values};
 use crate::core::Instant;
@@ -92,8 +93,11 @@ pub const NEXT_LOOK_AT_OF: &str = "
     SELECT min(next_look_at) FROM items WHERE next_look_at IS NOT NULL AND source = $1";
 
 pub async fn load(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {
-    let mut found: Vec<ItemRecord> =
-        values(session.look_up::<ItemRow, _>(LOAD, items.iter().map(KeyRow::from)).await?)?;
+    let found: Vec<LoadedRow> = session.look_up(LOAD, items.iter().map(KeyRow::from)).await?;
+    let is_remarked = |row: &&LoadedRow| row.is_remarked;
+    let remarked: Vec<KeyRow> = found.iter().filter(is_remarked).map(|row| KeyRow::from(&row.item)).collect();
+    let mut found: Vec<ItemRecord> = values(found.into_iter().map(|row| row.item).collect())?;
+    remarks::add(session, &mut found, remarked).await?;
     let asked: HashMap<&ItemKey, usize> = items.iter().zip(0..).collect();
     found.sort_by_key(|record| asked.get(&record.item.key));
     Ok(found)
@@ -101,7 +105,8 @@ pub async fn load(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<I
 
 pub const LOAD: &str = "
     SELECT i.source, i.id, i.digest, i.judged_under, i.version, i.first_seen_at, i.seen_at, i.noticed_at,
-           i.next_look_at, i.missing_polls, i.left_at, i.title, i.unit, i.item, i.rulings, i.watches
+           i.next_look_at, i.missing_polls, i.left_at, i.title, i.unit, i.item, i.rulings, i.watches,
+           EXISTS (SELECT 1 FROM remarks AS m WHERE m.source = i.source AND m.item = i.id) AS is_remarked
     FROM r CROSS JOIN items AS i WHERE i.source = r.source AND i.id = r.id";
 
 pub async fn find_items(session: &mut impl Session, id: &str) -> Result<Vec<ItemKey>> {

@@ -28,6 +28,8 @@ pub(in crate::store) mod playbooks;
 
 pub(in crate::store) mod receipts;
 
+pub(in crate::store) mod remarks;
+
 pub(in crate::store) mod sends;
 
 pub(in crate::store) mod turns;
@@ -101,7 +103,8 @@ pub fn number<T: TryFrom<i64>>(number: i64) -> Result<T> {
     T::try_from(number).map_err(|_| unreadable("a number", std::any::type_name::<T>(), number))
 }
 
-fn unreadable(what: &str, expected: impl std::fmt::Display, got: impl std::fmt::Display) -> StoreError {
+/// Something in the store is not what it has to be.
+pub fn unreadable(what: &str, expected: impl std::fmt::Display, got: impl std::fmt::Display) -> StoreError {
     StoreError::Unreadable(format!("{what}: expected {expected}, got {got}"))
 }
 

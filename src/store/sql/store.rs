@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::session::{Engine, Session};
-use super::{audit, courier, items, lists, orders, persons, playbooks, receipts, sends, turns};
+use super::{audit, courier, items, lists, orders, persons, playbooks, receipts, remarks, sends, turns};
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
 use crate::core::audit::{Act, Entry, Head};
@@ -16,6 +16,7 @@ use crate::core::item::ItemKey;
 use crate::core::notice::{Hold, Notice, OpenDelivery};
 use crate::core::order::Order;
 use crate::core::rate::Rates;
+use crate::core::remark::Remark;
 use crate::core::silence::Silence;
 use crate::store::{
     Attempt, BadAddress, Claimable, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord,
@@ -93,6 +94,10 @@ impl<E: Engine> Store for SqlStore<E> {
 
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {
         verb!(self.reading, lists::notices_about, items)
+    }
+
+    async fn remarks(&self, beginning: &str, limit: usize) -> Result<Vec<Remark>> {
+        verb!(self.reading, remarks::remarks, beginning, limit)
     }
 
     async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>> {

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::rows::{
-    CardRow, IdRow, ItemRow, KeyRow, NoticeRow, OpeningRow, SnapshotRow, StandingRow, StoredRow, TouchRow,
+    CardRow, IdRow, ItemRow, KeyRow, NoticeRow, OpeningRow, RemarkRow, SnapshotRow, StandingRow, StoredRow, TouchRow,
     TransitionRow,
 };
 use super::session::{Engine, Session};
-use super::{audit, enter, from_word, id, orders, plain, playbooks, receipts};
+use super::{audit, enter, from_word, id, orders, plain, playbooks, receipts, remarks};
 use crate::core::card::CardId;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
@@ -110,6 +110,8 @@ async fn put_items(session: &mut impl Session, items: &[&ItemWrite], contents: &
     session.write(PUT_SNAPSHOTS, &[], kept.map(|item| SnapshotRow::from(&item.record))).await?;
     let transitions = items.iter().flat_map(|write| write.transitions.iter().map(|t| (&write.record.item, t)));
     session.write(PUT_TRANSITIONS, &[], transitions.map(|(item, t)| TransitionRow::new(item, t))).await?;
+    let remarks = items.iter().flat_map(|write| &write.remarks);
+    session.write(remarks::PUT_REMARKS, &[], remarks.map(RemarkRow::from)).await?;
     let rows = || items.iter().flat_map(|item| cards(item));
     session.write(ADD_CARDS, &[], rows().filter(|(is_new, _)| *is_new).map(|(_, row)| row)).await?;
     session.write(PUT_CARDS, &[], rows().filter(|(is_new, _)| !is_new).map(|(_, row)| row)).await

@@ -7,7 +7,7 @@ use super::session::over;
 use super::{SqliteEngine, SqliteStore};
 use crate::store::sql::rows::*;
 use crate::store::sql::session::Engine as _;
-use crate::store::sql::{audit, courier, items, lists, orders, persons, receipts, sends, turns};
+use crate::store::sql::{audit, courier, items, lists, orders, persons, receipts, remarks, sends, turns};
 
 /// SQLite's plan, a line a step.
 async fn plan(pool: &SqlitePool, statement: &str) -> String {
@@ -27,6 +27,10 @@ async fn hot_statements_use_their_index() {
         (items::STALE_ITEMS.to_owned(), "items USING INDEX items_by_playbook (judged_under>?)"),
         (items::DIGESTS.to_owned(), "items USING INDEX items_compared (source=? AND id>?)"),
         (over::<KeyRow>(items::LOAD, 0), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
+        (over::<KeyRow>(items::LOAD, 0), "m USING INDEX remarks_of_item (source=? AND item=?)"),
+        (over::<KeyRow>(remarks::REMARKS_OF, 0), "m USING INDEX remarks_of_item (source=? AND item=?)"),
+        (remarks::REMARKS_BY_ID.to_owned(), "m USING INDEX sqlite_autoindex_remarks_1 (remark>? AND remark<?)"),
+        (remarks::REMARKS.to_owned(), "m USING INDEX remarks_by_time"),
         (items::FIND_ITEMS.to_owned(), "i USING INDEX sqlite_autoindex_items_1 (source=? AND id=?)"),
         (items::ITEM_OF.to_owned(), "cards USING INDEX sqlite_autoindex_cards_1 (card=?)"),
         (items::TRANSITIONS.to_owned(), "transitions USING INDEX sqlite_autoindex_transitions_1 (source=? AND item=?)"),

@@ -55,6 +55,7 @@ fn look(members: &[Notice], level: Option<Level>, elsewhere: &[Notice]) -> Look 
         episode: 1,
         number: 9,
         stopped: None,
+        spared: None,
     };
     let said = elsewhere.iter().chain(members).cloned().collect();
     let standing = Standing {
@@ -173,6 +174,7 @@ fn the_worst_comes_first() {
         episode: 1,
         number: 1,
         stopped: None,
+        spared: None,
     };
     let standing = Standing {
         watches: HashMap::from([(card(), watch(card(), Yellow)), (other, watch(other, Red))]),

@@ -50,6 +50,21 @@ pub(super) fn words(reason: &Reason, voice: Voice) -> String {
         Reason::Unnamed { cause } => cause_words(*cause, voice.language).to_owned(),
         Reason::LeftSource => fixed("来源系统中已没有此件", "no longer in its source"),
         Reason::Recovered => fixed("已恢复正常", "it is well again"),
+        Reason::Exempted { evidence, .. } => grounded("已免责", "exempted", evidence, voice),
+        Reason::FoundWrong { evidence, .. } => grounded("经核实为误亮", "found to be wrong", evidence, voice),
+        Reason::Restored { reason } => match voice.language {
+            Language::Chinese => format!("补录已撤销，{}", words(reason, voice)),
+            Language::English => format!("the remark was revoked: {}", words(reason, voice)),
+        },
+    }
+}
+
+/// `已免责（会议纪要 · 2026-12）`
+fn grounded(chinese: &str, english: &str, evidence: &str, voice: Voice) -> String {
+    let evidence = Line::from(evidence);
+    match voice.language {
+        Language::Chinese => format!("{chinese}（{evidence}）"),
+        Language::English => format!("{english} ({evidence})"),
     }
 }
 
@@ -154,6 +169,7 @@ mod tests {
     fn every_reason_has_words_in_both_languages() {
         let at = "2026-03-16T16:00:00Z".parse().expect("instant");
         let later = "2026-03-17T02:05:00Z".parse().expect("instant");
+        let remark = crate::core::digest::Digest::of([]);
         for (reason, chinese, english) in [
             (Reason::Due { due_at: at }, "截至2026年3月16日24时未办结", "not done by 16 Mar 2026 24:00"),
             (
@@ -196,6 +212,25 @@ mod tests {
             (Reason::Unnamed { cause: Cause::RuleRemoved }, "规则已停用", "the rule was removed"),
             (Reason::LeftSource, "来源系统中已没有此件", "no longer in its source"),
             (Reason::Recovered, "已恢复正常", "it is well again"),
+            (
+                Reason::Exempted {
+                    remark,
+                    evidence: "申请人自身原因 · 会议纪要〔2026〕3号".into(),
+                    by_source: Verdict::Overdue,
+                },
+                "已免责（申请人自身原因 · 会议纪要〔2026〕3号）",
+                "exempted (申请人自身原因 · 会议纪要〔2026〕3号)",
+            ),
+            (
+                Reason::FoundWrong { remark, evidence: "重复\n登记".into(), by_source: Verdict::Open },
+                "经核实为误亮（重复 登记）",
+                "found to be wrong (重复 登记)",
+            ),
+            (
+                Reason::Restored { reason: Box::new(Reason::Due { due_at: at }) },
+                "补录已撤销，截至2026年3月16日24时未办结",
+                "the remark was revoked: not done by 16 Mar 2026 24:00",
+            ),
         ] {
             let zone = Tz::Asia__Shanghai;
             assert_eq!(reason_words(&reason, Language::Chinese, zone), chinese);

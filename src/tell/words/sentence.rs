@@ -47,8 +47,10 @@ pub fn state(kind: NoticeKind, card: &CardFacts, voice: Voice) -> String {
         _ => {}
     }
     let clock = card.clock.as_ref();
-    let is_clock =
-        !matches!(card.reason, Reason::Found { .. } | Reason::StartMissing { .. } | Reason::PausedTooLong { .. });
+    let is_clock = !matches!(
+        card.reason.root(),
+        Reason::Found { .. } | Reason::StartMissing { .. } | Reason::PausedTooLong { .. }
+    );
     match clock.filter(|_| is_clock) {
         Some(clock) => remaining(card, clock, voice).unwrap_or_else(|| match card.level {
             Level::Yellow => voice.say("即将到期", "about to fall due").to_owned(),
@@ -157,7 +159,7 @@ fn counted(member: &Member, card: &CardFacts, name: &str, voice: Voice) -> Strin
 fn standing(card: &CardFacts, name: &str, voice: Voice) -> String {
     let level = level_label(card.level, voice.language);
     let state = state(NoticeKind::Raise, card, voice);
-    let is_clock = matches!(card.reason, Reason::Due { .. } | Reason::SoonDue { .. } | Reason::DueMoved { .. });
+    let is_clock = matches!(card.reason.root(), Reason::Due { .. } | Reason::SoonDue { .. } | Reason::DueMoved { .. });
     match (due(card, voice).filter(|_| is_clock), voice.language) {
         (Some(due), Language::Chinese) => format!("{name}应于{due}前办结，{state}，亮{level}。"),
         (Some(due), Language::English) => {
@@ -172,7 +174,7 @@ fn standing(card: &CardFacts, name: &str, voice: Voice) -> String {
 /// What to do, by when; `None` where there is nothing to do.
 pub fn action(member: &Member, voice: Voice) -> Option<String> {
     let card = member.card.as_ref()?;
-    let text = match (member.kind, &card.reason, card.level) {
+    let text = match (member.kind, card.reason.root(), card.level) {
         (NoticeKind::Clear, ..) => voice.say("无需再办理。", "Nothing is left to do."),
         (NoticeKind::Revoke, ..) => {
             voice.say("请以本通知为准，此前的通知作废。", "This message counts; what was said before is void.")

@@ -355,6 +355,7 @@ impl Twins {
                 episode: 1,
                 number,
                 stopped: None,
+                spared: None,
             });
         }
         transition

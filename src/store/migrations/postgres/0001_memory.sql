@@ -247,27 +247,34 @@ CREATE TABLE attempts (
 );
 
 CREATE TABLE remarks (
-    -- Facts that named persons added to items, with their basis. Rows are added and revoked, never changed.
-    remark     TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    source     TEXT COLLATE "C" NOT NULL,
-    item       TEXT COLLATE "C" NOT NULL,
-    at         BIGINT  NOT NULL,
-    "by"       TEXT NOT NULL,
-    basis      TEXT NOT NULL,
-    document   TEXT,             -- the number of the document
-    approver   TEXT,
-    statement  TEXT    NOT NULL, -- JSON
-    waits_for_decision BOOLEAN NOT NULL DEFAULT false,
-    decided_at BIGINT,
-    decided_by TEXT,
-    revoked_at BIGINT,
-    revoked_by TEXT,
+    -- Facts that named persons added to items, with their basis. Rows are added, decided and revoked, never changed.
+    remark          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    source          TEXT COLLATE "C" NOT NULL,
+    item            TEXT COLLATE "C" NOT NULL,
+    at              BIGINT NOT NULL,
+    "by"            TEXT NOT NULL,
+    basis           TEXT NOT NULL,
+    document        TEXT, -- the number of the document
+    approver        TEXT,
+    statement       TEXT NOT NULL, -- JSON
+    waits           TEXT CHECK (waits IN ('appeal', 'approval')), -- what it waits for before it counts
+    granted         BOOLEAN, -- what was decided
+    decided_at      BIGINT,
+    decided_by      TEXT,
+    decided_because TEXT,
+    revoked_at      BIGINT,
+    revoked_by      TEXT,
     revoked_because TEXT,
-    CHECK ((decided_at IS NULL) = (decided_by IS NULL)),
-    CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
+    CHECK (waits IS NOT NULL OR granted IS NULL),
+    CHECK ((granted IS NULL) = (decided_at IS NULL)),
+    CHECK ((granted IS NULL) = (decided_by IS NULL)),
+    CHECK ((granted IS NULL) = (decided_because IS NULL)),
+    CHECK (decided_by <> "by"),
+    CHECK ((revoked_at IS NULL) = (revoked_by IS NULL)),
+    CHECK ((revoked_at IS NULL) = (revoked_because IS NULL))
 );
-
 CREATE INDEX remarks_of_item ON remarks (source, item);
+CREATE INDEX remarks_by_time ON remarks (at, remark);
 
 CREATE TABLE orders (
     -- Every order, as it stands; the item that stands for it, of source 'orders', is its guard.

@@ -248,27 +248,34 @@ CREATE TABLE attempts (
 ) STRICT;
 
 CREATE TABLE remarks (
-    -- Facts that named persons added to items, with their basis. Rows are added and revoked, never changed.
-    remark     TEXT    NOT NULL PRIMARY KEY,
-    source     TEXT    NOT NULL,
-    item       TEXT    NOT NULL,
-    at         INTEGER NOT NULL,
-    "by"       TEXT    NOT NULL,
-    basis      TEXT    NOT NULL,
-    document   TEXT,             -- the number of the document
-    approver   TEXT,
-    statement  TEXT    NOT NULL, -- JSON
-    waits_for_decision INTEGER NOT NULL DEFAULT 0 CHECK (waits_for_decision IN (0, 1)),
-    decided_at INTEGER,
-    decided_by TEXT,
-    revoked_at INTEGER,
-    revoked_by TEXT,
+    -- Facts that named persons added to items, with their basis. Rows are added, decided and revoked, never changed.
+    remark          TEXT NOT NULL PRIMARY KEY,
+    source          TEXT NOT NULL,
+    item            TEXT NOT NULL,
+    at              INTEGER NOT NULL,
+    "by"            TEXT NOT NULL,
+    basis           TEXT NOT NULL,
+    document        TEXT, -- the number of the document
+    approver        TEXT,
+    statement       TEXT NOT NULL, -- JSON
+    waits           TEXT CHECK (waits IN ('appeal', 'approval')), -- what it waits for before it counts
+    granted         INTEGER CHECK (granted IN (0, 1)), -- what was decided
+    decided_at      INTEGER,
+    decided_by      TEXT,
+    decided_because TEXT,
+    revoked_at      INTEGER,
+    revoked_by      TEXT,
     revoked_because TEXT,
-    CHECK ((decided_at IS NULL) = (decided_by IS NULL)),
-    CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
+    CHECK (waits IS NOT NULL OR granted IS NULL),
+    CHECK ((granted IS NULL) = (decided_at IS NULL)),
+    CHECK ((granted IS NULL) = (decided_by IS NULL)),
+    CHECK ((granted IS NULL) = (decided_because IS NULL)),
+    CHECK (decided_by <> "by"),
+    CHECK ((revoked_at IS NULL) = (revoked_by IS NULL)),
+    CHECK ((revoked_at IS NULL) = (revoked_because IS NULL))
 ) STRICT;
-
 CREATE INDEX remarks_of_item ON remarks (source, item);
+CREATE INDEX remarks_by_time ON remarks (at, remark);
 
 CREATE TABLE orders (
     -- Every order, as it stands; the item that stands for it, of source 'orders', is its guard.

@@ -86,11 +86,29 @@ impl TryFrom<ItemRow> for ItemRecord {
             watches: from_json(&row.watches)?,
             noticed_at: maybe_instant(row.noticed_at)?,
             next_look_at: maybe_instant(row.next_look_at)?,
+            // They stand in a table of their own.
+            remarks: Vec::new(),
             judged_under: id(&row.judged_under)?,
             missing_polls: number(row.missing_polls)?,
             left_at: maybe_instant(row.left_at)?,
             version: row.version,
         })
+    }
+}
+
+/// An item as it is found, and whether there are remarks on it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct LoadedRow {
+    /// The row.
+    #[sqlx(flatten)]
+    pub item: ItemRow,
+    /// Whether there are.
+    pub is_remarked: bool,
+}
+
+impl From<&ItemRow> for KeyRow {
+    fn from(row: &ItemRow) -> Self {
+        Self { source: row.source.clone(), id: row.id.clone() }
     }
 }
 

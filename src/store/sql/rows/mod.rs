@@ -8,17 +8,21 @@ mod notices;
 mod orders;
 mod persons;
 mod playbooks;
+mod remarks;
 
 pub use audit::{AuditRow, HeadRow, seq_column};
 pub use deliveries::{
     AddresseeRow, AttemptRow, BadAddressRow, ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, LeaseRow, MessageRow,
     OpenDeliveryRow, OpeningRow, ReceiptRow, SealRow, SendRow, SendsRow, SettleRow, StandingRow,
 };
-pub use items::{CardRow, ItemRow, KeyRow, OpenCardRow, SnapshotRow, StoredRow, TouchRow, TransitionRow, UnitRow};
+pub use items::{
+    CardRow, ItemRow, KeyRow, LoadedRow, OpenCardRow, SnapshotRow, StoredRow, TouchRow, TransitionRow, UnitRow,
+};
 pub use notices::NoticeRow;
 pub use orders::{OrderContentRow, OrderNumberRow, OrderRow};
 pub use persons::{AcknowledgementRow, SilenceRow};
 pub use playbooks::{PlaybookRow, RuleRow, SourceRow};
+pub use remarks::RemarkRow;
 
 use serde::Serialize;
 use sqlx::Arguments;

@@ -54,6 +54,7 @@ impl Card {
             episode: 1,
             number: 1,
             stopped: None,
+            spared: None,
         }];
         let mut card = Self { scene };
         card.turn(&[transition], at(now));
