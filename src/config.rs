@@ -67,6 +67,8 @@ pub struct Config {
     pub windows: WindowsConfig,
     /// What follows on cards that nobody answers.
     pub orders: order::Terms,
+    /// What is asked of who adds to what sources say.
+    pub remarks: RemarksConfig,
     /// Where duban keeps its memory.
     pub store: StoreConfig,
     /// How messages leave.
@@ -96,6 +98,7 @@ impl Default for Config {
             rules: RulesConfig::default(),
             windows: WindowsConfig::default(),
             orders: order::Terms::default(),
+            remarks: RemarksConfig::default(),
             store: StoreConfig::default(),
             notify: NotifyConfig::default(),
             channels: BTreeMap::new(),
@@ -134,6 +137,14 @@ impl Default for WindowsConfig {
     fn default() -> Self {
         Self { yellow: YellowDefault::default(), pause_limit: "60d".parse().expect("60d is a limit") }
     }
+}
+
+/// `[remarks]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RemarksConfig {
+    /// Whether a remark counts only when a second person has approved it, on paper or by a decision.
+    pub four_eyes: bool,
 }
 
 /// `[store]`

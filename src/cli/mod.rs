@@ -67,6 +67,8 @@ mod routes;
 
 mod silence;
 
+mod remark;
+
 mod ack;
 
 mod deliveries;
@@ -146,6 +148,11 @@ enum Command {
     Silence {
         #[command(subcommand)]
         command: silence::Command,
+    },
+    /// Put on record what only stands on paper: pauses, extensions, times, exemptions, wrong cards
+    Remark {
+        #[command(subcommand)]
+        command: remark::Command,
     },
     /// Sign for a card: somebody has taken it
     Ack(ack::Arguments),
@@ -237,6 +244,7 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
         Command::Explain(arguments) => explain::run(&arguments, caller, out),
         Command::Routes { command } => routes::run(&command, caller, out),
         Command::Silence { command } => silence::run(&command, caller, out),
+        Command::Remark { command } => remark::run(&command, caller, out),
         Command::Ack(arguments) => ack::run(&arguments, caller, out),
         Command::Source { command } => source::run(&command, caller, out),
         Command::Ctl { command } => ctl::run(&command, caller, out),

@@ -35,6 +35,8 @@ pub mod explain;
 
 pub mod go_live;
 
+pub mod remark;
+
 pub mod routes;
 
 pub mod orders;
