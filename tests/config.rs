@@ -39,7 +39,7 @@ fn every_value_is_the_default() {
 #[test]
 fn every_key_is_there() {
     let file: toml::Table = with_examples().parse().expect("TOML");
-    for section in ["", "rules", "windows", "store", "notify", "web", "heartbeat"] {
+    for section in ["", "rules", "windows", "remarks", "store", "notify", "web", "heartbeat"] {
         let table = if section.is_empty() { Some(&file) } else { file.get(section).and_then(toml::Value::as_table) };
         let written: BTreeSet<String> = table.expect(section).keys().cloned().collect();
         assert_eq!(written, keys(section), "[{section}]");

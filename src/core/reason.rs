@@ -103,6 +103,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether it holds what a rule or a person wrote.
+    pub fn holds_text(&self) -> bool {
+        matches!(self.root(), Self::Found { .. } | Self::Exempted { .. } | Self::FoundWrong { .. })
+    }
+
     /// What it is apart from a remark that kept it away for a time.
     pub fn root(&self) -> &Self {
         match self {

@@ -83,6 +83,15 @@ impl Window {
             was: None,
         }
     }
+
+    /// The same without the grounds of its pauses and extensions, which may name persons.
+    #[must_use]
+    pub fn without_grounds(&self) -> Self {
+        let mut bare = self.clone();
+        bare.pauses.iter_mut().for_each(|pause| pause.basis = None);
+        bare.extensions.iter_mut().for_each(|extension| extension.basis = None);
+        bare
+    }
 }
 
 /// A level that a rule decides itself, when the question is not a clock.

@@ -117,8 +117,9 @@ pub fn thread(members: &[Notice], desk: Desk<'_>) -> Vec<DeliveryId> {
 fn member(notice: &Notice, in_full: bool, desk: Desk<'_>, now: Instant) -> Member {
     let matter = notice.item.as_ref().and_then(|item| desk.matters.get(item));
     let card = matter.and_then(|matter| {
-        let card = card(notice, matter, in_full, desk, now)?;
-        Some(if is_secret(notice, matter, desk) { discreet(card, desk.language) } else { card })
+        let secret = is_secret(notice, matter, desk);
+        let card = card(notice, matter, (in_full, secret), desk, now)?;
+        Some(if secret { discreet(card, desk.language) } else { card })
     });
     let instead_of = notice.because.instead_of.as_ref().zip(notice.because.why).map(|(whom, why)| InsteadOf {
         whom: desk.directory.get(whom).map_or_else(|| whom.to_string(), |contact| contact.name.clone()),
@@ -137,15 +138,30 @@ fn is_secret(notice: &Notice, matter: &Matter, desk: Desk<'_>) -> bool {
 
 /// A card without what may name or describe a person: the code is enough to find it.
 fn discreet(card: CardFacts, language: Language) -> CardFacts {
-    let reason = match card.reason {
-        Reason::Found { .. } => Reason::Found { text: language.pick("（保密）", "(confidential)").into() },
-        other => other,
-    };
+    let reason = discreet_reason(card.reason, language.pick("（保密）", "(confidential)"));
     let title = language.pick("（保密事项）", "(confidential)").to_owned();
     CardFacts { title, handler: None, phone: None, reason, ..card }
 }
 
-fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: Instant) -> Option<CardFacts> {
+fn discreet_reason(reason: Reason, hidden: &str) -> Reason {
+    match reason {
+        Reason::Found { .. } => Reason::Found { text: hidden.into() },
+        Reason::Exempted { remark, by_source, .. } => Reason::Exempted { remark, evidence: hidden.into(), by_source },
+        Reason::FoundWrong { remark, by_source, .. } => {
+            Reason::FoundWrong { remark, evidence: hidden.into(), by_source }
+        }
+        Reason::Restored { reason } => Reason::Restored { reason: Box::new(discreet_reason(*reason, hidden)) },
+        other => other,
+    }
+}
+
+fn card(
+    notice: &Notice,
+    matter: &Matter,
+    (in_full, secret): (bool, bool),
+    desk: Desk<'_>,
+    now: Instant,
+) -> Option<CardFacts> {
     let (card, change) = (notice.card?, notice.change.as_ref()?);
     let item = &matter.item;
     let words = (desk.rules)(&change.rule, &change.name);
@@ -178,7 +194,10 @@ fn card(notice: &Notice, matter: &Matter, in_full: bool, desk: Desk<'_>, now: In
         basis: words.basis,
         window: change.name.to_string(),
         window_label: words.label,
-        clock: window.and_then(|window| clock(window, item, in_full, desk, now)),
+        clock: window.and_then(|window| {
+            let bare = secret.then(|| window.without_grounds());
+            clock(bare.as_ref().unwrap_or(window), item, in_full, desk, now)
+        }),
         told: told(notice, desk),
         taken: taken(notice, change, matter, desk),
         data_as_of: matter.data_as_of,

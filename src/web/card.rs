@@ -1,5 +1,7 @@
 //! The page of a card: the matter, how its clock came about, what changed, and who was told and signed.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -15,13 +17,16 @@ use crate::core::card::{CardId, Transition};
 use crate::core::matcher::Suspect;
 use crate::core::notice::{Notice, NoticeState};
 use crate::core::reading::read;
-use crate::core::reason::Reason;
+use crate::core::remark::{Remark, Standing as RemarkStanding, overlay};
 use crate::core::sum::Sum;
 use crate::core::window::Window;
 use crate::playbook::Playbook;
 use crate::store::StoreError;
 use crate::tell::language::Language;
-use crate::tell::words::{change_label, level_label, notice_label, reason_words, state_label};
+use crate::tell::words::{
+    change_label, level_label, notice_label, reason_words, remark_account, remark_kind, remark_says, remark_standing,
+    state_label,
+};
 use crate::tell::{sum, time_words};
 
 /// Lines of the sum, and of each list on the page: the newest count.
@@ -107,6 +112,7 @@ impl Shown {
             about => self.about(&teller),
             sum => self.window().map(|window| teller.sum(self, window)).unwrap_or_default(),
             windows => teller.windows(self),
+            remarks => newest(teller.remarks(self)),
             changes => newest(self.transitions.iter().map(|transition| teller.change(transition)).collect()),
             told => newest(self.standing.said.iter().map(|notice| teller.told(notice)).collect()),
             taken => newest(self.standing.acknowledgements.iter().map(|taken| teller.taken(taken)).collect()),
@@ -192,6 +198,8 @@ impl Teller<'_> {
         let name = window.calendar.as_deref().or_else(|| shown.standing.record.item.text("calendar"));
         let clockwork = &self.playbook.clockwork;
         let calendar = clockwork.calendars.get(name)?;
+        let bare = self.secret.then(|| window.without_grounds());
+        let window = bare.as_ref().unwrap_or(window);
         let reading = read(window, calendar, &clockwork.yellow, self.now).ok()?;
         Some((reading, Sum::of(window, calendar, self.now).ok().flatten()))
     }
@@ -219,7 +227,7 @@ impl Teller<'_> {
     fn windows(&self, shown: &Shown) -> Vec<String> {
         let rulings = &shown.standing.record.rulings;
         let all = rulings.iter().flat_map(|ruling| ruling.windows.iter().map(move |window| (&ruling.rule, window)));
-        let line = |(rule, window): (&std::sync::Arc<str>, &Window)| {
+        let line = |(rule, window): (&Arc<str>, &Window)| {
             let label = self.playbook.rule_words(rule, &window.name).label.unwrap_or_else(|| window.name.to_string());
             let Some((reading, _)) = self.reading(shown, window) else { return format!("{label}: {}", window.limit) };
             let due = reading.due_at.map(|at| time_words::due(at, self.zone, self.language)).unwrap_or_default();
@@ -230,10 +238,27 @@ impl Teller<'_> {
         all.take(LISTED).map(line).collect()
     }
 
+    /// What persons added to the item, and how that stands; not who and why where that stays out.
+    fn remarks(&self, shown: &Shown) -> Vec<String> {
+        let record = &shown.standing.record;
+        let standings = overlay(&Arc::new(record.item.clone()), &record.remarks).standings;
+        let line = |(remark, standing): (&Remark, RemarkStanding)| {
+            let kind = remark_kind(&remark.statement, self.language);
+            let standing = remark_standing(standing, remark.waits, self.language);
+            if self.secret {
+                return format!("{kind} · {standing}");
+            }
+            let says = remark_says(&remark.statement, self.language, self.zone);
+            let account = remark_account(remark, self.language, self.zone).join(" · ");
+            format!("{kind} {says} · {standing} · {account}")
+        };
+        record.remarks.iter().zip(standings).map(line).collect()
+    }
+
     fn change(&self, transition: &Transition) -> String {
         let (at, label) = (self.instant(transition.at), change_label(transition.change, self.language));
         let to = transition.to.map_or("", |level| level_label(level, self.language));
-        if self.secret && matches!(transition.reason, Reason::Found { .. }) {
+        if self.secret && transition.reason.holds_text() {
             return format!("{at} {label} {to}");
         }
         let reason = reason_words(&transition.reason, self.language, self.zone);

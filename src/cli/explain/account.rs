@@ -12,6 +12,7 @@ use crate::core::digest::Digest;
 use crate::core::notice::Notice;
 use crate::core::observe::ProblemKind;
 use crate::core::reading::{Reading, read};
+use crate::core::remark::{Remark, Standing, Statement};
 use crate::core::sum::Sum;
 use crate::core::window::{Finding, Window};
 use crate::playbook::Playbook;
@@ -52,6 +53,8 @@ pub struct WindowAccount {
     pub calendar: Arc<str>,
     /// How it stands and how its due instant came about, or why that cannot be said.
     pub reading: Result<(Reading, Option<Sum>), ProblemKind>,
+    /// The remarks in force that moved its dates or leave it no card.
+    pub remarks: Vec<Remark>,
 }
 
 /// The history of one card.
@@ -70,7 +73,7 @@ impl Account {
     /// Asks the rules and the calendars.
     pub fn of(evidence: &Evidence, playbook: &Playbook) -> Self {
         let today = playbook.calendar().local(evidence.at).date_naive();
-        let mut judgements = playbook.rulebook.explain(&evidence.item, today);
+        let mut judgements = playbook.rulebook.explain(&evidence.remarked, today);
         judgements.retain(|judgement| playbook.asks(&judgement.rule, &evidence.item));
         let asked = playbook.rules.values().filter(|info| playbook.asks(&info.name, &evidence.item));
         let rules = asked.map(|info| {
@@ -99,7 +102,7 @@ impl Account {
                 }
                 None => Vec::new(),
             };
-            account.windows = windows.into_iter().map(|window| clock(window, evidence, playbook)).collect();
+            account.windows = windows.into_iter().map(|window| clock(&info.name, window, evidence, playbook)).collect();
             account
         });
         Self { rules: rules.collect(), cards: cards(evidence) }
@@ -109,6 +112,7 @@ impl Account {
     pub fn json(&self, evidence: &Evidence) -> Value {
         json!({
             "item": *evidence.item,
+            "remarks": evidence.remarks.iter().map(|(remark, standing)| with_standing(remark, *standing)).collect::<Vec<_>>(),
             "at": evidence.at,
             "first_seen_at": evidence.first_seen_at,
             "seen_at": evidence.seen_at,
@@ -119,16 +123,39 @@ impl Account {
     }
 }
 
-fn clock(window: Window, evidence: &Evidence, playbook: &Playbook) -> WindowAccount {
+fn clock(rule: &str, window: Window, evidence: &Evidence, playbook: &Playbook) -> WindowAccount {
     let clockwork = &playbook.clockwork;
     let name = window.calendar.as_deref().or(evidence.item.text("calendar"));
     let Some(calendar) = clockwork.calendars.get(name) else {
         let calendar: Arc<str> = name.unwrap_or_default().into();
-        return WindowAccount { window, reading: Err(ProblemKind::NoCalendar(calendar.clone())), calendar };
+        let reading = Err(ProblemKind::NoCalendar(calendar.clone()));
+        return WindowAccount { window, reading, calendar, remarks: Vec::new() };
     };
     let reading = read(&window, calendar, &clockwork.yellow, evidence.at)
         .and_then(|reading| Ok((reading, Sum::of(&window, calendar, evidence.at)?)));
-    WindowAccount { window, reading: reading.map_err(ProblemKind::from), calendar: calendar.name().clone() }
+    let in_force = evidence.remarks.iter().filter(|(_, standing)| *standing == Standing::InForce);
+    let remarks = in_force.map(|(remark, _)| remark).filter(|remark| bears_on(remark, rule, &window));
+    let (remarks, calendar) = (remarks.cloned().collect(), calendar.name().clone());
+    WindowAccount { window, reading: reading.map_err(ProblemKind::from), calendar, remarks }
+}
+
+/// Whether a remark in force is one of those by which a window stands as it does.
+fn bears_on(remark: &Remark, rule: &str, window: &Window) -> bool {
+    match &remark.statement {
+        Statement::Pause(_) => remark.pause().is_some_and(|pause| window.pauses.contains(&pause)),
+        Statement::Extension(_) => remark.extension().is_some_and(|extension| window.extensions.contains(&extension)),
+        Statement::Time { at, .. } => window.from == Some(*at) || window.done == Some(*at),
+        Statement::Exemption { rule: of, name } | Statement::WrongCard { rule: of, name } => {
+            **of == *rule
+                && name.strip_prefix(&*window.name).is_some_and(|rest| ["", ".start", ".pause"].contains(&rest))
+        }
+    }
+}
+
+fn with_standing(remark: &Remark, standing: Standing) -> Value {
+    let mut row = json!(remark);
+    row["standing"] = json!(standing);
+    row
 }
 
 fn cards(evidence: &Evidence) -> Vec<CardAccount> {
@@ -163,7 +190,8 @@ impl RuleAccount {
 
 impl WindowAccount {
     fn json(&self, at: Instant) -> Value {
-        let mut row = json!({ "window": self.window, "calendar": self.calendar });
+        let remarks: Vec<Digest> = self.remarks.iter().map(|remark| remark.id).collect();
+        let mut row = json!({ "window": self.window, "calendar": self.calendar, "remarks": remarks });
         match &self.reading {
             Err(problem) => row["problem"] = json!(problem.to_string()),
             Ok((reading, sum)) => {

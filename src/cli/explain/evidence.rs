@@ -16,6 +16,7 @@ use crate::core::delivery::DeliveryId;
 use crate::core::item::{Item, ItemKey};
 use crate::core::matcher::Suspect;
 use crate::core::notice::{Hold, Notice};
+use crate::core::remark::{Remark, Standing, overlay};
 use crate::core::silence::Silence;
 use crate::core::window::Ruling;
 use crate::playbook::Playbook;
@@ -23,8 +24,12 @@ use crate::store::{DeliveryRecord, Store, StoreError};
 
 /// What is known about one item at an instant.
 pub struct Evidence {
-    /// The item.
+    /// The item, as its source says.
     pub item: Arc<Item>,
+    /// The item as rules see it: with what its remarks add.
+    pub remarked: Arc<Item>,
+    /// Its remarks, oldest first, and how each stood.
+    pub remarks: Vec<(Remark, Standing)>,
     /// As of when.
     pub at: Instant,
     /// When it was first seen; `None` if nothing is remembered.
@@ -105,8 +110,13 @@ impl Evidence {
         acknowledgements.retain(|taken| taken.at < after);
         let mut silences = store.silences(true).await.map_err(failed)?;
         silences.retain(|silence| concerns(silence, &item, &transitions, &notices, at));
+        let item = Arc::new(item);
+        let remarks: Vec<Remark> = record.remarks.iter().filter_map(|remark| remark.known_before(after)).collect();
+        let overlaid = overlay(&item, &remarks);
         Ok(Self {
-            item: Arc::new(item),
+            item,
+            remarked: overlaid.item,
+            remarks: remarks.into_iter().zip(overlaid.standings).collect(),
             at,
             first_seen_at: Some(record.first_seen_at),
             seen_at: Some(seen_at),
@@ -146,8 +156,11 @@ impl Evidence {
         let key = the_one(wanted, &keys, caller)?;
         let item = found.into_iter().find(|item| item.key == key);
         let item = item.ok_or_else(|| Failure::no(words::no_item(caller.language, wanted)))?;
+        let item = Arc::new(item);
         Ok(Self {
-            item: Arc::new(item),
+            remarked: item.clone(),
+            remarks: Vec::new(),
+            item,
             at,
             first_seen_at: None,
             seen_at: None,

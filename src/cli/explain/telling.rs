@@ -15,11 +15,13 @@ use crate::core::card::Transition;
 use crate::core::line;
 use crate::core::notice::{CardChange, Notice, NoticeState};
 use crate::core::reading::Reading;
+use crate::core::remark::{Remark, Standing};
 use crate::playbook::Playbook;
 use crate::tell::language::Language;
 use crate::tell::plan::Office;
 use crate::tell::words::{
-    change_label, level_label, notice_label, reason_words, state_label, verdict_label, via_label,
+    change_label, level_label, notice_label, reason_words, remark_account, remark_kind, remark_says, remark_standing,
+    state_label, verdict_label, via_label,
 };
 use crate::tell::{sum, time_words};
 
@@ -33,6 +35,9 @@ pub fn tell(
 ) -> io::Result<()> {
     let mut teller = Teller { evidence, office: &playbook.office, language, zone: playbook.calendar().zone(), out };
     teller.item()?;
+    for (remark, standing) in &evidence.remarks {
+        teller.remark(remark, *standing)?;
+    }
     for rule in &account.rules {
         teller.rule(rule, &account.cards)?;
     }
@@ -143,7 +148,7 @@ impl Teller<'_> {
     }
 
     fn window(&mut self, account: &WindowAccount) -> io::Result<()> {
-        let WindowAccount { window, calendar, reading } = account;
+        let WindowAccount { window, calendar, reading, remarks } = account;
         let limit = time_words::limit(window.limit, self.language);
         self.line(2, Label::Window, &format!("{}  {}  {limit}  {calendar}", window.name, window.limit))?;
         let (reading, sum) = match reading {
@@ -154,6 +159,33 @@ impl Teller<'_> {
         let sum = sum.as_ref().map(|sum| sum::lines(sum, self.language)).unwrap_or_default();
         for line in sum {
             writeln!(self.out, "      {}", plain(&line))?;
+        }
+        for remark in remarks {
+            self.beside(remark)?;
+        }
+        Ok(())
+    }
+
+    /// A remark by which a window stands as it does.
+    fn beside(&mut self, remark: &Remark) -> io::Result<()> {
+        let says = self.says(remark);
+        let account = remark_account(remark, self.language, self.zone).join(self.language.pick("；", "; "));
+        self.line(4, Label::Remark, &format!("{says}  {account}"))
+    }
+
+    /// `3f9a2c1b0d4e  停表  2026-03-04 09:00 – 2026-03-12 18:00`
+    fn says(&self, remark: &Remark) -> String {
+        let id: String = remark.id.to_string().chars().take(12).collect();
+        let kind = remark_kind(&remark.statement, self.language);
+        format!("{id}  {kind}  {}", remark_says(&remark.statement, self.language, self.zone))
+    }
+
+    fn remark(&mut self, remark: &Remark, standing: Standing) -> io::Result<()> {
+        let standing = remark_standing(standing, remark.waits, self.language);
+        let says = self.says(remark);
+        self.line(2, Label::Remark, &format!("{says}  {standing}"))?;
+        for line in remark_account(remark, self.language, self.zone) {
+            writeln!(self.out, "    {}", plain(&line))?;
         }
         Ok(())
     }
@@ -231,8 +263,8 @@ impl Teller<'_> {
     fn transition(&self, transition: &Transition) -> String {
         let change = change_label(transition.change, self.language);
         let level = transition.to.map_or("", |level| level_label(level, self.language));
-        let at = match transition.reason {
-            crate::core::reason::Reason::Due { due_at } if due_at == transition.at => {
+        let at = match transition.reason.root() {
+            crate::core::reason::Reason::Due { due_at } if *due_at == transition.at => {
                 time_words::due(transition.at, self.zone, self.language)
             }
             _ => self.instant(transition.at),

@@ -16,6 +16,7 @@ use crate::core::item::ItemKey;
 use crate::core::remark::{Remark, Standing, overlay};
 use crate::store::ItemRecord;
 use crate::tell::time_words;
+use crate::tell::words::{remark_kind, remark_says, remark_standing};
 
 /// Remarks that are listed at most.
 const LISTED: usize = 100_000;
@@ -73,9 +74,9 @@ impl Desk<'_> {
         vec![
             json!(if is_table { short(remark) } else { remark.id.to_string() }),
             json!(remark.item.to_string()),
-            json!(if is_table { words::kind(&remark.statement, language) } else { remark.statement.word() }),
-            json!(words::says(&remark.statement, language, self.zone())),
-            json!(if is_table { words::standing(standing, remark.waits, language) } else { standing.word() }),
+            json!(if is_table { remark_kind(&remark.statement, language) } else { remark.statement.word() }),
+            json!(remark_says(&remark.statement, language, self.zone())),
+            json!(if is_table { remark_standing(standing, remark.waits, language) } else { standing.word() }),
             self.shown(remark.at, format),
             json!(remark.by),
             json!(remark.basis),

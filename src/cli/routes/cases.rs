@@ -21,7 +21,7 @@ pub struct Case {
 
 /// What the rules say about the item, and the cases. `supposed` is a level that is raised at the instant of asking.
 pub fn of(evidence: &Evidence, playbook: &Playbook, supposed: Option<Level>) -> (Vec<Ruling>, Vec<Case>) {
-    let (rulings, errors) = judge(playbook, &evidence.item, &evidence.rulings, evidence.at);
+    let (rulings, errors) = judge(playbook, &evidence.remarked, &evidence.rulings, evidence.at);
     for error in errors {
         crate::cli::say(&error.to_string());
     }

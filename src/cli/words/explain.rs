@@ -46,6 +46,8 @@ pub enum Label {
     Taken,
     /// What was to be quiet.
     Silence,
+    /// What somebody added to the item.
+    Remark,
     /// What a delivery waits for.
     Waits,
     /// What the peer said later.
@@ -89,6 +91,7 @@ pub const fn label(label: Label, language: Language) -> &'static str {
         Label::Told => language.pick("告知", "told"),
         Label::Taken => language.pick("签收", "signed"),
         Label::Silence => language.pick("静默", "silence"),
+        Label::Remark => language.pick("补录", "remark"),
         Label::Waits => language.pick("等待", "waits for"),
         Label::Receipt => language.pick("回执", "receipt"),
         Label::Delivery => language.pick("通知", "delivery"),

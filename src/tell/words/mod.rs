@@ -12,6 +12,7 @@ pub mod order;
 mod page;
 mod plain;
 pub mod reason;
+mod remark;
 pub mod sample;
 mod sentence;
 mod short;
@@ -20,6 +21,7 @@ mod voice;
 
 pub use super::language::Language;
 pub use reason::{change_label, level_label, notice_label, reason_words, state_label, verdict_label, via_label};
+pub use remark::{remark_account, remark_kind, remark_says, remark_standing};
 pub use sentence::asks_for_signature;
 pub use templates::{TemplateError, Templates};
 
