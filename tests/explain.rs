@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use duban::core::Instant;
-use duban::core::item::{Item, ItemKey};
+use duban::core::item::{Item, ItemKey, Pause};
+use duban::core::remark::{Amendment, Draft, Remark, Revocation, Statement};
 use duban::core::value::Value;
 use duban::daemon::wiring::Site;
 use duban::pipeline::{Entry, Pipeline};
@@ -179,4 +180,56 @@ async fn with_a_store_the_history_is_told_as_of_an_instant() {
     assert!(delivery.contains("says  raised  tickets/T1  2110/on_site  falls due at 2 Mar 2026 12:00"), "{delivery}");
     let none = explain(folder.path(), "en", &["--delivery", "zz"]);
     assert_eq!(none.status.code(), Some(1));
+}
+
+/// Puts down what stands on paper: a pause that lasts, a finish that was entered by mistake, an exemption, an appeal.
+async fn remark_on(folder: &Path, store: Arc<SqliteStore>) {
+    let playbook = Site::read(&folder.join("duban.toml")).expect("a configuration").playbook_alone();
+    let (playbook, pipeline) = (Arc::new(playbook.expect("a playbook")), Pipeline::new(store));
+    let put = async |statement: Statement, now: &str, is_appeal: bool| -> Remark {
+        let draft = Draft {
+            item: ticket().key,
+            by: "示例登记员".into(),
+            basis: "现场勘测记录".into(),
+            document: Some("示例办〔2026〕3号".into()),
+            approver: (!is_appeal).then(|| "示例主任".into()),
+            statement,
+            is_appeal,
+        };
+        let remark = draft.remark(false, at(now)).expect("a remark");
+        let add = Amendment::Add(Box::new(remark));
+        pipeline.remark(&playbook, &ticket().key, &add, at(now)).await.expect("on record")
+    };
+    let survey = Pause { kind: Some("现场勘测".into()), ..Pause::new(at("02 11:00"), None) };
+    put(Statement::Pause(survey), "02 12:30", false).await;
+    let solved = put(Statement::Time { field: "solved_at".into(), at: at("02 11:30") }, "02 12:40", false).await;
+    let revocation = Revocation { at: at("02 12:45"), by: "示例科长".into(), why: "录错办件".into() };
+    let revoke = Amendment::Revoke(solved.id, revocation);
+    pipeline.remark(&playbook, &ticket().key, &revoke, at("02 12:45")).await.expect("revoked");
+    put(Statement::Exemption { rule: "2110".into(), name: "on_site".into() }, "02 12:50", false).await;
+    put(Statement::WrongCard { rule: "2110".into(), name: "feedback".into() }, "02 12:55", true).await;
+}
+
+#[tokio::test]
+async fn remarks_stand_beside_what_they_moved_and_those_that_do_not_count_are_told_too() {
+    let folder = site();
+    let store = live_through(folder.path()).await;
+    remark_on(folder.path(), store.clone()).await;
+    store.close().await;
+    for (language, name) in [("zh-CN", "remarked.zh-CN.txt"), ("en", "remarked.en.txt")] {
+        golden(name, &said(folder.path(), language, &["T1", "--at", "2026-03-02T13:00"]));
+    }
+    // As of an instant nobody knew of what came later.
+    let before = said(folder.path(), "en", &["T1", "--at", "2026-03-02T12:42"]);
+    assert!(before.contains("solved_at = 2 Mar 2026 11:30  in force"), "{before}");
+    assert!(!before.contains("revoked") && !before.contains("exemption"), "{before}");
+    let json: serde_json::Value =
+        serde_json::from_str(&said(folder.path(), "en", &["T1", "--at", "2026-03-02T13:00", "--format", "json"]))
+            .expect("JSON");
+    let standings: Vec<_> = json["remarks"].as_array().expect("remarks").iter().map(|r| &r["standing"]).collect();
+    assert_eq!(standings, ["in_force", "revoked", "in_force", "waiting"]);
+    let of_rule = json["rules"].as_array().expect("rules").iter().find(|rule| rule["rule"] == "2110");
+    let windows = of_rule.expect("2110")["windows"].as_array().expect("windows").clone();
+    let solved = windows.iter().find(|window| window["window"]["name"] == "solved").expect("a window");
+    assert_eq!(solved["remarks"][0], json["remarks"][0]["id"]);
 }

@@ -422,17 +422,13 @@ pub enum RemarkError {
         /// When it was due.
         due_at: Instant,
     },
-    /// The amount is of another family than the limit.
-    #[error("{amount} cannot extend {rule}/{name}, whose limit is {limit}")]
-    OtherFamily {
+    /// A rule fails on the item with it, and did not before: an amount of another family than the limit, for one.
+    #[error("the rule {rule} fails on the item with it: {error}")]
+    Spoils {
         /// The rule.
         rule: Arc<str>,
-        /// The window.
-        name: Arc<str>,
-        /// Its limit.
-        limit: String,
-        /// The amount.
-        amount: String,
+        /// What it says.
+        error: String,
     },
     /// There is no such remark on the item.
     #[error("there is no such remark on the item")]

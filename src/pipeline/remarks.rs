@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Entry, News, Pipeline, think};
+use super::{Entry, News, Pipeline, Thought, judge, think};
 use crate::core::Instant;
 use crate::core::audit::Act;
-use crate::core::item::{Amount, Extension, ItemKey};
+use crate::core::item::{Extension, ItemKey};
 use crate::core::json::Json;
 use crate::core::reading::{Granted, State, read, run};
 use crate::core::remark::{Amendment, Remark, RemarkError, Standing, Statement, overlay};
@@ -119,17 +119,23 @@ pub fn check(playbook: &Playbook, record: &ItemRecord, remark: &Remark, now: Ins
         return Err(RemarkError::SaidBySource);
     }
     let item = Arc::new(record.item.clone());
-    let standings = overlay(&item, &record.remarks).standings;
+    let overlaid = overlay(&item, &record.remarks);
     let mut open = record
         .remarks
         .iter()
-        .zip(standings)
-        .filter(|(_, standing)| matches!(standing, Standing::InForce | Standing::Waiting));
+        .zip(&overlaid.standings)
+        .filter(|(_, standing)| matches!(*standing, Standing::InForce | Standing::Waiting));
     if let Some((other, _)) = open.find(|(other, _)| other.statement.is_about_the_same(&remark.statement)) {
         return Err(RemarkError::SaidByRemark(other.id));
     }
+    let before = judge(playbook, &overlaid.item, &record.rulings, now).1;
+    let after = after(playbook, record, &Amendment::Add(Box::new(counted(remark))), now);
+    let Some(after) = after else { return Ok(()) };
+    if let Some(error) = after.errors.iter().find(|error| !before.iter().any(|before| before.rule == error.rule)) {
+        return Err(RemarkError::Spoils { rule: error.rule.clone(), error: error.message.clone() });
+    }
     match counted(remark).extension() {
-        Some(extension) => check_extension(playbook, record, remark, &extension, now),
+        Some(extension) => check_extension(playbook, &after.write.record, &extension, now),
         None => Ok(()),
     }
 }
@@ -166,35 +172,23 @@ fn check_name(record: &ItemRecord, rule: &str, name: &str) -> Result<(), RemarkE
     Err(RemarkError::NoWindow { rule: rule.to_owned(), name: name.to_owned(), known })
 }
 
-/// An extension that counts for no window is refused, with the reason of the first.
+/// An extension that was asked for too late for every window that knows it is refused.
 fn check_extension(
     playbook: &Playbook,
-    record: &ItemRecord,
-    remark: &Remark,
+    after: &ItemRecord,
     extension: &Extension,
     now: Instant,
 ) -> Result<(), RemarkError> {
-    let rulings = after(playbook, record, &Amendment::Add(Box::new(counted(remark))), now).rulings;
     let mut refusal = None;
-    for (ruling, window) in clocks(&rulings) {
+    for (ruling, window) in clocks(&after.rulings) {
         let Some(index) = window.extensions.iter().position(|other| other == extension) else { continue };
-        let Some(calendar) = calendar(playbook, record, window) else { continue };
-        let granted = run(window, calendar, now).ok().flatten().map(|run| run.granted[index]);
-        let (rule, name) = (ruling.rule.clone(), window.name.clone());
-        let why = match granted {
-            Some(Granted::AskedTooLate { due_at }) => RemarkError::AskedTooLate { rule, name, due_at },
-            Some(Granted::OtherFamily) => {
-                let amount = match extension.amount {
-                    Amount::Number(number) => number.to_string(),
-                    Amount::Limit(limit) => limit.to_string(),
-                };
-                RemarkError::OtherFamily { rule, name, limit: window.limit.to_string(), amount }
+        let Some(calendar) = calendar(playbook, after, window) else { continue };
+        match run(window, calendar, now).ok().flatten().map(|run| run.granted[index]) {
+            Some(Granted::AskedTooLate { due_at }) => {
+                let (rule, name) = (ruling.rule.clone(), window.name.clone());
+                refusal = refusal.or(Some(RemarkError::AskedTooLate { rule, name, due_at }));
             }
             _ => return Ok(()),
-        };
-        // To have come too late says more than to be in another unit, which is for another window then.
-        if refusal.is_none() || matches!(why, RemarkError::AskedTooLate { .. }) {
-            refusal = Some(why);
         }
     }
     refusal.map_or(Ok(()), Err)
@@ -206,29 +200,25 @@ pub fn moves(playbook: &Playbook, record: &ItemRecord, amendment: &Amendment, no
         Amendment::Add(remark) => Amendment::Add(Box::new(counted(remark))),
         other => other.clone(),
     };
-    let before = stands(playbook, &looked_at(playbook, record, News::None, now), now);
-    let mut after = stands(playbook, &after(playbook, record, &amendment, now), now);
+    let before = think(playbook, Entry { record: Some(record.clone()), news: News::None }, now);
+    let (Some(before), Some(after)) = (before, after(playbook, record, &amendment, now)) else { return Vec::new() };
+    let before = stands(playbook, &before.write.record, now);
+    let mut after = stands(playbook, &after.write.record, now);
     let mut moved: Vec<Moved> = Vec::new();
     for ((rule, name), stand) in before {
-        let now = after.remove(&(rule.clone(), name.clone()));
-        moved.push(Moved { rule, name, before: Some(stand), after: now });
+        let after = after.remove(&(rule.clone(), name.clone()));
+        moved.push(Moved { rule, name, before: Some(stand), after });
     }
     moved.extend(after.into_iter().map(|((rule, name), stand)| Moved { rule, name, before: None, after: Some(stand) }));
     moved.retain(|moved| moved.before != moved.after);
     moved
 }
 
-/// The item as it stands after an amendment.
-fn after(playbook: &Playbook, record: &ItemRecord, amendment: &Amendment, now: Instant) -> ItemRecord {
-    let remark = amendment.of(&record.remarks);
-    let Ok(remark) = remark else { return record.clone() };
-    let act = act(amendment, &remark, now);
-    looked_at(playbook, record, News::Remarked(Box::new(amendment.clone()), act), now)
-}
-
-fn looked_at(playbook: &Playbook, record: &ItemRecord, news: News, now: Instant) -> ItemRecord {
-    let thought = think(playbook, Entry { record: Some(record.clone()), news }, now);
-    thought.map_or_else(|| record.clone(), |thought| thought.write.record)
+/// The item as thinking leaves it after an amendment.
+fn after(playbook: &Playbook, record: &ItemRecord, amendment: &Amendment, now: Instant) -> Option<Thought> {
+    let remark = amendment.of(&record.remarks).ok()?;
+    let news = News::Remarked(Box::new(amendment.clone()), act(amendment, &remark, now));
+    think(playbook, Entry { record: Some(record.clone()), news }, now)
 }
 
 fn clocks(rulings: &[Ruling]) -> impl Iterator<Item = (&Ruling, &Window)> {

@@ -36,7 +36,7 @@ fn run(site: &Site, arguments: &[&str]) -> Run {
 
 /// A command that ends well, and what it says to people.
 #[track_caller]
-fn done(site: &Site, arguments: &[&str], says: &str) -> Run {
+pub fn done(site: &Site, arguments: &[&str], says: &str) -> Run {
     let run = run(site, arguments);
     assert_eq!(run.status, 0, "{arguments:?}: {run:?}");
     assert!(run.stderr.contains(says), "{says:?}: {run:?}");
@@ -45,7 +45,7 @@ fn done(site: &Site, arguments: &[&str], says: &str) -> Run {
 
 /// A command that is refused, in both languages.
 #[track_caller]
-fn refused(site: &Site, arguments: &[&str], status: i32, says: &str) {
+pub fn refused(site: &Site, arguments: &[&str], status: i32, says: &str) {
     let english = run(site, arguments);
     assert_eq!(english.status, status, "{arguments:?}: {english:?}");
     assert!(english.stderr.contains(says), "{says:?}: {english:?}");
@@ -63,13 +63,13 @@ fn acts(site: &Site) -> Vec<String> {
 }
 
 /// The subjects of the mails in a folder of the site that hold a text.
-fn subjects(site: &Site, folder: &str, text: &str) -> usize {
+pub fn subjects(site: &Site, folder: &str, text: &str) -> usize {
     let mails = site.mails(folder);
     mails.iter().filter(|mail| mail.get("Subject").is_some_and(|subject| subject.contains(text))).count()
 }
 
 /// A site in rehearsal with a card that stood before, and one that was told.
-fn rehearsing() -> (Site, Daemon) {
+pub fn rehearsing() -> (Site, Daemon) {
     let site = Site::new();
     site.put("ladders.toml", LADDERS);
     site.configure("[notify]\nmode = \"rehearsal\" # until the office says otherwise\npace = \"\"\n");

@@ -8,6 +8,7 @@ mod beside;
 mod contacts;
 mod desk;
 mod doubts;
+mod remarks;
 mod routes;
 mod sources;
 

@@ -24,6 +24,7 @@ mod playbooks;
 mod postgres;
 mod races;
 mod receipts;
+mod remarks;
 mod reopening;
 mod sealing;
 mod silences;

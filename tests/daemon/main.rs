@@ -22,6 +22,7 @@ mod proof;
 mod reaching;
 mod readiness;
 mod receipts;
+mod remarks;
 mod replies;
 mod sign;
 mod signals;

@@ -11,16 +11,18 @@ use duban::core::Instant;
 use duban::core::item::ItemKey;
 use duban::core::observe::earliest;
 use duban::core::order::{Deed, Order, Refusal};
+use duban::core::remark::{Amendment, Draft, Overlaid, Remark, Statement, overlay};
 use duban::core::silence::Silence;
 use duban::courier::Courier;
 use duban::daemon::go_live;
 use duban::daemon::poll::{self, Poll};
 use duban::daemon::wiring::{Polled, Site as ReadSite, Wiring};
 use duban::pipeline::orders::{Acted, Wanted};
+use duban::pipeline::remarks::{self, Refused};
 use duban::pipeline::{Done, Pipeline};
 use duban::playbook::Playbook;
 use duban::store::memory::MemoryStore;
-use duban::store::{OrderQuery, PlaybookRecord, Store};
+use duban::store::{ItemRecord, OrderQuery, PlaybookRecord, Store};
 use duban::time::{Clock as _, TestClock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
@@ -311,6 +313,58 @@ impl Stage {
         let mut lines: Vec<String> = arrived.iter().map(line).collect();
         lines.sort();
         lines
+    }
+
+    /// What is put on record about a ticket, on the ground that stands in `ground` as basis, document and approver.
+    pub fn draft(id: &str, ground: [&str; 3], statement: Statement) -> Draft {
+        let [basis, document, approver] = ground.map(str::to_owned);
+        let item = ItemKey::new("tickets", id);
+        let (document, approver) = (Some(document), Some(approver));
+        Draft { item, by: "示例登记员".into(), basis, document, approver, statement, is_appeal: false }
+    }
+
+    /// Puts a remark down as the command does.
+    pub fn remark(&mut self, draft: Draft) -> Result<Remark, Refused> {
+        let record = self.record(&draft.item.id);
+        let remark = draft.remark(false, self.now())?;
+        let life = &self.lives[0];
+        remarks::check(&life.playbook, &record, &remark, self.now())?;
+        self.amend(&remark.item.clone(), &Amendment::Add(Box::new(remark)))
+    }
+
+    /// Puts down, decides or revokes a remark.
+    pub fn amend(&mut self, item: &ItemKey, amendment: &Amendment) -> Result<Remark, Refused> {
+        let (life, now) = (&self.lives[0], self.clock.now());
+        let done = self.runtime.block_on(life.pipeline.remark(&life.playbook, item, amendment, now));
+        self.work();
+        done
+    }
+
+    /// What is remembered of a ticket.
+    pub fn record(&self, id: &str) -> ItemRecord {
+        let key = ItemKey::new("tickets", id);
+        self.wait(self.store.load(&[key])).expect("loaded").pop().expect("a ticket")
+    }
+
+    /// What is in force.
+    pub fn playbook(&self) -> &Playbook {
+        &self.lives[0].playbook
+    }
+
+    /// A ticket with its remarks.
+    pub fn overlaid(&self, id: &str) -> Overlaid {
+        let record = self.record(id);
+        overlay(&Arc::new(record.item), &record.remarks)
+    }
+
+    /// When a window is due as things stand, on the office's clock.
+    pub fn due(&self, id: &str, window: &str) -> Option<String> {
+        let (record, playbook) = (self.record(id), &self.lives[0].playbook);
+        let mut windows = record.rulings.iter().flat_map(|ruling| &ruling.windows);
+        let window = windows.find(|other| &*other.name == window).expect("a window");
+        let yellow = &playbook.clockwork.yellow;
+        let reading = duban::core::reading::read(window, playbook.calendar(), yellow, self.now()).expect("read");
+        reading.due_at.map(|at| at.with_timezone(&Shanghai).format("%m-%d %H:%M").to_string())
     }
 
     /// Changes how a channel's peer is doing.

@@ -139,9 +139,7 @@ fn in_chinese(error: &RemarkError, zone: Tz) -> String {
         RemarkError::AskedTooLate { rule, name, due_at } => {
             format!("申请时 {rule}/{name} 已到期（{}），延期不予计入", time_words::due(*due_at, zone, Chinese))
         }
-        RemarkError::OtherFamily { rule, name, limit, amount } => {
-            format!("--amount：{rule}/{name} 的时限是 {limit}，不能延长 {amount}：单位不同类")
-        }
+        RemarkError::Spoils { rule, error } => format!("补录后规则 {rule} 无法研判此办件：{error}"),
         RemarkError::Unknown => "此办件没有这条补录".to_owned(),
         RemarkError::Decided { by, at: when } => format!("{by} 已于 {} 裁定", at(*when)),
         RemarkError::NotWaiting => "它不需要裁定".to_owned(),
@@ -176,7 +174,6 @@ fn in_english(error: &RemarkError, zone: Tz) -> String {
             let due = time_words::due(*due_at, zone, English);
             format!("it was asked for when {rule}/{name} was due already ({due}), so it does not count")
         }
-        RemarkError::OtherFamily { .. } => format!("--amount: {error}: they are of other kinds"),
         RemarkError::Decided { by, at: when } => format!("{by} decided it, {}", at(*when)),
         RemarkError::Revoked { by, at: when } => format!("{by} revoked it, {}", at(*when)),
         other => other.to_string(),
