@@ -95,7 +95,7 @@ impl Statement {
     }
 
     /// The rule and the window or finding on which no card is to stand.
-    fn spares(&self) -> Option<(&Arc<str>, &Arc<str>, Sparing)> {
+    pub fn spares(&self) -> Option<(&Arc<str>, &Arc<str>, Sparing)> {
         match self {
             Self::Exemption { rule, name } => Some((rule, name, Sparing::Exempted)),
             Self::WrongCard { rule, name } => Some((rule, name, Sparing::Wrong)),

@@ -71,7 +71,7 @@ fn every_mistake_in_a_remark_is_named_in_both_languages() {
         (
             &["extension", "--amount", "five", "--asked", "2026-03-05T10:00", "--approved", "2026-03-05T11:00"],
             2,
-            "--amount: expected",
+            "--amount: limit \"five\": expected NUMBER",
         ),
         (
             &["extension", "--amount", "5wd", "--asked", "2026-03-05T10:00", "--approved", "2026-03-04T11:00"],

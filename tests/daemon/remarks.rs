@@ -123,10 +123,11 @@ fn an_extension_on_paper_moves_the_due_time_and_recalls_the_card_until_it_is_rev
     let [recall] = &stage.mail_of("h1")[..] else { panic!("one message") };
     assert!(recall.line().starts_with("03-17 10:00 [Recall] T1"), "{}", recall.line());
     assert!(recall.text.contains(EVIDENCE) && recall.text.contains("5 working days"), "{}", recall.text);
+    stage.until("2026-03-17 11:00");
     revoke(&mut stage, &remark);
     assert_eq!(stage.due("T1", "solved"), Some("03-17 00:00".into()));
     assert_eq!(history(&stage)[3..], [RED]);
-    stage.tells("h1", &["03-17 10:00 [Red card] T1"]);
+    stage.tells("h1", &["03-17 11:00 [Red card] T1"]);
 }
 
 #[test]

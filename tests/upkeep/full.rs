@@ -97,8 +97,10 @@ INSERT INTO notices (seq, \"key\", kind, card, source, item, episode, number, le
 SELECT i * 2, 'k' || i, 'raise', nullif('c' || i, 'c7'), NULL, NULL, 1, 1, 'red', 0, 0, t, 'mail', at, i % 2,
     iif(i % 2, 'held', 'sent'), iif(i % 2, t, NULL), 'd' || i, t, NULL, t, nullif(at, 0) FROM numbers;
 INSERT INTO attempts SELECT 'd' || i, i, 1, at, at, 'sent', t, NULL FROM numbers;
-INSERT INTO remarks (remark, source, item, at, \"by\", basis, statement, waits_for_decision)
-SELECT 'm' || i, 's', t, at, t, t, t, i % 2 FROM numbers WHERE i <= 20;
+INSERT INTO remarks (remark, source, item, at, \"by\", basis, statement, waits, granted, decided_at, decided_by,
+    decided_because)
+SELECT 'm' || i, 's', t, at, t, t, t, 'appeal', iif(i % 2, i % 3 = 0, NULL), iif(i % 2, at, NULL),
+    iif(i % 2, 'x' || t, NULL), iif(i % 2, t, NULL) FROM numbers WHERE i <= 20;
 INSERT INTO acknowledgements SELECT i, 'c' || i, 1, 'red', 0, t, t, 'board', at FROM numbers WHERE i <= 20;
 INSERT INTO silences SELECT 's' || i, t, at, at, t, t, at, nullif(t, ''), nullif(at, 0) FROM numbers WHERE i <= 20;
 INSERT INTO bad_addresses SELECT 'c' || i, t, t, at, t FROM numbers WHERE i <= 20;

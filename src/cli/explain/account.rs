@@ -12,7 +12,7 @@ use crate::core::digest::Digest;
 use crate::core::notice::Notice;
 use crate::core::observe::ProblemKind;
 use crate::core::reading::{Reading, read};
-use crate::core::remark::{Remark, Standing, Statement};
+use crate::core::remark::{Remark, Sparing, Standing, Statement};
 use crate::core::sum::Sum;
 use crate::core::window::{Finding, Window};
 use crate::playbook::Playbook;
@@ -55,6 +55,14 @@ pub struct WindowAccount {
     pub reading: Result<(Reading, Option<Sum>), ProblemKind>,
     /// The remarks in force that moved its dates or leave it no card.
     pub remarks: Vec<Remark>,
+}
+
+impl WindowAccount {
+    /// How a remark leaves it no card, if one does.
+    pub fn sparing(&self) -> Option<Sparing> {
+        let spares = self.remarks.iter().filter_map(|remark| remark.statement.spares());
+        spares.filter(|(_, name, _)| **name == self.window.name).map(|(.., how)| how).next()
+    }
 }
 
 /// The history of one card.
@@ -195,8 +203,12 @@ impl WindowAccount {
         match &self.reading {
             Err(problem) => row["problem"] = json!(problem.to_string()),
             Ok((reading, sum)) => {
+                let (sparing, by_source) = (self.sparing(), reading.verdict(at));
+                let level = reading.level.filter(|_| sparing.is_none());
                 row["reading"] = json!({
-                    "state": reading.state, "verdict": reading.verdict(at), "level": reading.level,
+                    "state": reading.state, "level": level,
+                    "verdict": sparing.map_or(by_source, |sparing| sparing.verdict(by_source)),
+                    "verdict_by_source": by_source,
                     "yellow_at": reading.yellow_at, "due_at": reading.due_at, "provisional": reading.provisional,
                     "stopped_at": reading.stopped_at, "remaining_hundredths": reading.remaining,
                     "yellow_moved": reading.yellow_moved, "next_look_at": reading.next_look_at,

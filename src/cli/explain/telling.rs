@@ -12,10 +12,11 @@ use crate::cli::words::routes;
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
 use crate::core::card::Transition;
+use crate::core::limit::Unit;
 use crate::core::line;
 use crate::core::notice::{CardChange, Notice, NoticeState};
 use crate::core::reading::Reading;
-use crate::core::remark::{Remark, Standing};
+use crate::core::remark::{Remark, Sparing, Standing};
 use crate::playbook::Playbook;
 use crate::tell::language::Language;
 use crate::tell::plan::Office;
@@ -155,7 +156,7 @@ impl Teller<'_> {
             Ok(read) => read,
             Err(problem) => return self.line(4, Label::Problem, &problem.to_string()),
         };
-        self.reading(reading, window.limit.unit())?;
+        self.reading(reading, window.limit.unit(), account.sparing())?;
         let sum = sum.as_ref().map(|sum| sum::lines(sum, self.language)).unwrap_or_default();
         for line in sum {
             writeln!(self.out, "      {}", plain(&line))?;
@@ -190,17 +191,23 @@ impl Teller<'_> {
         Ok(())
     }
 
-    fn reading(&mut self, reading: &Reading, unit: crate::core::limit::Unit) -> io::Result<()> {
+    fn reading(&mut self, reading: &Reading, unit: Unit, sparing: Option<Sparing>) -> io::Result<()> {
         let language = self.language;
         let mut state = state_label(reading.state, language).to_owned();
-        if let Some(level) = reading.level {
+        if let Some(level) = reading.level.filter(|_| sparing.is_none()) {
             state = format!("{state}  {}", level_label(level, language));
         }
         if let Some(remaining) = reading.remaining {
             state = format!("{state}  {}", time_words::remaining(remaining, unit, language));
         }
         self.line(4, Label::State, &state)?;
-        self.line(4, Label::Verdict, verdict_label(reading.verdict(self.evidence.at), language))?;
+        let by_source = reading.verdict(self.evidence.at);
+        let mut verdict = verdict_label(by_source, language).to_owned();
+        if let Some(sparing) = sparing {
+            let after = verdict_label(sparing.verdict(by_source), language);
+            verdict = words::after_remarks(language, after, &verdict);
+        }
+        self.line(4, Label::Verdict, &verdict)?;
         if let Some(done) = reading.stopped_at {
             self.line(4, Label::Done, &self.instant(done))?;
         }

@@ -182,6 +182,14 @@ pub fn noticed(language: Language, at: &str) -> String {
     }
 }
 
+/// How a clock is counted after remarks, and by the source's data alone.
+pub fn after_remarks(language: Language, after: &str, by_source: &str) -> String {
+    match language {
+        Chinese => format!("{after}（补录后；按来源系统数据为{by_source}）"),
+        English => format!("{after} (after remarks; by the source's data {by_source})"),
+    }
+}
+
 /// No item has the id.
 pub fn no_item(language: Language, item: &str) -> String {
     match language {
