@@ -366,8 +366,8 @@ impl<'a> Look<'a> {
         let is_known = watch.stopped.is_some_and(|before| before.at == stop.at);
         Some(match claim.spared {
             Some(spared) if spared.1 != stop.verdict => {
-                let step = self.sparing(spared);
-                Step { change: Change::Stop, at: if is_known { step.at } else { stop.at }, ..step }
+                let kept = self.sparing(spared);
+                Step { change: Change::Stop, at: if is_known { kept.at } else { stop.at }, ..kept }
             }
             None if is_restored => {
                 let at = if is_known { self.now } else { stop.at };

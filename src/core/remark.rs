@@ -275,6 +275,12 @@ pub fn overlay(item: &Arc<Item>, remarks: &[Remark]) -> Overlaid {
     overlaid
 }
 
+/// The remarks that count, over what the source says.
+pub fn in_force<'r>(item: &Item, remarks: &'r [Remark]) -> Vec<&'r Remark> {
+    let counts = |n: &usize| standing(item, remarks, *n) == Standing::InForce;
+    (0..remarks.len()).filter(counts).map(|n| &remarks[n]).collect()
+}
+
 fn standing(item: &Item, remarks: &[Remark], n: usize) -> Standing {
     let counts = |remark: &Remark| remark.counts_at().is_some() && !remark.statement.is_stated_by(item);
     let remark = &remarks[n];
@@ -470,8 +476,8 @@ impl Draft {
         }
         match &self.statement {
             Statement::Pause(Pause { from, to: Some(to), .. }) if to <= from => return Err(RemarkError::Reversed),
-            Statement::Extension(Extension { asked_at: Some(asked), approved_at: Some(approved), .. })
-                if approved < asked =>
+            Statement::Extension(Extension { asked_at: Some(asked_at), approved_at: Some(granted_at), .. })
+                if granted_at < asked_at =>
             {
                 return Err(RemarkError::ApprovedBeforeAsked);
             }

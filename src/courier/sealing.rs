@@ -114,7 +114,8 @@ impl<'a> Sealing<'a> {
         for record in self.store.load(&items).await? {
             known.standing.watches.extend(record.watches.iter().map(|w| (w.card, w.clone())));
             let data_as_of = self.as_of.get(&record.item.key.source).copied().flatten();
-            let matter = Matter { item: record.item, rulings: record.rulings, data_as_of };
+            let (item, rulings, remarks) = (record.item, record.rulings, record.remarks);
+            let matter = Matter { item, rulings, remarks, data_as_of };
             known.matters.insert(matter.item.key.clone(), matter);
         }
         known.standing.said = by_card(self.store.notices_about(&items).await?);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::directory::Directory;
-use super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Receiver, Taken, Taking, Told};
+use super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Receiver, Remarked, Taken, Taking, Told};
 use super::language::Language;
 use super::sum;
 use crate::core::Instant;
@@ -18,6 +18,7 @@ use crate::core::notice::{CardChange, Notice, NoticeKind};
 use crate::core::order;
 use crate::core::reading::read;
 use crate::core::reason::Reason;
+use crate::core::remark::{Remark, Statement, in_force};
 use crate::core::sum::Sum;
 use crate::core::window::{Level, Ruling, Window};
 
@@ -37,6 +38,8 @@ pub struct Matter {
     pub item: Item,
     /// What the rules said.
     pub rulings: Vec<Ruling>,
+    /// What persons added to it.
+    pub remarks: Vec<Remark>,
     /// When its source's last good poll began.
     pub data_as_of: Option<Instant>,
 }
@@ -196,7 +199,8 @@ fn card(
         window_label: words.label,
         clock: window.and_then(|window| {
             let bare = secret.then(|| window.without_grounds());
-            clock(bare.as_ref().unwrap_or(window), item, in_full, desk, now)
+            let clock = clock(bare.as_ref().unwrap_or(window), item, in_full, desk, now)?;
+            Some(ClockFacts { remarked: if secret { Vec::new() } else { remarked(window, matter) }, ..clock })
         }),
         told: told(notice, desk),
         taken: taken(notice, change, matter, desk),
@@ -219,6 +223,7 @@ fn clock(window: &Window, item: &Item, in_full: bool, desk: Desk<'_>, now: Insta
         pauses: window.pauses.iter().filter(|p| p.from <= now).cloned().collect(),
         extensions: window.extensions.iter().cloned().zip(reading.granted).collect(),
         sum: sum.map(|sum| sum::at_most(SUM_LINES, &sum, desk.language)).unwrap_or_default(),
+        remarked: Vec::new(),
     })
 }
 
@@ -237,6 +242,16 @@ fn taken(notice: &Notice, change: &CardChange, matter: &Matter, desk: Desk<'_>) 
         rests_until: if is_first(a) { (desk.rests)(change, matter, a) } else { None },
     };
     of_card.iter().map(one).collect()
+}
+
+/// The ends of a window that persons put on record.
+fn remarked(window: &Window, matter: &Matter) -> Vec<Remarked> {
+    let remarks = in_force(&matter.item, &matter.remarks).into_iter();
+    let times = remarks.filter_map(|remark| match remark.statement {
+        Statement::Time { at, .. } => Some(Remarked { at, evidence: remark.evidence() }),
+        _ => None,
+    });
+    times.filter(|time| [window.from, window.done].contains(&Some(time.at))).collect()
 }
 
 /// Who was told about this episode of the card before.

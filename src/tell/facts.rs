@@ -1,5 +1,7 @@
 //! **Facts**: everything that a message may say, fixed when its delivery is sealed. Templates see these names.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::core::Instant;
@@ -178,6 +180,18 @@ pub struct ClockFacts {
     pub extensions: Vec<(Extension, Granted)>,
     /// How the due instant came about, a line each, at most 15.
     pub sum: Vec<String>,
+    /// The start or the end, if a person put it on record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarked: Vec<Remarked>,
+}
+
+/// An instant that a person put on record, because the source does not say it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remarked {
+    /// The instant.
+    pub at: Instant,
+    /// On what ground.
+    pub evidence: Arc<str>,
 }
 
 /// A signature for a card.

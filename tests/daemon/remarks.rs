@@ -235,7 +235,9 @@ fn what_the_source_states_later_counts_and_the_remark_shows_as_superseded() {
     let time = Statement::Time { field: "on_site_at".into(), at: at("2026-03-16 16:00") };
     put(&mut stage, time.clone());
     assert_eq!(history(&stage)[2..], ["03-17 10:00 revoke green on_time"]);
-    stage.tells("h1", &["03-17 10:00 [Recall] T1"]);
+    let [recall] = &stage.mail_of("h1")[..] else { panic!("one message") };
+    assert!(recall.line().starts_with("03-17 10:00 [Recall] T1"), "{}", recall.line());
+    assert!(recall.text.contains(&format!("16:00 ({EVIDENCE})")), "{}", recall.text);
     // It was done on the 17th after all, says the source: late.
     stage.until("2026-03-17 12:00");
     let ticket = dispatched("T1", "2026-03-02 10:00");

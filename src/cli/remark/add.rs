@@ -57,6 +57,8 @@ enum What {
     },
     /// Something happened of which the source says nothing
     Time {
+        // The help page shows no markup, so the names stand without backticks.
+        #[expect(clippy::doc_markdown)]
         /// The field that holds it, such as solved_at
         field: String,
         /// When it happened

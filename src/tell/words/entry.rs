@@ -10,6 +10,7 @@ use super::reason::{granted_words, via_label, words};
 use super::sentence;
 use super::voice::Voice;
 use super::{Language, change_label};
+use crate::core::Instant;
 use crate::core::item::{Amount, Extension, Pause};
 use crate::core::limit::{Limit, Unit};
 use crate::core::notice::{Gap, NoticeKind};
@@ -275,11 +276,16 @@ fn clock_rows(card: &CardFacts, clock: &ClockFacts, voice: Voice) -> Vec<(&'stat
     let stops = clock.pauses.iter().map(|pause| pause_words(pause, voice));
     let stops = stops.chain(extensions);
     let stops: Vec<String> = stops.take(LONGEST_LIST).collect();
+    // An instant that a person put on record stands with its ground.
+    let with_ground = |at: Instant| {
+        let ground = clock.remarked.iter().find(|remarked| remarked.at == at).map(|remarked| &*remarked.evidence);
+        beside(&voice.instant(at), ground, voice)
+    };
     vec![
-        (voice.say("起算", "Start"), clock.from.map(|at| voice.instant(at))),
+        (voice.say("起算", "Start"), clock.from.map(with_ground)),
         (voice.say("时限", "Limit"), Some(limit)),
         (voice.say("到期", "Due"), sentence::due(card, voice)),
-        (voice.say("办结", "Done"), clock.stopped_at.map(|at| voice.instant(at))),
+        (voice.say("办结", "Done"), clock.stopped_at.map(with_ground)),
         (voice.say("现状", "Now"), sentence::remaining(card, clock, voice)),
         (voice.say("停表与延期", "Pauses, extensions"), Some(stops.join(voice.say("；", "; ")))),
     ]

@@ -66,15 +66,15 @@ pub fn remark_account(remark: &Remark, language: Language, zone: Tz) -> Vec<Stri
         Chinese => format!(
             "依据：{}{}{}",
             remark.basis,
-            after("，文号：", &remark.document),
-            after("，批准人：", &remark.approver)
+            after("，文号：", remark.document.as_ref()),
+            after("，批准人：", remark.approver.as_ref())
         ),
         English => {
             format!(
                 "basis: {}{}{}",
                 remark.basis,
-                after(", document: ", &remark.document),
-                after(", approved by ", &remark.approver)
+                after(", document: ", remark.document.as_ref()),
+                after(", approved by ", remark.approver.as_ref())
             )
         }
     }];
@@ -99,6 +99,6 @@ pub fn remark_account(remark: &Remark, language: Language, zone: Tz) -> Vec<Stri
     lines
 }
 
-fn after(before: &str, text: &Option<String>) -> String {
-    text.as_ref().map(|text| format!("{before}{text}")).unwrap_or_default()
+fn after(before: &str, text: Option<&String>) -> String {
+    text.map(|text| format!("{before}{text}")).unwrap_or_default()
 }

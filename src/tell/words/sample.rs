@@ -170,6 +170,7 @@ fn clock() -> ClockFacts {
             "03-06…03-16 计7个工作日".into(),
             "到期 2026-03-16 24时".into(),
         ],
+        remarked: Vec::new(),
     }
 }
 
