@@ -13,6 +13,7 @@ use duban::core::digest::Digest;
 use duban::core::item::ItemKey;
 use duban::core::notice::{Hold, Notice, OpenDelivery};
 use duban::core::order::Order;
+use duban::core::remark::Remark;
 use duban::core::silence::Silence;
 use duban::store::memory::MemoryStore;
 use duban::store::{
@@ -94,6 +95,10 @@ impl Store for Witness {
 
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {
         self.read().await?.notices_about(items).await
+    }
+
+    async fn remarks(&self, beginning: &str, limit: usize) -> Result<Vec<Remark>> {
+        self.read().await?.remarks(beginning, limit).await
     }
 
     async fn transitions(&self, item: &ItemKey) -> Result<Vec<Transition>> {
