@@ -53,7 +53,11 @@ fn site() -> Site {
 
 /// The ticket T1 on its way, up to an instant; everybody has read what came till then.
 fn stage(until: &str) -> Stage {
-    let mut stage = Stage::open_at(site(), "2026-03-02 09:00");
+    stage_at(site(), until)
+}
+
+fn stage_at(site: Site, until: &str) -> Stage {
+    let mut stage = Stage::open_at(site, "2026-03-02 09:00");
     stage.until("2026-03-02 10:00");
     stage.source(&[dispatched("T1", "2026-03-02 10:00")]);
     stage.until(until);
@@ -292,4 +296,20 @@ fn what_a_remark_would_move_is_known_before_it_is_put_down() {
     assert_eq!((before.due_at, before.level.is_some()), (Some(at("2026-03-17 00:00")), true));
     assert_eq!((after.due_at, after.level), (Some(at("2026-03-24 00:00")), None));
     assert_eq!(stage.record("T1"), record, "nothing was written");
+}
+
+#[test]
+fn the_ground_of_a_confidential_matter_stays_out_of_a_channel_that_is_not() {
+    let tables =
+        "[notify]\nmode = \"live\"\nconfidential = { rule = \"paper\" }\n[channels.mail.folder]\npath = \"mail\"\n";
+    for statement in [exemption(), wrong_card(), extension("5wd", "2026-03-12 10:00", "2026-03-13 11:00")] {
+        let site = site();
+        site.configure_office("office.toml", &["paper"], tables);
+        let mut stage = stage_at(site, "2026-03-17 10:00");
+        put(&mut stage, statement.clone());
+        let [message] = &stage.mail_of("h1")[..] else { panic!("one message about {statement:?}") };
+        let words = format!("{}{}", message.subject, message.text);
+        assert!(GROUND.iter().all(|part| !words.contains(part)), "{words}");
+        assert!(words.contains("(confidential)"), "{words}");
+    }
 }
