@@ -224,7 +224,7 @@ impl Pipeline {
         let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut thoughts = think_all(playbook.clone(), entries.clone(), lags, now).await;
         thoughts.extend(self.orders_of(playbook, &thoughts, baseline, now).await?);
-        self.finish(playbook, thoughts, Vec::new(), baseline, now, done).await
+        self.finish(playbook, thoughts, baseline, now, done).await
     }
 
     /// Plans whom to tell of what was thought, and commits it; the items that somebody else wrote in between are the
@@ -233,7 +233,6 @@ impl Pipeline {
         &self,
         playbook: &Arc<Playbook>,
         mut thoughts: Vec<Thought>,
-        acts: Vec<Act>,
         baseline: bool,
         now: Instant,
         done: &mut Done,

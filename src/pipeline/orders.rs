@@ -79,9 +79,10 @@ impl Pipeline {
                 detail: Json::of(&deed),
             };
             let changing = Changing { order: next.clone(), told, with: None };
-            let thoughts = self.think_of_orders(playbook, vec![changing], now).await?;
+            let mut thoughts = self.think_of_orders(playbook, vec![changing], now).await?;
+            thoughts.iter_mut().for_each(|thought| thought.act = Some(act.clone()));
             let mut done = Done::default();
-            if self.finish(playbook, thoughts, vec![act], false, now, &mut done).await?.is_empty() {
+            if self.finish(playbook, thoughts, false, now, &mut done).await?.is_empty() {
                 return Ok(Acted::Done(Box::new(next), done.notices));
             }
         }
@@ -178,7 +179,7 @@ impl Pipeline {
         self.dispatch_at_once(playbook, &mut changing, now).await?;
         let thoughts = self.think_of_orders(playbook, changing, now).await?;
         // What somebody else has proposed in between is there.
-        self.finish(playbook, thoughts, Vec::new(), false, now, &mut Done::default()).await?;
+        self.finish(playbook, thoughts, false, now, &mut Done::default()).await?;
         Ok(())
     }
 

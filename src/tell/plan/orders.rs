@@ -102,6 +102,9 @@ struct Planner<'a> {
     now: Instant,
 }
 
+/// Who hears it, as what, and what is in the way.
+type Hearer = (Arc<str>, Because, Option<Hold>);
+
 impl Planner<'_> {
     fn notices(&self, part: Part, party: Option<&Party>, done: &Done) -> Vec<Notice> {
         let body = body(self.told, part, party, done);
@@ -129,7 +132,7 @@ impl Planner<'_> {
     }
 
     /// The people of a party, or of the centre, or who stands in; and what is in the way.
-    fn hearers(&self, party: Option<&Party>) -> Vec<(Arc<str>, Because, Option<Hold>)> {
+    fn hearers(&self, party: Option<&Party>) -> Vec<Hearer> {
         let today = self.office.today(self.now);
         let directory = &self.office.directory;
         if let Some(named) = party.and_then(|party| party.contact.as_ref()) {
@@ -137,26 +140,31 @@ impl Planner<'_> {
                 let gap = Hold::NoContact { role: named.to_string() };
                 return vec![(named.clone(), Because::default(), Some(gap))];
             };
-            return vec![self.present(contact, Because::default())];
+            return self.present(contact, &Because::default());
         }
         let role = if party.is_some() { PARTY } else { self.told.centre };
         let item = party.map_or_else(|| self.item.clone(), |party| at_unit(self.item, &party.unit));
         let because = Because { role: Some(role.into()), ..Because::default() };
         match directory.find(role, &item, today) {
-            Ok(contacts) => contacts.into_iter().map(|contact| self.present(contact, because.clone())).collect(),
+            Ok(contacts) => contacts.into_iter().flat_map(|contact| self.present(contact, &because)).collect(),
             Err(_) => vec![(role.into(), because, Some(Hold::NoContact { role: role.to_owned() }))],
         }
     }
 
-    fn present(&self, contact: &Contact, because: Because) -> (Arc<str>, Because, Option<Hold>) {
-        match self.office.directory.present(contact, self.office.today(self.now)) {
-            Some(present) if present.id == contact.id => (contact.id.clone(), because, None),
-            Some(deputy) => {
-                let because = Because { instead_of: Some(contact.id.clone()), why: Some(Gap::Absent), ..because };
-                (deputy.id.clone(), because, None)
-            }
-            None => (contact.id.clone(), because, Some(Hold::Away)),
-        }
+    /// Who reads what a contact is sent, secretaries included.
+    fn present(&self, contact: &Contact, because: &Because) -> Vec<Hearer> {
+        let stand = self.office.directory.stand(contact, self.office.today(self.now));
+        let Some(reader) = stand.reader else {
+            return vec![(contact.id.clone(), because.clone(), Some(Hold::Away))];
+        };
+        let hearer = |of: &Contact, instead: Option<(&Contact, Gap)>| {
+            let (instead_of, why) = instead.map(|(whom, why)| (whom.id.clone(), why)).unzip();
+            (of.id.clone(), Because { instead_of, why, ..because.clone() }, None)
+        };
+        let own = hearer(reader, (reader.id != contact.id).then_some((contact, Gap::Absent)));
+        let first = stand.instead.map_or(own, |secretary| hearer(secretary, Some((reader, Gap::Secretary))));
+        let copy = stand.copy.map(|secretary| hearer(secretary, Some((reader, Gap::Copy))));
+        std::iter::once(first).chain(copy).collect()
     }
 
     /// The operators, where nobody of a party can be reached.

@@ -295,6 +295,7 @@ fn shipped(ladder: &str, level: Level, now: &str) -> Card {
         episode: 1,
         number: 1,
         stopped: None,
+        spared: None,
     }];
     let mut card = Card { scene };
     card.turn(&[transition], at(now));

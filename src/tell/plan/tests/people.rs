@@ -124,6 +124,7 @@ impl Story {
             episode: 1,
             number: 1,
             stopped: None,
+            spared: None,
         }];
         let mut story = Self { scene, told: Vec::new(), days: Vec::new() };
         story.turn(&[transition], now);
