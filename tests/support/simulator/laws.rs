@@ -322,6 +322,8 @@ fn is_earlier(earlier: &Notice, notice: &Notice) -> bool {
     earlier.card == notice.card
         && earlier.episode == notice.episode
         && !earlier.because.gone
+        // What counts a unit's cards may be said when its card is long over.
+        && !(earlier.outlasts_its_card() && earlier.planned_at > notice.planned_at)
         && (earlier.number < notice.number || notice.because.gone && earlier.planned_at <= notice.planned_at)
         && (&earlier.contact, &earlier.channel) == (&notice.contact, &notice.channel)
         && earlier.rehearsal == notice.rehearsal
