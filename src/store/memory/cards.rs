@@ -20,11 +20,14 @@ pub struct Cards {
     /// The transitions that were written, each number of a card once.
     numbers: HashSet<(CardId, u32)>,
     /// The episodes that turned red, by the unit that the item had then and the instant of the first time.
-    turned: HashMap<Arc<str>, BTreeMap<Instant, Vec<(CardId, u32)>>>,
+    turned: HashMap<Arc<str>, Turned>,
     /// The episodes that turned red, and those that were revoked.
     turned_red: HashSet<(CardId, u32)>,
     revoked: HashSet<(CardId, u32)>,
 }
+
+/// Cards and their episodes, by the instant at which they turned red.
+type Turned = BTreeMap<Instant, Vec<(CardId, u32)>>;
 
 /// A card as it stands; without a level it is closed.
 #[derive(Debug, Clone)]
