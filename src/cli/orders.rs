@@ -309,12 +309,12 @@ impl Desk<'_> {
                 number: Number { year: 0, ordinal: 0 },
             },
             Command::Sign { unit, who, .. } => {
-                let unit = self.unit(order, unit.as_deref(), contact)?;
+                let unit = unit_of(order, unit.as_deref(), contact);
                 let by = contact.map_or_else(|| self.signer(who), |contact| Ok(contact.id.clone()))?;
                 Deed::Sign { unit, contact: by }
             }
             Command::Feedback { text, unit, .. } => {
-                Deed::FeedBack { unit: self.unit(order, unit.as_deref(), contact)?, text: text.trim().to_owned() }
+                Deed::FeedBack { unit: unit_of(order, unit.as_deref(), contact), text: text.trim().to_owned() }
             }
             Command::Return { reason, .. } => Deed::Return { reason: reason.trim().to_owned() },
             Command::Verify { text, .. } => Deed::Verify { text: text.trim().to_owned() },
@@ -379,21 +379,6 @@ impl Desk<'_> {
         let unit = order.ground.unit.clone();
         let unit = unit.ok_or_else(|| self.wrong("--lead", words::no_unit(self.caller.language)))?;
         Ok(Party::new(unit, PartyKind::default(), None))
-    }
-
-    /// The unit that signs or feeds back: the one that is named, else the contact's if it is a party, else the lead.
-    fn unit(&self, order: &Order, named: Option<&str>, contact: Option<&Contact>) -> Result<Arc<str>, Failure> {
-        if let Some(named) = named {
-            return Ok(named.trim().into());
-        }
-        let mut parties = order.parties();
-        let of_contact = contact.and_then(|contact| {
-            parties.find(|party| *party.unit == *contact.unit || party.contact.as_ref() == Some(&contact.id))
-        });
-        let lead = order.lead.as_ref();
-        let party = of_contact.or(lead);
-        // One that has no party yet is refused for its state.
-        Ok(party.map_or_else(|| Arc::from(""), |party| party.unit.clone()))
     }
 
     fn contact(&self, who: &Who) -> Result<Option<&Contact>, Failure> {
@@ -463,6 +448,21 @@ fn subject(command: &Command) -> (&str, &Who) {
         },
         Command::List(_) | Command::Show { .. } => unreachable!("a list is not done by anybody"),
     }
+}
+
+/// The unit that signs or feeds back: the one that is named, else the contact's if it is a party, else the lead.
+fn unit_of(order: &Order, named: Option<&str>, contact: Option<&Contact>) -> Arc<str> {
+    if let Some(named) = named {
+        return named.trim().into();
+    }
+    let mut parties = order.parties();
+    let of_contact = contact.and_then(|contact| {
+        parties.find(|party| *party.unit == *contact.unit || party.contact.as_ref() == Some(&contact.id))
+    });
+    let lead = order.lead.as_ref();
+    let party = of_contact.or(lead);
+    // One that has no party yet is refused for its state.
+    party.map_or_else(|| Arc::from(""), |party| party.unit.clone())
 }
 
 fn link(step: &Step) -> Deed {

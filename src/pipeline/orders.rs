@@ -80,7 +80,9 @@ impl Pipeline {
             };
             let changing = Changing { order: next.clone(), told, with: None };
             let mut thoughts = self.think_of_orders(playbook, vec![changing], now).await?;
-            thoughts.iter_mut().for_each(|thought| thought.act = Some(act.clone()));
+            for thought in &mut thoughts {
+                thought.act = Some(act.clone());
+            }
             let mut done = Done::default();
             if self.finish(playbook, thoughts, false, now, &mut done).await?.is_empty() {
                 return Ok(Acted::Done(Box::new(next), done.notices));

@@ -179,11 +179,11 @@ fn a_wrong_card_takes_its_order_back_and_a_closed_one_only_what_is_not_classifie
     assert_eq!(proposed.iter().map(|order| order.state).collect::<Vec<_>>(), [OrderState::Proposed]);
     // Done late: the card is cleared, and nothing was done with the order yet.
     stage.source(&[dispatched("T1", "2026-09-14 10:00").on_site(at("2026-09-17 09:20"))]);
-    let state = |stage: &Stage| {
+    let states = |stage: &Stage| {
         let orders = stage.wait(stage.store().orders(OrderQuery::All(9))).expect("orders");
         orders.into_iter().map(|order| order.state).collect::<Vec<_>>()
     };
-    assert_eq!(state(&stage), [OrderState::Withdrawn]);
+    assert_eq!(states(&stage), [OrderState::Withdrawn]);
     // Another one is with a party when it turns out that somebody had been on site in time.
     let other = |id| dispatched(id, "2026-09-17 09:00");
     stage.source(&[other("T2")]);
@@ -193,7 +193,7 @@ fn a_wrong_card_takes_its_order_back_and_a_closed_one_only_what_is_not_classifie
     stage.skip();
     stage.until("2026-09-21 10:00");
     stage.source(&[other("T2").on_site(at("2026-09-18 09:00"))]);
-    assert_eq!(state(&stage), [OrderState::Withdrawn, OrderState::Withdrawn]);
+    assert_eq!(states(&stage), [OrderState::Withdrawn, OrderState::Withdrawn]);
     stage.until("2026-09-21 17:00");
     let told = stage.all_mail();
     let recall = ["[Recall]", "T2 厂区门口道路破损 the red card is void (示范区住建局)"].join(" ");

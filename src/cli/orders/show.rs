@@ -27,10 +27,10 @@ impl Desk<'_> {
         }
         let record = self.store.load(&[order.key()]).await.map_err(|e| self.failed(&e))?.pop();
         self.head(order, out)?;
-        self.section(words::clocks(self.caller.language), self.clocks(record.as_ref()), out)?;
-        self.section(words::life(self.caller.language), self.life(order), out)?;
+        section(words::clocks(self.caller.language), self.clocks(record.as_ref()), out)?;
+        section(words::life(self.caller.language), self.life(order), out)?;
         let told = notices.iter().map(|notice| self.told(order, notice)).collect();
-        self.section(words::told(self.caller.language), told, out)?;
+        section(words::told(self.caller.language), told, out)?;
         Ok(Exit::Fine)
     }
 
@@ -89,21 +89,6 @@ impl Desk<'_> {
         time_words::instant(at, self.playbook.calendar().zone())
     }
 
-    fn section(&self, title: &str, rows: Vec<Vec<String>>, out: &mut dyn Write) -> Result<(), Failure> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        writeln!(out, "\n{title}")?;
-        let rows: Vec<Vec<String>> = rows
-            .into_iter()
-            .map(|mut row| {
-                row[0] = format!("  {}", row[0]);
-                row
-            })
-            .collect();
-        Ok(out.write_all(align(&rows).as_bytes())?)
-    }
-
     fn clocks(&self, record: Option<&ItemRecord>) -> Vec<Vec<String>> {
         let (clockwork, language) = (&self.playbook.clockwork, self.caller.language);
         let rulings = record.map_or(&[][..], |record| &record.rulings);
@@ -158,4 +143,20 @@ impl Desk<'_> {
             words::notice_state(language, notice.state).to_owned(),
         ]
     }
+}
+
+/// A heading and rows, if there are any.
+fn section(title: &str, rows: Vec<Vec<String>>, out: &mut dyn Write) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{title}")?;
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|mut row| {
+            row[0] = format!("  {}", row[0]);
+            row
+        })
+        .collect();
+    Ok(out.write_all(align(&rows).as_bytes())?)
 }

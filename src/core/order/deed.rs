@@ -174,8 +174,7 @@ impl Deed {
         match self {
             Self::Classify { .. } => &[Proposed, Classified],
             Self::Dispatch { .. } => &[Classified, Declined],
-            Self::Sign { .. } => &[Dispatched, Signed, Returned, FedBack],
-            Self::FeedBack { .. } => &[Dispatched, Signed, Returned, FedBack],
+            Self::Sign { .. } | Self::FeedBack { .. } => &[Dispatched, Signed, Returned, FedBack],
             Self::Return { .. } => &[FedBack, Verified],
             Self::Verify { .. } => &[FedBack],
             Self::Close { .. } => &[Verified, Declined],

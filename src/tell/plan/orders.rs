@@ -37,13 +37,13 @@ pub fn plan_order(
     let routing = Routing::of(&office.routes, &suspect);
     let planner = Planner { told, office, circumstances, item: &item, routing: &routing, now };
     let mut seen = BTreeSet::new();
-    let mut planned = Vec::new();
+    let mut all = Vec::new();
     for (part, party) in audience(told, done) {
         for notice in planner.notices(part, party, done) {
             if !seen.insert((notice.contact.clone(), notice.channel.clone())) {
                 continue;
             }
-            planned.push(if notice.state == NoticeState::Planned {
+            all.push(if notice.state == NoticeState::Planned {
                 let wait = waiting::wait(&notice, false, &routing, office, now);
                 joinable.planned(notice, wait, now)
             } else {
@@ -51,7 +51,7 @@ pub fn plan_order(
             });
         }
     }
-    planned
+    all
 }
 
 /// Who hears of a deed, and as what.
@@ -61,7 +61,6 @@ fn audience<'a>(told: DeedTold<'a>, done: &'a Done) -> Vec<(Part, Option<&'a Par
     let assisting = || order.assisting.iter().map(|party| (Part::Assisting, Some(party)));
     let centre = (Part::Centre, None);
     match &done.deed {
-        Deed::Dispatch { .. } => lead().chain(assisting()).collect(),
         Deed::FeedBack { unit, .. } if is_lead(order, unit) => vec![centre],
         Deed::Decline { .. } | Deed::ApplyLinkage { .. } | Deed::ReportLinkage { .. } => vec![centre],
         Deed::Return { .. } | Deed::Extend { .. } | Deed::TakeLinkage => lead().collect(),
@@ -69,7 +68,7 @@ fn audience<'a>(told: DeedTold<'a>, done: &'a Done) -> Vec<(Part, Option<&'a Par
             let former = former_lead(told).map(|party| (Part::FormerLead, Some(party)));
             lead().chain(former).collect()
         }
-        Deed::Close { .. } => lead().chain(assisting()).collect(),
+        Deed::Dispatch { .. } | Deed::Close { .. } => lead().chain(assisting()).collect(),
         Deed::Withdraw { .. } | Deed::CardClosed { .. } if order.state.is_end() => lead().chain(assisting()).collect(),
         Deed::Classify { .. }
         | Deed::Sign { .. }
