@@ -61,7 +61,7 @@ fn every_key_has_a_comment_line() {
 fn the_examples_can_be_used() {
     let config = read(&with_examples());
     assert_eq!(config.channels.keys().collect::<Vec<_>>(), ["mail", "sms"]);
-    assert_eq!(config.source.keys().collect::<Vec<_>>(), ["calls", "hotline", "ledger", "orders", "projects"]);
+    assert_eq!(config.source.keys().collect::<Vec<_>>(), ["calls", "hotline", "ledger", "projects", "requests"]);
 
     let folder = tempfile::tempdir().expect("a folder");
     for file in ["contacts.csv", "ladders.toml"] {
