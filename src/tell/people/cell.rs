@@ -28,8 +28,7 @@ pub fn spoilt(cell: &str) -> Option<Wrong> {
     if is_hashes || is_error(cell) {
         return Some(Wrong::NotWritten { got: got() });
     }
-    let lost = |c: char| c == '\u{fffd}' || (c.is_control() && !c.is_whitespace());
-    cell.contains(lost).then(|| Wrong::Garbled { got: got() })
+    cell.contains('\u{fffd}').then(|| Wrong::Garbled { got: got() })
 }
 
 /// An error value of a spreadsheet.

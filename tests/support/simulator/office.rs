@@ -140,21 +140,21 @@ red = ["hook"]
 "#;
 
 const CONTACTS: &str = "id,name,unit,roles,mobile,email,im\n\
-    h1,甲,,handler,11,h1@example.test,h1\n\
-    h2,乙,,handler,12,h2@example.test,h2\n\
+    h1,甲,,handler,13800000011,h1@example.test,h1\n\
+    h2,乙,,handler,13800000012,h2@example.test,h2\n\
     h3,丙,,handler,,,\n\
-    u1,丁,streets,unit_contact,21,u1@example.test,u1\n\
+    u1,丁,streets,unit_contact,13800000021,u1@example.test,u1\n\
     u2,戊,parks,unit_contact,,u2@example.test,u2\n\
-    o1,己,,operator,91,o1@example.test,o1\n";
+    o1,己,,operator,13800000091,o1@example.test,o1\n";
 
 /// One is gone, one has other addresses, one came.
 const OTHER_CONTACTS: &str = "id,name,unit,roles,mobile,email,im\n\
-    h1,甲,,handler,19,h1@example.test,h1\n\
-    h2,乙,,handler,12,h2@example.test,\n\
-    u1,丁,streets,unit_contact,21,u1@example.test,u1\n\
-    u3,庚,parks,unit_contact,23,u3@example.test,u3\n\
-    o1,己,,operator,91,o1@example.test,o1\n\
-    o2,辛,,operator,92,o2@example.test,o2\n";
+    h1,甲,,handler,13800000019,h1@example.test,h1\n\
+    h2,乙,,handler,13800000012,h2@example.test,\n\
+    u1,丁,streets,unit_contact,13800000021,u1@example.test,u1\n\
+    u3,庚,parks,unit_contact,13800000023,u3@example.test,u3\n\
+    o1,己,,operator,13800000091,o1@example.test,o1\n\
+    o2,辛,,operator,13800000092,o2@example.test,o2\n";
 
 /// Short, since a life says much; and one fails on one item, which the built-in text must stand in for.
 const TEMPLATES: [(&str, &str); 5] = [
@@ -213,13 +213,13 @@ red = ["hook"]
 
 /// With leaders, and with deputies.
 const LED_CONTACTS: &str = "id,name,unit,roles,mobile,email,im,deputy\n\
-    h1,甲,,handler,11,h1@example.test,h1,h2\n\
-    h2,乙,,handler,12,h2@example.test,h2,\n\
+    h1,甲,,handler,13800000011,h1@example.test,h1,h2\n\
+    h2,乙,,handler,13800000012,h2@example.test,h2,\n\
     h3,丙,,handler,,,,\n\
-    u1,丁,streets,unit_contact,21,u1@example.test,u1,\n\
+    u1,丁,streets,unit_contact,13800000021,u1@example.test,u1,\n\
     u2,戊,parks,unit_contact,,u2@example.test,u2,u1\n\
-    l1,壬,,leader,31,l1@example.test,l1,\n\
-    o1,己,,operator,91,o1@example.test,o1,\n";
+    l1,壬,,leader,13800000031,l1@example.test,l1,\n\
+    o1,己,,operator,13800000091,o1@example.test,o1,\n";
 
 /// One with a deputy, one whose deputy is away too, one without.
 const ABSENCES: &str = "contact,from,until,deputy,reason\n\

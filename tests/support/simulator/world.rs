@@ -144,7 +144,7 @@ impl World {
         let begin = begin + TimeDelta::minutes(dice.between(0, 4 * 24 * 60));
         let clock = Arc::new(TestClock::at(begin));
         let ledger = Arc::new(Ledger::default());
-        let bad_address = dice.chance(30).then(|| dice.one(&["12", "21", "u1", "l1@example.test"]));
+        let bad_address = dice.chance(30).then(|| dice.one(&["13800000012", "13800000021", "u1", "l1@example.test"]));
         let first = dice.weighted(&BEGINNINGS);
         let wire = Arc::new(Wire::new(ledger.clone(), clock.clone(), bad_address));
         Self {
