@@ -14,7 +14,9 @@ pub fn text(cell: &str) -> String {
     let cell = bare(cell);
     let formula = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
     let text = formula.unwrap_or(&cell);
-    bare(text.strip_prefix(['\'', '‘', '’', '＇']).unwrap_or(text))
+    // Before a mark that no spreadsheet would have changed, it is a part of the text.
+    let is_marked = |rest: &&str| !rest.starts_with(|c: char| c.is_ascii_punctuation() && !"=+-@#'".contains(c));
+    bare(text.strip_prefix(['\'', '‘', '’', '＇']).filter(is_marked).unwrap_or(text))
 }
 
 const fn is_invisible(c: char) -> bool {
@@ -189,6 +191,8 @@ mod tests {
             ("\u{feff}编号", "编号"),
             ("’张三", "张三"),
             ("=1+1", "=1+1"),
+            ("'=1+1", "=1+1"),
+            ("'; DROP", "'; DROP"),
             ("", ""),
         ] {
             assert_eq!(text(cell), expected, "{cell:?}");
