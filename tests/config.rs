@@ -77,7 +77,7 @@ fn the_examples_can_be_used() {
         "SMS_HOOK_KEY",
         "DUBAN_DB_PASSWORD",
         "DUBAN_LINK_KEY",
-        "ORDERS_SECRET",
+        "REQUESTS_SECRET",
         "CALLS_TOKEN",
         "PROJECTS_PASSWORD",
     ] {

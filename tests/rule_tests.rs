@@ -69,7 +69,12 @@ fn golden(name: &str, found: &str) {
 #[test]
 fn the_shipped_rules_pass_their_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for arguments in [&[][..], &["rules"], &["rules/tests"], &["rules/tests/137.toml", "rules/tests/2110.toml"]] {
+    for arguments in [
+        &[][..],
+        &["rules"],
+        &["rules/tests"],
+        &["rules/tests/137.toml", "rules/tests/2110.toml", "rules/tests/order.toml"],
+    ] {
         let output = run(root, "zh-CN", arguments);
         assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
         golden("shipped.zh-CN.txt", &(text(&output.stdout) + &text(&output.stderr)));

@@ -55,7 +55,7 @@ fn the_service_manager_hears_of_every_change_and_that_the_daemon_lives(site: &Si
     assert!(manager.hears("RELOADING=1").contains("MONOTONIC_USEC="));
     manager.hears("READY=1\nSTATUS=playbook ");
 
-    site.put("contacts.csv", "id;name\n");
+    site.put("contacts.csv", "id,name\nh1,\n");
     daemon.signal("HUP");
     manager.hears("RELOADING=1");
     manager.hears("READY=1\nSTATUS=reload refused");

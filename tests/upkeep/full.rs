@@ -84,7 +84,7 @@ INSERT INTO snapshots SELECT i * 3, 's', 'i' || i || t, at, 'd', t FROM numbers;
 INSERT INTO cards SELECT 'c' || i, 's', 'i' || i || t, 'r', t, nullif('red', iif(i % 3, '', 'red')),
     iif(i % 3, at, NULL), 1, 1 FROM numbers;
 INSERT INTO transitions SELECT i, 'c' || i, 1, 's', 'i' || i || t, 'r', t, 0, 'raise', NULL, 'red', at, at, t, NULL, 'v',
-    'v', nullif(t, '') FROM numbers;
+    'v', nullif(t, ''), nullif(t, '') FROM numbers;
 INSERT INTO deliveries (id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, fence,
     lease_until, holder, sealed_at, sealed, settled_at, reason, remote_id, receipt, receipt_at, reported)
 SELECT 'd' || i, t, 'mail', CASE i % 4 WHEN 0 THEN 'scheduled' WHEN 1 THEN 'sending' WHEN 2 THEN 'sent' ELSE 'discarded' END,
@@ -97,6 +97,9 @@ INSERT INTO notices (seq, \"key\", kind, card, source, item, episode, number, le
 SELECT i * 2, 'k' || i, 'raise', nullif('c' || i, 'c7'), NULL, NULL, 1, 1, 'red', 0, 0, t, 'mail', at, i % 2,
     iif(i % 2, 'held', 'sent'), iif(i % 2, t, NULL), 'd' || i, t, NULL, t, nullif(at, 0) FROM numbers;
 INSERT INTO attempts SELECT 'd' || i, i, 1, at, at, 'sent', t, NULL FROM numbers;
+INSERT INTO orders (id, card, episode, source, item, state, year, ordinal, unit, proposed_at, ended_at, content)
+SELECT 'o' || i, 'c' || i, 1, 's', 'i' || i || t, iif(i % 2, 'signed', 'closed'), iif(i % 2, 2026, NULL), iif(i % 2, i, NULL),
+    nullif(t, ''), at, iif(i % 2, NULL, at), t FROM numbers WHERE i > 0;
 INSERT INTO remarks (remark, source, item, at, \"by\", basis, statement, waits, granted, decided_at, decided_by,
     decided_because)
 SELECT 'm' || i, 's', t, at, t, t, t, 'appeal', iif(i % 2, i % 3 = 0, NULL), iif(i % 2, at, NULL),

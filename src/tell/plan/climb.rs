@@ -202,9 +202,24 @@ impl Ahead<'_> {
         let planned_at = here.iter().filter(|n| n.state == NoticeState::Planned).map(|n| n.planned_at).max()?;
         let now = self.climber.now;
         let step = here.first()?.step;
-        let earliest = [self.next_step(step, now).map(|(_, at)| at), self.next_reminder(step, 0, now)];
+        let after = self.ladder.steps.get(step as usize + 1).and_then(|step| step.after);
+        let every = self.reminders(step).map(|reminders| reminders.every);
+        let next = self.next_step(step, self.earliest_begin(after)).map(|(_, at)| at);
+        let earliest = [next, self.next_reminder(step, 0, self.earliest_begin(every))];
         let patience = ((now - planned_at) / 2).clamp(LOOK_AGAIN, LONGEST_LOOK);
         earliest.into_iter().flatten().min().map(|at| if at - now > LONGEST_LOOK { at } else { now + patience })
+    }
+
+    /// The earliest instant at which a wait can begin whose messages are under way now: of working days, with the end of
+    /// the day before.
+    fn earliest_begin(&self, wait: Option<Limit>) -> Instant {
+        let (calendar, now) = (&self.climber.office.quiet, self.climber.now);
+        if wait.is_none_or(|wait| wait.family() != Family::WorkingDays) {
+            return now;
+        }
+        let midnight = calendar.day_of(now.timestamp()).and_then(|day| calendar.start(day));
+        let midnight = midnight.ok().and_then(|at| Instant::from_timestamp(at, 0));
+        midnight.map_or(now, |midnight| midnight - chrono::TimeDelta::seconds(1))
     }
 
     /// Until when an acknowledgement holds what comes after a step: the first one of this level and step counts.
