@@ -8,6 +8,7 @@ mod beside;
 mod contacts;
 mod desk;
 mod doubts;
+mod orders;
 mod remarks;
 mod routes;
 mod sources;
