@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Desk;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::table::{Format, align, write_json};
-use crate::cli::words::orders as words;
+use crate::cli::words::{explain, orders as words};
 use crate::core::Instant;
 use crate::core::line::plain;
 use crate::core::notice::Notice;
@@ -16,6 +16,7 @@ use crate::core::reading::{State, read};
 use crate::store::ItemRecord;
 use crate::tell::time_words;
 use crate::tell::words::order::kind_label;
+use crate::tell::words::state_label;
 
 impl Desk<'_> {
     pub(super) async fn show(&self, order: &Order, format: Format, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -107,7 +108,7 @@ impl Desk<'_> {
                 label,
                 window.limit.to_string(),
                 due,
-                words::clock_state(language, reading.state).to_owned(),
+                state_label(reading.state, language).to_owned(),
                 level.to_owned(),
             ])
         };
@@ -140,7 +141,8 @@ impl Desk<'_> {
             deed.unwrap_or_default(),
             self.name_of(&notice.contact),
             notice.channel.to_string(),
-            words::notice_state(language, notice.state).to_owned(),
+            explain::notice_state(notice.state, language).to_owned(),
+            notice.hold.as_ref().map(|hold| explain::hold(hold, language)).unwrap_or_default(),
         ]
     }
 }

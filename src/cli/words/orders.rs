@@ -1,9 +1,7 @@
 //! What `duban orders` says.
 
 use super::{Chinese, English, Language};
-use crate::core::notice::NoticeState;
 use crate::core::order::{Classification, Deed, Linkage, OrderState, PartyKind, Refusal};
-use crate::core::reading::State;
 
 /// The columns of the list.
 pub const fn titles(language: Language) -> [&'static str; 9] {
@@ -97,29 +95,6 @@ pub const fn life(language: Language) -> &'static str {
 /// Who was told.
 pub const fn told(language: Language) -> &'static str {
     language.pick("告知", "Told")
-}
-
-/// Where a clock stands.
-pub const fn clock_state(language: Language, state: State) -> &'static str {
-    match state {
-        State::NotStarted => language.pick("未开始", "not started"),
-        State::Running => language.pick("计时中", "running"),
-        State::Paused => language.pick("暂停", "paused"),
-        State::Met => language.pick("按时", "met"),
-        State::Late => language.pick("超时", "late"),
-    }
-}
-
-/// Where a notice stands.
-pub const fn notice_state(language: Language, state: NoticeState) -> &'static str {
-    match state {
-        NoticeState::Held => language.pick("未发", "held"),
-        NoticeState::Planned => language.pick("待发", "planned"),
-        NoticeState::Dropped => language.pick("作废", "dropped"),
-        NoticeState::Sent => language.pick("已发", "sent"),
-        NoticeState::Unknown => language.pick("不明", "unknown"),
-        NoticeState::Discarded => language.pick("未送达", "discarded"),
-    }
 }
 
 /// It is done.
