@@ -146,7 +146,7 @@ reminders = { every = "1wd", most = 2 }
     stage.until("2026-03-31 12:00");
     stage.tells("h1", &["03-02 10:00 [Red card] T1", "03-02 15:30 [Red card, reminder] T1"]);
     let to_unit =
-        ["03-02 17:30 [Red card] T1", "03-04 09:00 [Red card, reminder] T1", "03-06 09:00 [Red card, reminder] T1"];
+        ["03-02 17:30 [Red card] T1", "03-04 09:00 [Red card, reminder] T1", "03-05 09:00 [Red card, reminder] T1"];
     stage.tells("u1", &to_unit);
     stage.tells_nobody();
 }
