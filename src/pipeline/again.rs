@@ -44,7 +44,7 @@ impl Pipeline {
             let again = self.say_again(playbook, held, act, now).await?;
             count += again.planned;
             act = act.filter(|_| !again.is_written);
-            self.propose_released(playbook, held, &self.records(held).await?, now).await?;
+            self.propose_released(playbook, held, now).await?;
         }
         Ok(count)
     }
@@ -139,7 +139,7 @@ impl Pipeline {
         Ok(SaidAgain { is_written: !written.is_empty(), planned: count(written), lost: count(lost) })
     }
 
-    async fn records(&self, notices: &[Notice]) -> Result<HashMap<ItemKey, ItemRecord>> {
+    pub(super) async fn records(&self, notices: &[Notice]) -> Result<HashMap<ItemKey, ItemRecord>> {
         let items: HashSet<ItemKey> = notices.iter().filter_map(|n| n.item.clone()).collect();
         let items: Vec<ItemKey> = items.into_iter().collect();
         Ok(self.store.load(&items).await?.into_iter().map(|r| (r.item.key.clone(), r)).collect())

@@ -210,6 +210,22 @@ fn a_wrong_card_takes_its_order_back_and_a_closed_one_only_what_is_not_classifie
 }
 
 #[test]
+fn what_many_do_with_an_order_at_once_stands_in_it_to_the_last_deed() {
+    let mut stage = stage();
+    stage.until("2026-09-20 10:00");
+    stage.act(classify(), "c1", None);
+    stage.act(dispatch(), "c1", None);
+    let mut done = 2;
+    for _ in 0..20 {
+        let now = stage.act_at_once(8, |person| feed_back(&format!("反馈{person}")));
+        assert!(now > 0, "nobody got through");
+        done += now;
+        let orders = stage.wait(stage.store().orders(OrderQuery::All(9))).expect("orders");
+        assert_eq!(orders[0].history.len(), done, "a deed that was answered is lost");
+    }
+}
+
+#[test]
 fn a_baseline_proposes_no_order_until_it_is_released() {
     let order = include_str!("../../rules/order.rhai");
     let site = office(&[("answer", ANSWER), ("order", order)], SMS);

@@ -287,6 +287,27 @@ impl Stage {
         })
     }
 
+    /// So many people do something with the only order that has not ended, at once, each by a process of their own; for
+    /// how many it was done.
+    pub fn act_at_once(&self, people: usize, deed: impl Fn(usize) -> Deed) -> usize {
+        let now = self.now();
+        let (order, playbook) = self.wait(async {
+            let open = self.store.orders(OrderQuery::Open(9)).await.expect("orders");
+            (open.first().expect("an order").id, self.in_force().await)
+        });
+        let act = |person: usize| {
+            let wanted = Wanted { order, deed: deed(person), by: format!("p{person}"), on_behalf_of: None };
+            let (store, playbook) = (self.store.clone(), playbook.clone());
+            std::thread::spawn(move || {
+                let runtime = Builder::new_current_thread().build().expect("a runtime");
+                runtime.block_on(Pipeline::new(store).act_on_order(&playbook, &wanted, now)).expect("answered")
+            })
+        };
+        let acting: Vec<_> = (0..people).map(act).collect();
+        let acted = acting.into_iter().map(|person| person.join().expect("no panic"));
+        acted.filter(|acted| matches!(acted, Acted::Done(..))).count()
+    }
+
     /// Lets go what a baseline holds; how many notices.
     pub fn release(&self) -> usize {
         let now = self.now();

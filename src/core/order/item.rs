@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{KIND, Order, Party, SHORT_ID, SOURCE};
+use super::{KIND, Order, OrderId, Party, SHORT_ID, SOURCE};
 use crate::core::Instant;
 use crate::core::item::{Item, ItemKey};
 use crate::core::value::{Fields, Value};
@@ -36,10 +36,17 @@ pub const FIELDS: &[&str] = &[
     "reported_at",
 ];
 
+impl OrderId {
+    /// The key of the item that stands for the order.
+    pub fn key(self) -> ItemKey {
+        ItemKey::new(SOURCE, self.to_string())
+    }
+}
+
 impl Order {
     /// The key of the item that stands for it.
     pub fn key(&self) -> ItemKey {
-        ItemKey::new(SOURCE, self.id.to_string())
+        self.id.key()
     }
 
     /// The item that stands for it. Its unit and owner are those of the lead party, once there is one; before that it is
