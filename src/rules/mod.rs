@@ -27,6 +27,7 @@ mod call;
 mod collections;
 mod engine;
 mod facts;
+mod kinds;
 mod operators;
 mod shape;
 mod texts;

@@ -14,6 +14,7 @@ use super::call::call;
 use super::engine::{FILE, engine};
 use super::error::{ErrorKind, RuleError, Source};
 use super::facts::{Day, Subject, kind_of, register_properties};
+use super::kinds;
 use super::lint::{self, Reads};
 use super::shape;
 use super::table::Tables;
@@ -64,6 +65,8 @@ pub struct RuleInfo {
     pub meta: Meta,
     /// Identity of the text and of the parameters and tables that it reads.
     pub version: Digest,
+    /// The kinds of items that it can apply to, if its first condition names them.
+    pub kinds: Option<Vec<String>>,
     /// Fields of the item that it reads.
     pub fields: Vec<String>,
     /// Parameters that it reads.
@@ -108,6 +111,7 @@ struct Rule {
 struct Edition {
     source: Source,
     meta: Meta,
+    kinds: Option<Vec<String>>,
     reads: Reads,
     version: Digest,
     ast: AST,
@@ -295,8 +299,8 @@ impl Edition {
         let regions = regions.collect();
         let read = tables.digest(&reads.params, &reads.tables).to_string();
         let version = Digest::of([file.text.as_bytes(), read.as_bytes()]);
-        let hooks = Hooks::of(&ast);
-        Ok(Self { source, meta, reads, version, ast, hooks, engine: compiler, regions })
+        let (hooks, kinds) = (Hooks::of(&ast), kinds::of(&ast));
+        Ok(Self { source, meta, kinds, reads, version, ast, hooks, engine: compiler, regions })
     }
 
     fn info(&self) -> RuleInfo {
@@ -306,6 +310,7 @@ impl Edition {
             text: self.source.text.clone(),
             meta: self.meta.clone(),
             version: self.version,
+            kinds: self.kinds.clone(),
             fields: self.reads.fields.keys().cloned().collect(),
             params: self.reads.params.clone(),
             tables: self.reads.tables.clone(),
@@ -318,6 +323,9 @@ impl Edition {
 
     /// The answer of this version; `None` where it does not apply. Without `today` it is asked for windows only.
     fn judge(&self, item: &Arc<Item>, today: Option<NaiveDate>, zone: Tz) -> Result<Option<Judged>, RuleError> {
+        if self.kinds.as_ref().is_some_and(|kinds| !kinds.iter().any(|kind| **kind == *item.kind)) {
+            return Ok(None);
+        }
         let engine = item.text("region").and_then(|region| self.regions.get(region)).unwrap_or(&self.engine);
         let subject = || Dynamic::from(Subject(item.clone()));
         if self.hooks.applies {
