@@ -27,6 +27,9 @@ pub struct AttachConfig {
     /// Whether there is at most one row, so that the field is that row and not a list.
     #[serde(default)]
     pub one: bool,
+    /// Whether rows may belong to nothing, so that those without a key are left out and not rejected.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 impl AttachConfig {
@@ -74,6 +77,7 @@ impl Attachment {
         for child in children {
             match parent_of(&child, &config.key) {
                 Some(parent) => by_parent.entry(parent).or_default().push(child),
+                None if config.optional => {}
                 None => rejected.push(Rejection {
                     place: child.key.to_string(),
                     reason: format!("expected the id of what it belongs to in \"{}\", got nothing", config.key),
@@ -138,7 +142,7 @@ mod tests {
     }
 
     fn config(one: bool) -> AttachConfig {
-        AttachConfig { source: "lines".into(), key: "project_id".into(), one }
+        AttachConfig { source: "lines".into(), key: "project_id".into(), one, optional: false }
     }
 
     #[test]
@@ -165,6 +169,15 @@ mod tests {
         assert_eq!(joined("P1"), [Some(Value::text("9")), Some(Value::text("10"))]);
         assert_eq!(joined("7"), [Some(Value::text("11"))]);
         assert_eq!(joined("P3"), []);
+    }
+
+    #[test]
+    fn rows_that_may_belong_to_nothing_are_left_out() {
+        let children = [child("1", Value::text("P1")), child("2", Value::Missing), child("3", Value::text(" "))];
+        let config = AttachConfig { optional: true, ..config(false) };
+        let (lines, rejected) = Attachment::new("lines", &config, children);
+        assert!(rejected.is_empty(), "{rejected:?}");
+        assert_eq!(lines.rows.len(), 1);
     }
 
     #[test]
