@@ -247,7 +247,9 @@ impl Gathering<'_> {
         let params = self.files.get("rules/params.toml").cloned().unwrap_or_default();
         // What is wrong with the parameters is told when the playbook is built.
         if tables.read_params("params.toml", &params).is_ok() {
-            for (name, file) in tables.named() {
+            let rules: String =
+                enabled.iter().filter_map(|rule| self.files.get(&format!("rules/{rule}.rhai"))).cloned().collect();
+            for (name, file) in tables.read_by(&rules) {
                 self.required(&format!("rules/tables/{name}"), &folder.join(file));
             }
         }
@@ -431,7 +433,8 @@ impl Building<'_> {
             }
         };
         // A rule cannot be blamed for a table that is not there.
-        if tables.named().keys().any(|name| !self.files.contains_key(&format!("rules/tables/{name}"))) {
+        let is_there = |(name, _): (&str, &str)| self.files.contains_key(&format!("rules/tables/{name}"));
+        if !files.iter().flat_map(|file| tables.read_by(&file.text)).all(is_there) {
             return None;
         }
         let stored: Vec<StoredRule> = versions.iter().rev().filter_map(stored_rule).collect();

@@ -109,6 +109,12 @@ impl Tables {
         &self.named
     }
 
+    /// Those of the named tables that a rule's text reads: name and file.
+    pub fn read_by<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let reads = |(name, _): &(&String, &String)| rule.contains(&format!("table::{name}"));
+        self.named.iter().filter(reads).map(|(name, file)| (name.as_str(), file.as_str()))
+    }
+
     /// The parameters' names.
     pub fn params(&self) -> impl Iterator<Item = &str> {
         self.params.keys().map(String::as_str)

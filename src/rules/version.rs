@@ -19,7 +19,7 @@ use crate::core::item::Item;
 use crate::core::value::Value;
 
 /// The constants that a rule may declare.
-const CONSTANTS: [&str; 6] = ["TITLE", "BASIS", "LABELS", "EFFECTIVE", "EXPIRES", "RECHECK"];
+const CONSTANTS: [&str; 7] = ["TITLE", "BASIS", "LABELS", "SERVES", "EFFECTIVE", "EXPIRES", "RECHECK"];
 
 /// How often a rule whose answer depends on the date is judged again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,6 +90,7 @@ impl Meta {
             "TITLE" => self.title = Some(value.into()),
             "BASIS" => self.basis = Some(value.into()),
             "LABELS" => self.labels = labels(value)?,
+            "SERVES" => {}
             "EFFECTIVE" => self.effective = Some(date(name, value)?),
             "EXPIRES" => self.expires = Some(date(name, value)?),
             "RECHECK" => {

@@ -122,6 +122,10 @@ impl Setting {
     fn rulebook(&self, rule: &str, tables: &Tables, calendar: &Calendar) -> Result<Rulebook, SettingProblem> {
         let path = self.rules.join(format!("{rule}.rhai"));
         let text = calendars::read_text(&path).map_err(|error| at(path.display(), error))?;
+        if let Some((_, file)) = tables.read_by(&text).find(|(name, _)| !tables.tables().any(|known| known == *name)) {
+            let path = self.rules.join(file);
+            return Err(at(path.display(), format!("expected a table, which {rule}.rhai reads: no such file")));
+        }
         let file = RuleFile { name: rule.to_owned(), path: path.display().to_string(), text };
         Rulebook::compile(&[file], tables, calendar.zone())
             .map_err(|errors| SettingProblem(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
@@ -166,8 +170,10 @@ fn tables(rules: &Path) -> Result<Tables, SettingProblem> {
     }
     for (name, file) in tables.named().clone() {
         let path = rules.join(file);
-        let text = calendars::read_text(&path).map_err(|error| at(path.display(), error))?;
-        tables.read_table(&name, &path.display().to_string(), &text).map_err(problem)?;
+        // Only a rule that reads it needs it.
+        if let Some(text) = optional(&path)? {
+            tables.read_table(&name, &path.display().to_string(), &text).map_err(problem)?;
+        }
     }
     Ok(tables)
 }
