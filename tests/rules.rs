@@ -217,6 +217,42 @@ fn expressions_answer_as_they_read() {
 }
 
 #[test]
+fn days_are_counted_between_dates_of_the_office() {
+    let subject = || {
+        let mut item = item();
+        let mut set = |name: &str, text: &str| item.fields.set(name, Value::Instant(at(text)));
+        set("before_midnight_at", "2026-03-02T15:59:59Z");
+        set("midnight_at", "2026-03-02T16:00:00Z");
+        set("signed_at", "2026-06-10T01:00:00Z");
+        item
+    };
+    for (expression, expected) in [
+        ("days(item.received_at, item.before_midnight_at)", "0"),
+        ("days(item.received_at, item.midnight_at)", "1"),
+        ("days(item.before_midnight_at, item.midnight_at)", "1"),
+        ("days(item.received_at, item.signed_at)", "100"),
+        ("days(item.signed_at, item.received_at)", "-100"),
+        ("days(item.received_at, today)", "29"),
+        ("days(today, item.received_at)", "-29"),
+        ("days(today, today)", "0"),
+        ("days(item.nothing, item.received_at) == ()", "true"),
+        ("days(item.received_at, item.nothing) == ()", "true"),
+        ("days(item.nothing, item.nothing) == ()", "true"),
+        ("days(today, item.nothing) == ()", "true"),
+        ("item.lines.map(|line| days(line.from_at, item.midnight_at)).sum()", "3"),
+    ] {
+        let rule =
+            format!("const RECHECK = \"daily\"; fn findings(item, today) {{ [yellow(\"x\", `${{{expression}}}`)] }}");
+        let judged = book(&rule).judge(&Arc::new(subject()), "2026-03-31".parse().expect("date")).remove(0).result;
+        assert_eq!(&*judged.unwrap_or_else(|e| panic!("{e}")).findings[0].text, expected, "{expression}");
+    }
+    refused("days(item.received_at, 3)", "days: expected an instant or a day, got number");
+    refused("days(\"2026-03-02\", item.received_at)", "days: expected an instant or a day, got text");
+    let windows = "[window(\"a\", `${days(item.received_at, item.dispatched_at) + 5}d`, #{ from: item.received_at })]";
+    assert_eq!(self::windows(windows).expect("a window")[0].limit.to_string(), "5d");
+}
+
+#[test]
 fn missing_and_unlike_values_are_errors_and_never_false() {
     let missing = "item.nothing";
     let others = ["3", "0.5", "\"x\"", "true", "item.received_at", "[1]", "#{ a: 1 }"];

@@ -41,6 +41,7 @@ pub static WORDS: LazyLock<Shared<Module>> = LazyLock::new(|| {
     super::texts::register(&mut module);
     super::collections::register(&mut module);
     super::facts::register(&mut module);
+    super::days::register(&mut module);
     super::vocabulary::register(&mut module);
     super::table::register(&mut module);
     module.build_index();

@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
 
 use super::budget;
+use super::days::Day;
 use super::error::nearest;
-use super::words::{Answer, Say, word};
+use super::words::Answer;
 use crate::core::Instant;
 use crate::core::item::{ALWAYS, Amount, Extension, Item, Pause};
 use crate::core::value::{Fields, Value};
@@ -36,15 +36,6 @@ pub struct Raw(Arc<Item>);
 pub struct Row {
     item: Arc<Item>,
     place: Place,
-}
-
-/// A day in the office's zone, as a recheck is given it; it stands for its 00:00.
-#[derive(Debug, Clone, Copy)]
-pub struct Day {
-    /// The date.
-    pub date: NaiveDate,
-    /// 00:00 of it.
-    pub start: Instant,
 }
 
 /// Where a nested value lies: the field, then the position in each list or map on the way.
@@ -264,7 +255,6 @@ pub fn register(module: &mut Module) {
     getter(module, "asked_at", |extension: &mut Extension| optional(extension.asked_at.or(extension.approved_at)));
     getter(module, "approved_at", |extension: &mut Extension| optional(extension.approved_at));
     getter(module, "basis", |extension: &mut Extension| extension.basis.as_deref().map_or(Dynamic::UNIT, text));
-    day(module);
 }
 
 fn getter<T: rhai::Variant + Clone>(
@@ -273,23 +263,6 @@ fn getter<T: rhai::Variant + Clone>(
     get: impl Fn(&mut T) -> Dynamic + Send + Sync + 'static,
 ) {
     module.set_getter_fn(name, move |value: &mut T| -> Answer<Dynamic> { Ok(get(value)) });
-}
-
-fn day(module: &mut Module) {
-    use chrono::Datelike;
-    const PART: Say = Say {
-        group: "Days",
-        params: &["day"],
-        en: "`today.year`, `today.month`, `today.day`: the parts of the day that a recheck is given. An instant can \
-             be compared with it; it stands for its 00:00 in the office's zone.",
-        zh: "年、月、日；可与时刻比较，代表当日零时",
-    };
-    word(module, "year", PART, |day: &mut Day| Ok(i64::from(day.date.year())));
-    word(module, "month", PART, |day: &mut Day| Ok(i64::from(day.date.month())));
-    word(module, "day", PART, |day: &mut Day| Ok(i64::from(day.date.day())));
-    getter(module, "year", |day: &mut Day| i64::from(day.date.year()).into());
-    getter(module, "month", |day: &mut Day| i64::from(day.date.month()).into());
-    getter(module, "day", |day: &mut Day| i64::from(day.date.day()).into());
 }
 
 /// A value of a row or a map under `name`; `None` for what is neither.

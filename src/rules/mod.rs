@@ -25,6 +25,7 @@ pub mod reference;
 mod budget;
 mod call;
 mod collections;
+mod days;
 mod engine;
 mod facts;
 mod kinds;

@@ -8,7 +8,8 @@ use std::cmp::Ordering;
 use rhai::{Array, Dynamic, ImmutableString, Map, Module};
 
 use super::budget;
-use super::facts::{Day, kind_of};
+use super::days::Day;
+use super::facts::kind_of;
 use super::words::{Answer, Say, word};
 use crate::core::Instant;
 

@@ -5,15 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{NaiveDate, TimeZone};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use rhai::{AST, Dynamic, Engine, FuncArgs, Position};
 
 use super::budget;
 use super::call::call;
+use super::days::{self, Day};
 use super::engine::{FILE, engine};
 use super::error::{ErrorKind, RuleError, Source};
-use super::facts::{Day, Subject, kind_of, register_properties};
+use super::facts::{Subject, kind_of, register_properties};
 use super::kinds;
 use super::lint::{self, Reads};
 use super::shape;
@@ -145,10 +146,10 @@ impl Rulebook {
         let mut rules = Vec::with_capacity(files.len());
         let mut errors = Vec::new();
         for file in files {
-            match Edition::compile(file, tables) {
+            match Edition::compile(file, tables, zone) {
                 Ok(current) => {
                     let of_rule = stored.iter().filter(|stored| stored.file.name == file.name);
-                    let older = older_editions(&current, of_rule);
+                    let older = older_editions(&current, of_rule, zone);
                     rules.push(Rule { current, older });
                 }
                 Err(found) => errors.extend(found),
@@ -203,10 +204,10 @@ impl Rulebook {
     }
 }
 
-fn older_editions<'a>(current: &Edition, stored: impl Iterator<Item = &'a StoredRule>) -> Vec<Edition> {
+fn older_editions<'a>(current: &Edition, stored: impl Iterator<Item = &'a StoredRule>, zone: Tz) -> Vec<Edition> {
     let mut older: Vec<Edition> = Vec::new();
     for stored in stored {
-        let Ok(edition) = Edition::compile(&stored.file, &stored.tables) else { continue };
+        let Ok(edition) = Edition::compile(&stored.file, &stored.tables, zone) else { continue };
         let shadowed = std::iter::once(current).chain(&older).any(|newer| newer.meta.shadows(&edition.meta));
         if !shadowed {
             older.push(edition);
@@ -261,7 +262,7 @@ impl Rule {
 }
 
 impl Edition {
-    fn compile(file: &RuleFile, tables: &Tables) -> Result<Self, Vec<RuleError>> {
+    fn compile(file: &RuleFile, tables: &Tables, zone: Tz) -> Result<Self, Vec<RuleError>> {
         let source = Source {
             name: file.name.as_str().into(),
             path: file.path.as_str().into(),
@@ -275,7 +276,7 @@ impl Edition {
             let problem = format!("a rule has at most {} KiB, got {} KiB", FILE / 1024, file.text.len() / 1024);
             return Err(fail(vec![(problem, Position::NONE)]));
         }
-        let mut compiler = sandbox(tables, None);
+        let mut compiler = sandbox(tables, None, zone);
         let ast = compiler.compile(&file.text).map_err(|error| vec![source.parse_error(&error)])?;
         let mut complaints = shape::complaints(&ast);
         let meta = Meta::read(&ast);
@@ -292,7 +293,7 @@ impl Edition {
         let properties = || reads.properties.iter().map(String::as_str);
         register_properties(&mut compiler, properties());
         let regions = tables.regions_of(&reads.params).map(|region| {
-            let mut engine = sandbox(tables, Some(region));
+            let mut engine = sandbox(tables, Some(region), zone);
             register_properties(&mut engine, properties());
             (region.to_owned(), engine)
         });
@@ -344,7 +345,7 @@ impl Edition {
         }
         if let Some(today) = today.filter(|_| self.hooks.findings) {
             let answer = if self.meta.recheck.is_some() {
-                self.call(engine, "findings", (subject(), Dynamic::from(day(today, zone))))?
+                self.call(engine, "findings", (subject(), Dynamic::from(Day::new(today, zone))))?
             } else {
                 self.call(engine, "findings", (subject(),))?
             };
@@ -408,17 +409,10 @@ impl Hooks {
     }
 }
 
-fn sandbox(tables: &Tables, region: Option<&str>) -> Engine {
+fn sandbox(tables: &Tables, region: Option<&str>, zone: Tz) -> Engine {
     let mut engine = engine();
+    days::set_zone(&mut engine, zone);
     engine.register_static_module("param", tables.params_module(region).into());
     engine.register_static_module("table", tables.tables_module().into());
     engine
-}
-
-/// A day with its 00:00, or with the first instant after it where a clock change skips that.
-fn day(date: NaiveDate, zone: Tz) -> Day {
-    let midnight = date.and_time(chrono::NaiveTime::MIN);
-    let start =
-        (0..24).find_map(|hour| zone.from_local_datetime(&(midnight + chrono::TimeDelta::hours(hour))).earliest());
-    Day { date, start: start.map_or_else(|| midnight.and_utc(), |start| start.to_utc()) }
 }
