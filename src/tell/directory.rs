@@ -21,6 +21,7 @@ use super::people::sheet::{Column, Form, Row, Sheet};
 use crate::core::contact::{Absence, Contact};
 use crate::core::item::Item;
 use crate::core::line::one_line;
+use crate::core::notice::{Because, Gap};
 use crate::core::phone::Phone;
 
 /// The role of the person whom the item names as its owner.
@@ -108,6 +109,15 @@ pub struct Stand<'a> {
     pub instead: Option<&'a Contact>,
     /// The secretary who reads it too.
     pub copy: Option<&'a Contact>,
+}
+
+/// Somebody who reads what a contact is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reader<'a> {
+    /// Who.
+    pub contact: &'a Contact,
+    /// In whose place, or with whom, and why; `None` for the contact.
+    pub instead: Option<(&'a Contact, Gap)>,
 }
 
 /// The longest name, in characters: what a mail's header takes.
@@ -320,6 +330,31 @@ impl Directory {
 
     fn on_duty(&self, places: &[usize], today: NaiveDate) -> Vec<&Contact> {
         places.iter().map(|place| &self.contacts[*place]).filter(|contact| contact.on_duty(today)).collect()
+    }
+}
+
+impl<'a> Stand<'a> {
+    /// Who reads what a contact is sent; nobody if nobody is there. A secretary who is not reached takes nobody's place.
+    pub fn readers(self, contact: &'a Contact, is_reached: impl Fn(&Contact) -> bool) -> Vec<Reader<'a>> {
+        let Some(reader) = self.reader else { return Vec::new() };
+        let with = |contact: &'a Contact, whom: &'a Contact, why| Reader { contact, instead: Some((whom, why)) };
+        let own = if reader.id == contact.id {
+            Reader { contact, instead: None }
+        } else {
+            with(reader, contact, Gap::Absent)
+        };
+        let instead = self.instead.filter(|secretary| is_reached(secretary));
+        let first = instead.map_or(own, |secretary| with(secretary, reader, Gap::Secretary));
+        let copy = self.copy.map(|secretary| with(secretary, reader, Gap::Copy));
+        std::iter::once(first).chain(copy).collect()
+    }
+}
+
+impl Reader<'_> {
+    /// As what the reader is told, where the contact is told as this.
+    pub fn because(&self, because: &Because) -> Because {
+        let (instead_of, why) = self.instead.map(|(whom, why)| (whom.id.clone(), why)).unzip();
+        Because { instead_of, why, ..because.clone() }
     }
 }
 

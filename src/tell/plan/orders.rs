@@ -109,7 +109,7 @@ impl Planner<'_> {
         let body = body(self.told, part, party, done);
         let channels = self.channels();
         let mut notices: Vec<Notice> = self
-            .hearers(party)
+            .hearers(party, &channels)
             .into_iter()
             .flat_map(|(contact, because, gap)| {
                 channels.iter().map(move |channel| (contact.clone(), channel, because.clone(), gap.clone()))
@@ -131,7 +131,7 @@ impl Planner<'_> {
     }
 
     /// The people of a party, or of the centre, or who stands in; and what is in the way.
-    fn hearers(&self, party: Option<&Party>) -> Vec<Hearer> {
+    fn hearers(&self, party: Option<&Party>, channels: &[Arc<str>]) -> Vec<Hearer> {
         let today = self.office.today(self.now);
         let directory = &self.office.directory;
         if let Some(named) = party.and_then(|party| party.contact.as_ref()) {
@@ -139,31 +139,29 @@ impl Planner<'_> {
                 let gap = Hold::NoContact { role: named.to_string() };
                 return vec![(named.clone(), Because::default(), Some(gap))];
             };
-            return self.present(contact, &Because::default());
+            return self.present(contact, &Because::default(), channels);
         }
         let role = if party.is_some() { PARTY } else { self.told.centre };
         let item = party.map_or_else(|| self.item.clone(), |party| at_unit(self.item, &party.unit));
         let because = Because { role: Some(role.into()), ..Because::default() };
         match directory.find(role, &item, today) {
-            Ok(contacts) => contacts.into_iter().flat_map(|contact| self.present(contact, &because)).collect(),
+            Ok(contacts) => {
+                let present = contacts.into_iter().map(|contact| self.present(contact, &because, channels));
+                present.flatten().collect()
+            }
             Err(_) => vec![(role.into(), because, Some(Hold::NoContact { role: role.to_owned() }))],
         }
     }
 
     /// Who reads what a contact is sent, secretaries included.
-    fn present(&self, contact: &Contact, because: &Because) -> Vec<Hearer> {
+    fn present(&self, contact: &Contact, because: &Because, channels: &[Arc<str>]) -> Vec<Hearer> {
         let stand = self.office.directory.stand(contact, self.office.today(self.now));
-        let Some(reader) = stand.reader else {
+        let is_open = |id: &str, channel: &str| self.office.obstacle(id, channel, self.circumstances).is_none();
+        let readers = stand.readers(contact, |of| channels.iter().any(|channel| is_open(&of.id, channel)));
+        if readers.is_empty() {
             return vec![(contact.id.clone(), because.clone(), Some(Hold::Away))];
-        };
-        let hearer = |of: &Contact, instead: Option<(&Contact, Gap)>| {
-            let (instead_of, why) = instead.map(|(whom, why)| (whom.id.clone(), why)).unzip();
-            (of.id.clone(), Because { instead_of, why, ..because.clone() }, None)
-        };
-        let own = hearer(reader, (reader.id != contact.id).then_some((contact, Gap::Absent)));
-        let first = stand.instead.map_or(own, |secretary| hearer(secretary, Some((reader, Gap::Secretary))));
-        let copy = stand.copy.map(|secretary| hearer(secretary, Some((reader, Gap::Copy))));
-        std::iter::once(first).chain(copy).collect()
+        }
+        readers.iter().map(|reader| (reader.contact.id.clone(), reader.because(because), None)).collect()
     }
 
     /// The operators, where nobody of a party can be reached.

@@ -108,22 +108,20 @@ impl<'a> Telling<'a> {
         vec![Hearer { contact: role, channels, because: because(), gap }]
     }
 
-    /// A contact, or who stands in; and the secretary, in the place of that one or too. A secretary whom no channel
-    /// reaches takes nobody's place.
+    /// A contact, or who stands in; and the secretary, in the place of that one or too.
     fn present(&self, contact: &'a Contact, channels: &'a [String], because: &Because) -> Vec<Hearer<'a>> {
         let stand = self.office.directory.stand(contact, self.today());
-        let Some(reader) = stand.reader else {
+        let readers = stand.readers(contact, |secretary| self.is_open(&secretary.id, channels));
+        if readers.is_empty() {
             return vec![Hearer { contact: &contact.id, channels, because: because.clone(), gap: Some(Hold::Away) }];
-        };
-        let hearer = |of: &'a Contact, instead: Option<(&Contact, Gap)>| {
-            let (instead_of, why) = instead.map(|(whom, why)| (whom.id.clone(), why)).unzip();
-            Hearer { contact: &of.id, channels, because: Because { instead_of, why, ..because.clone() }, gap: None }
-        };
-        let own = hearer(reader, (reader.id != contact.id).then_some((contact, Gap::Absent)));
-        let instead = stand.instead.map(|secretary| hearer(secretary, Some((reader, Gap::Secretary))));
-        let copy = stand.copy.map(|secretary| hearer(secretary, Some((reader, Gap::Copy))));
-        let first = instead.filter(|secretary| self.is_reached(secretary)).unwrap_or(own);
-        std::iter::once(first).chain(copy).collect()
+        }
+        let told = readers.iter().map(|reader| Hearer {
+            contact: &reader.contact.id,
+            channels,
+            because: reader.because(because),
+            gap: None,
+        });
+        told.collect()
     }
 
     /// Where nobody of a step can be reached: the people of the next step that can be, else the operators by their own
@@ -162,8 +160,12 @@ impl<'a> Telling<'a> {
     }
 
     fn is_reached(&self, hearer: &Hearer<'_>) -> bool {
-        let is_open = |channel: &String| self.office.obstacle(hearer.contact, channel, self.circumstances).is_none();
-        hearer.gap.is_none() && hearer.channels.iter().any(is_open)
+        hearer.gap.is_none() && self.is_open(hearer.contact, hearer.channels)
+    }
+
+    /// Whether one of these channels reaches a contact.
+    fn is_open(&self, contact: &str, channels: &[String]) -> bool {
+        channels.iter().any(|channel| self.office.obstacle(contact, channel, self.circumstances).is_none())
     }
 
     fn said_to(&self, hearers: Vec<Hearer<'a>>, label: Option<&Label>, count: Option<Threshold>) -> Vec<Notice> {

@@ -352,5 +352,6 @@ fn a_person_with_two_roles_is_told_once() {
 mod counts;
 mod handover;
 mod ladder;
+mod orders;
 mod people;
 mod routing;

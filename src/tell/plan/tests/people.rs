@@ -7,7 +7,7 @@ use crate::core::contact::Absence;
 use crate::tell::directory::{COPY, INSTEAD};
 
 /// The people of a scene, from lines of contacts with these columns.
-fn people(scene: &mut Scene, lines: &str) {
+pub(super) fn people(scene: &mut Scene, lines: &str) {
     let head = "id,name,unit,roles,mobile,email,deputy,secretary,secretary_mode";
     scene.office.directory = Directory::read("contacts.csv", &format!("{head}\n{lines}")).expect("contacts");
 }
