@@ -20,7 +20,6 @@ mod away;
 mod check;
 mod import;
 mod lists;
-mod place;
 
 use lists::Lists;
 

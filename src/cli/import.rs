@@ -11,6 +11,7 @@ use chrono::{Datelike, NaiveDate};
 use serde::Deserialize;
 
 use super::exit::{Exit, Failure};
+use super::replacement::{Before, replace};
 use super::words;
 use super::{Caller, say};
 use crate::calendars::{self, CalendarError};
@@ -57,7 +58,7 @@ pub fn into_file(file: &Path, into: &Path, caller: &Caller<'_>) -> Result<Exit, 
     let merged = merge(known, read(file, caller)?, caller);
     let mut text = comments.into_bytes();
     text.extend(text_of(&merged)?);
-    replace(into, &text).map_err(|error| unreadable(into, &error, caller))?;
+    replace(into, &text, Before::Dropped).map_err(|error| unreadable(into, &error, caller))?;
     Ok(Exit::Fine)
 }
 
@@ -131,17 +132,6 @@ fn text_of(listing: &Listing) -> Result<Vec<u8>, Failure> {
         writer.write_record(row(*date, listed)).map_err(failed)?;
     }
     writer.into_inner().map_err(|error| Failure::internal(error.to_string()))
-}
-
-/// Writes beside the file first, so that a full disk leaves the old one.
-fn replace(file: &Path, text: &[u8]) -> std::io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = file.with_file_name(name);
-    let mut new = std::fs::File::create(&beside)?;
-    new.write_all(text)?;
-    new.sync_all()?;
-    std::fs::rename(&beside, file)
 }
 
 fn unreadable(file: &Path, error: &std::io::Error, caller: &Caller<'_>) -> Failure {

@@ -83,6 +83,8 @@ mod source;
 
 mod place;
 
+mod replacement;
+
 mod audit;
 
 mod backup;

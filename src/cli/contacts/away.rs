@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::import::place_of_csv;
 use super::lists::{Lists, told};
-use super::{place, say_next};
+use super::say_next;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::replacement::{Before, replace};
 use crate::cli::site::wrong;
 use crate::cli::table::{Format, Table};
 use crate::cli::words::{self as all_words, contacts as words};
@@ -170,8 +171,8 @@ impl<'a> Desk<'a> {
             let comments: String = comments().map(|line| line.trim_start_matches('\u{feff}')).collect();
             format!("{mark}{comments}{rest}")
         };
-        let keeps = text.is_none();
-        let backup = place::replace(path, &text.unwrap_or_else(anew), keeps).map_err(unwritable)?;
+        let before = if text.is_none() { Before::Each } else { Before::Dropped };
+        let backup = replace(path, text.unwrap_or_else(anew), before).map_err(unwritable)?;
         if let Some(backup) = backup {
             say(&words::kept(language, &backup));
         }

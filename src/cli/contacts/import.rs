@@ -7,9 +7,10 @@ use std::path::Path;
 use serde_json::json;
 
 use super::lists::{Lists, told};
-use super::{check, place, say_next};
+use super::{check, say_next};
 use crate::cli::check::Weight;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::replacement::{Before, replace};
 use crate::cli::table::{Format, Table};
 use crate::cli::words::{self as all_words, contacts as words};
 use crate::cli::{Caller, say};
@@ -46,7 +47,7 @@ pub fn run(
     }
     let path = &lists.contacts.0;
     let unwritable = |e: std::io::Error| Failure::internal(all_words::unreadable(language, path, &e));
-    let backup = place::replace(path, &written::contacts(news.all()), true).map_err(unwritable)?;
+    let backup = replace(path, &written::contacts(news.all()), Before::Each).map_err(unwritable)?;
     say(&words::imported(language, path, backup.as_deref()));
     say_next(caller);
     Ok(Exit::Fine)

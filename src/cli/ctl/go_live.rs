@@ -10,6 +10,7 @@ use serde_json::json;
 use super::switch;
 use crate::cli::check::people;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::replacement::{Before, replace};
 use crate::cli::run::runtime;
 use crate::cli::site::wrong;
 use crate::cli::table::{Format, Table};
@@ -123,7 +124,8 @@ fn change(site: &Site, by: &By, caller: &Caller<'_>) -> Result<Exit, Failure> {
         return Err(Failure::no(words::not_the_same(language, &shown)));
     }
     let act = caller.act("notify.go_live", &*shown, by)?;
-    let backup = switch::replace(&site.path, &live).map_err(unreadable)?;
+    let backup = replace(&site.path, &live, Before::Last(".before-go-live")).map_err(unreadable)?;
+    let backup = backup.unwrap_or_default();
     // The file is no part of the store: if this fails, it is said, and what the file says is entered when it is read.
     enter(act.with(json!({ "backup": backup })), caller)?;
     say(&words::done(language, &shown, &backup.display().to_string()));

@@ -1,10 +1,6 @@
 //! The mode in a configuration's text: one value is changed, and every other byte stays.
 
-use std::fs;
-use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{MetadataExt as _, chown};
-use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -36,36 +32,6 @@ fn place(text: &str) -> Option<Range<usize>> {
     let places: Places = toml::from_str(text).ok()?;
     let mode = places.notify?.mode?;
     (mode.get_ref() == "rehearsal").then(|| mode.span())
-}
-
-/// Writes a text in the place of a file, in one step, with the same permissions and owner, and keeps the file as it was
-/// beside it.
-pub fn replace(path: &Path, text: &str) -> io::Result<PathBuf> {
-    let path = fs::canonicalize(path)?;
-    let beside = |ending: &str| {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(ending);
-        path.with_file_name(name)
-    };
-    let (backup, fresh) = (beside(".before-go-live"), beside(".new"));
-    copy(&path, &backup)?;
-    let replaced = copy(&path, &fresh).and_then(|()| {
-        fs::write(&fresh, text)?;
-        fs::File::open(&fresh)?.sync_all()?;
-        fs::rename(&fresh, &path)
-    });
-    if replaced.is_err() {
-        // What could not be put in place is of no use; that it cannot be removed either says nothing new.
-        let _ = fs::remove_file(&fresh);
-    }
-    replaced.map(|()| backup)
-}
-
-/// A copy with the permissions and the owner of the file: whoever could read it still can.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::copy(from, to)?;
-    let owner = fs::metadata(from)?;
-    chown(to, Some(owner.uid()), Some(owner.gid()))
 }
 
 #[cfg(test)]

@@ -1,16 +1,34 @@
-//! A list in the place of another, in one step.
+//! A text in the place of a file, in one step.
+//!
+//! **Invariant:** whoever could read the file can read what takes its place; whoever reads it meanwhile finds the one or the
+//! other, whole.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
-/// Writes a text in the place of a file, with the same permissions and owner. What stood there is kept beside it if
-/// `keeps`; the answer is where.
-pub fn replace(path: &Path, text: &str, keeps: bool) -> io::Result<Option<PathBuf>> {
+/// What becomes of what stood there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// It is gone.
+    Dropped,
+    /// It is kept beside the file under this ending, in the place of what was kept so before.
+    Last(&'static str),
+    /// It is kept beside the file each time: `.bak`, `.bak2` and so on.
+    Each,
+}
+
+/// Writes a text in the place of a file, with the same permissions and owner. The answer is where what stood there is kept,
+/// if it is.
+pub fn replace(path: &Path, text: impl AsRef<[u8]>, before: Before) -> io::Result<Option<PathBuf>> {
     let exists = path.exists();
     let path = if exists { fs::canonicalize(path)? } else { path.to_owned() };
-    let backup = (exists && keeps).then(|| free(&path));
+    let backup = match before {
+        Before::Last(ending) if exists => Some(beside(&path, ending)),
+        Before::Each if exists => Some(free(&path)),
+        _ => None,
+    };
     if let Some(backup) = &backup {
         copy(&path, backup)?;
     }
@@ -20,7 +38,7 @@ pub fn replace(path: &Path, text: &str, keeps: bool) -> io::Result<Option<PathBu
             copy(&path, &fresh)?;
         }
         let mut file = fs::File::create(&fresh)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(text.as_ref())?;
         file.sync_all()?;
         fs::rename(&fresh, &path)
     })();
@@ -56,16 +74,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_old_list_is_kept_beside_the_new_one_each_time() {
+    fn what_stood_there_is_kept_beside_it_each_time() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("contacts.csv");
-        assert_eq!(replace(&path, "a", true).expect("new"), None);
-        let first = replace(&path, "b", true).expect("replaced").expect("kept");
-        let second = replace(&path, "c", true).expect("replaced").expect("kept");
-        replace(&path, "d", false).expect("replaced");
+        assert_eq!(replace(&path, "a", Before::Each).expect("new"), None);
+        let first = replace(&path, "b", Before::Each).expect("replaced").expect("kept");
+        let second = replace(&path, "c", Before::Each).expect("replaced").expect("kept");
+        replace(&path, "d", Before::Dropped).expect("replaced");
         let read = |path: &Path| fs::read_to_string(path).expect("a file");
         assert_eq!((read(&path), read(&first), read(&second)), ("d".into(), "a".into(), "b".into()));
         assert!(first.ends_with("contacts.csv.bak") && second.ends_with("contacts.csv.bak2"));
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 3);
+    }
+
+    #[test]
+    fn or_only_the_last_of_it_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("duban.toml");
+        replace(&path, "a", Before::Dropped).expect("new");
+        let first = replace(&path, "b", Before::Last(".old")).expect("replaced").expect("kept");
+        let second = replace(&path, "c", Before::Last(".old")).expect("replaced").expect("kept");
+        assert_eq!(first, second);
+        assert_eq!(fs::read_to_string(&first).expect("a file"), "b");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
     }
 }
