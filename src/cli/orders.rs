@@ -336,8 +336,7 @@ impl Desk<'_> {
             self.wrong(argument, &all_words::cannot_read(self.caller.language, error))
         };
         let amount = given::limit(amount).map_err(|error| unreadable("--amount", &error))?;
-        let zone = self.playbook.calendar().zone();
-        let asked = asked.map(|text| given::instant(text, zone).map_err(|error| unreadable("--asked", &error)));
+        let asked = asked.map(|text| given::instant(text, self.zone()).map_err(|error| unreadable("--asked", &error)));
         if basis.trim().is_empty() {
             return Err(self.wrong("--basis", all_words::silence::empty(self.caller.language)));
         }
@@ -416,6 +415,10 @@ impl Desk<'_> {
                 Err(Failure::usage(words::several(language, wanted, &lines)))
             }
         }
+    }
+
+    fn zone(&self) -> chrono_tz::Tz {
+        self.playbook.calendar().zone()
     }
 
     fn wrong(&self, argument: &str, sentence: &str) -> Failure {

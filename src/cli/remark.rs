@@ -223,7 +223,7 @@ impl Desk<'_> {
             ],
             _ => [
                 json!(state.map(crate::core::reading::State::word)),
-                json!(due_at.map(|at| at.with_timezone(&self.zone()).to_rfc3339())),
+                json!(due_at.map(|at| format.instant(at, self.zone()))),
                 json!(level.map(crate::core::window::Level::word)),
             ],
         }

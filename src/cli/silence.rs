@@ -111,8 +111,8 @@ impl Desk<'_> {
         table.add(vec![
             json!(silence.id),
             json!(silence.matcher.to_string()),
-            self.instant(silence.starts_at, add.format),
-            self.instant(silence.ends_at, add.format),
+            add.format.instant(silence.starts_at, self.zone()),
+            add.format.instant(silence.ends_at, self.zone()),
             json!(touched.yellow),
             json!(touched.red),
             json!(people.join(" ")),
@@ -224,8 +224,8 @@ impl Desk<'_> {
                 json!(if format == Format::Table { short(silence) } else { silence.id.to_string() }),
                 json!(if format == Format::Table { state.label(self.caller.language) } else { state.word() }),
                 json!(silence.matcher.to_string()),
-                self.instant(silence.starts_at, format),
-                self.instant(silence.ends_at, format),
+                format.instant(silence.starts_at, self.zone()),
+                format.instant(silence.ends_at, self.zone()),
                 json!(silence.by),
                 json!(silence.ended_by),
                 json!(silence.comment),
@@ -266,14 +266,6 @@ impl Desk<'_> {
 
     fn zone(&self) -> chrono_tz::Tz {
         self.playbook.calendar().zone()
-    }
-
-    /// An instant for people or programs.
-    fn instant(&self, at: Instant, format: Format) -> serde_json::Value {
-        match format {
-            Format::Table => json!(time_words::instant(at, self.zone())),
-            _ => json!(at.with_timezone(&self.zone()).to_rfc3339()),
-        }
     }
 
     fn unreadable(&self, argument: &str, error: &given::Unreadable) -> Failure {

@@ -6,12 +6,15 @@
 
 use std::io::Write;
 
+use chrono_tz::Tz;
 use clap::ValueEnum;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use unicode_width::UnicodeWidthStr;
 
 use super::exit::Failure;
+use crate::core::Instant;
 use crate::core::line::{escaped_json, plain};
+use crate::tell::time_words;
 
 /// How an answer is written: for people, for programs, for spreadsheets. (The values have no help of their own: it would
 /// spread every help page.)
@@ -21,6 +24,16 @@ pub enum Format {
     Table,
     Json,
     Csv,
+}
+
+impl Format {
+    /// An instant for people, or with its place's offset for programs.
+    pub fn instant(self, at: Instant, zone: Tz) -> Value {
+        match self {
+            Self::Table => json!(time_words::instant(at, zone)),
+            Self::Json | Self::Csv => json!(at.with_timezone(&zone).to_rfc3339()),
+        }
+    }
 }
 
 /// Rows under columns, each named for programs.

@@ -16,7 +16,6 @@ use crate::core::order::{Order, OrderState};
 use crate::core::reading::{State, read};
 use crate::core::window::Ruling;
 use crate::store::OrderQuery;
-use crate::tell::time_words;
 
 /// Orders that are read at once.
 const BATCH: usize = 500;
@@ -66,7 +65,7 @@ impl Desk<'_> {
     fn row(&self, order: &Order, due: Option<Instant>, format: Format) -> Vec<Value> {
         let language = self.caller.language;
         let is_table = format == Format::Table;
-        let at = |at: Option<Instant>| at.map_or(Value::Null, |at| self.instant(at, format));
+        let at = |at: Option<Instant>| at.map_or(Value::Null, |at| format.instant(at, self.zone()));
         let id = order.id.to_string();
         vec![
             json!(if is_table { Some(order.name()) } else { order.number.map(|number| number.to_string()) }),
@@ -98,14 +97,6 @@ impl Desk<'_> {
             if reading.state == State::Running { reading.due_at } else { None }
         });
         due.min()
-    }
-
-    pub(super) fn instant(&self, at: Instant, format: Format) -> Value {
-        let zone = self.playbook.calendar().zone();
-        match format {
-            Format::Table => json!(time_words::instant(at, zone)),
-            _ => json!(at.with_timezone(&zone).to_rfc3339()),
-        }
     }
 }
 

@@ -42,8 +42,8 @@ impl Desk<'_> {
             "channel": notice.channel,
             "state": notice.state.word(),
             "hold": notice.hold,
-            "planned_at": self.instant(notice.planned_at, Format::Json),
-            "settled_at": notice.settled_at.map(|at| self.instant(at, Format::Json)),
+            "planned_at": Format::Json.instant(notice.planned_at, self.zone()),
+            "settled_at": notice.settled_at.map(|at| Format::Json.instant(at, self.zone())),
             "delivery": notice.delivery,
             "because": notice.because,
         })
@@ -87,7 +87,7 @@ impl Desk<'_> {
     }
 
     fn at(&self, at: Instant) -> String {
-        time_words::instant(at, self.playbook.calendar().zone())
+        time_words::instant(at, self.zone())
     }
 
     fn clocks(&self, record: Option<&ItemRecord>) -> Vec<Vec<String>> {

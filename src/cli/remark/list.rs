@@ -10,12 +10,10 @@ use super::{Desk, short};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::table::{Format, Table};
 use crate::cli::words::remark as words;
-use crate::core::Instant;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::remark::{Remark, Standing, overlay};
 use crate::store::ItemRecord;
-use crate::tell::time_words;
 use crate::tell::words::{remark_kind, remark_says, remark_standing};
 
 /// Remarks that are listed at most.
@@ -77,7 +75,7 @@ impl Desk<'_> {
             json!(if is_table { remark_kind(&remark.statement, language) } else { remark.statement.word() }),
             json!(remark_says(&remark.statement, language, self.zone())),
             json!(if is_table { remark_standing(standing, remark.waits, language) } else { standing.word() }),
-            self.shown(remark.at, format),
+            format.instant(remark.at, self.zone()),
             json!(remark.by),
             json!(remark.basis),
             json!(remark.document),
@@ -85,13 +83,6 @@ impl Desk<'_> {
             json!(decided),
             json!(revoked),
         ]
-    }
-
-    fn shown(&self, at: Instant, format: Format) -> Value {
-        match format {
-            Format::Table => json!(time_words::instant(at, self.zone())),
-            _ => json!(at.with_timezone(&self.zone()).to_rfc3339()),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use crate::cli::explain::plain;
-use crate::cli::table::Table;
+use crate::cli::table::{Format, Table};
 use crate::cli::words::routes as words;
 use crate::core::Instant;
 use crate::core::item::Item;
@@ -181,7 +181,7 @@ impl Sheet<'_> {
     }
 
     fn stamp(&self, at: Instant) -> Value {
-        json!(at.with_timezone(&self.zone).to_rfc3339())
+        Format::Json.instant(at, self.zone)
     }
 }
 
