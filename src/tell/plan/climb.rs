@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::handover::has_gone;
-use super::telling::Telling;
+use super::telling::{Raised, Telling};
 use super::{Circumstances, Happening, LOOK_AGAIN, Office};
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
@@ -99,24 +99,9 @@ impl<'a> Climber<'a> {
     where
         'a: 't,
     {
-        Telling {
-            office: self.office,
-            circumstances: self.circumstances,
-            item: self.happening.item,
-            card: self.watch.card,
-            episode: self.watch.episode,
-            number: self.watch.number,
-            level: self.level,
-            change,
-            ladder,
-            routing,
-            kind: NoticeKind::Raise,
-            step: 0,
-            ordinal: 0,
-            subject: None,
-            baseline: self.happening.baseline,
-            now: self.now,
-        }
+        let (card, episode, number) = (self.watch.card, self.watch.episode, self.watch.number);
+        let raised = Raised { card, episode, number, level: self.level, change };
+        Telling::first(self.happening, self.office, self.circumstances, raised, (ladder, routing), self.now)
     }
 
     /// The change that raised the card: as it was told, else as it was stored.

@@ -45,7 +45,7 @@ use super::directory::{Directory, OPERATOR};
 use super::seal::was_answered;
 use climb::{Climb, Climber};
 use handover::has_gone;
-use telling::Telling;
+use telling::{Raised, Telling};
 
 pub use counting::{BEYOND, Reds};
 pub use handover::is_handed_over;
@@ -324,24 +324,15 @@ impl<'a> Planner<'a, '_> {
         let routing = self.routing(&transition.rule, &transition.name, Some(level));
         let ladder = self.office.ladder_of(&routing, transition.ladder.as_deref());
         let Some(ladder) = ladder else { return };
-        let telling = Telling {
-            office: self.office,
-            circumstances: self.circumstances,
-            item: self.happening.item,
+        let raised = Raised {
             card: transition.card,
             episode: transition.episode,
             number: transition.number,
             level,
             change: CardChange::of(transition),
-            ladder,
-            routing: &routing,
-            kind: NoticeKind::Raise,
-            step: 0,
-            ordinal: 0,
-            subject: None,
-            baseline: self.happening.baseline,
-            now: self.now,
         };
+        let telling =
+            Telling::first(&self.happening, self.office, self.circumstances, raised, (ladder, &routing), self.now);
         let counted = self.happening.reds.map(|reds| reds.drafts(transition, self.happening.transitions, &telling));
         let drafts = telling.drafts().into_iter().chain(counted.into_iter().flatten()).collect();
         self.place(drafts, &routing, None);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Circumstances, Office};
+use super::{Circumstances, Happening, Office};
 use crate::core::Instant;
 use crate::core::card::CardId;
 use crate::core::contact::Contact;
@@ -38,6 +38,16 @@ pub(super) struct Telling<'a> {
     pub now: Instant,
 }
 
+/// A level of a card, as a transition raised it.
+pub(super) struct Raised {
+    pub card: CardId,
+    pub episode: u32,
+    /// Of the transition.
+    pub number: u32,
+    pub level: Level,
+    pub change: CardChange,
+}
+
 /// Who is to hear it by which channels, and as what.
 struct Hearer<'a> {
     contact: &'a str,
@@ -48,6 +58,35 @@ struct Hearer<'a> {
 }
 
 impl<'a> Telling<'a> {
+    /// What says something at the first step of a ladder.
+    pub(super) fn first(
+        happening: &Happening<'a>,
+        office: &'a Office,
+        circumstances: &'a Circumstances<'a>,
+        raised: Raised,
+        (ladder, routing): (&'a Ladder, &'a Routing<'a>),
+        now: Instant,
+    ) -> Self {
+        Self {
+            office,
+            circumstances,
+            item: happening.item,
+            card: raised.card,
+            episode: raised.episode,
+            number: raised.number,
+            level: raised.level,
+            change: raised.change,
+            ladder,
+            routing,
+            kind: NoticeKind::Raise,
+            step: 0,
+            ordinal: 0,
+            subject: None,
+            baseline: happening.baseline,
+            now,
+        }
+    }
+
     /// What is said at the telling's step, held or not; each once.
     pub(super) fn drafts(&self) -> Vec<Notice> {
         let Some(step) = self.ladder.steps.get(self.step as usize) else { return Vec::new() };
