@@ -15,16 +15,18 @@ use super::table::Format;
 use super::words::orders as words;
 use super::{Caller, given, words as all_words};
 use crate::core::contact::Contact;
-use crate::core::item::{Amount, Extension};
 use crate::core::order::linkage::Crossing;
-use crate::core::order::{Classification, Deed, Number, Order, OrderState, Party, PartyKind};
+use crate::core::order::{Classification, Number, Order, OrderState};
 use crate::pipeline::Pipeline;
 use crate::pipeline::orders::{Acted, Wanted};
 use crate::playbook::Playbook;
 use crate::store::{OrderQuery, Store, StoreError};
 
+mod deed;
 mod list;
 mod show;
+
+use deed::subject;
 
 /// The fewest digits of an order's id.
 const DIGITS: usize = 4;
@@ -285,113 +287,11 @@ impl Desk<'_> {
         }
     }
 
-    async fn deed(&self, command: &Command, order: &Order, contact: Option<&Contact>) -> Result<Deed, Failure> {
-        Ok(match command {
-            Command::List(_) | Command::Show { .. } => return Err(Failure::internal("a list does nothing".to_owned())),
-            Command::Classify { classification, reason, cause, into, .. } => {
-                let into = match into {
-                    Some(into) => Some(self.find(into).await?.id),
-                    None => None,
-                };
-                Deed::Classify {
-                    classification: Classification::from_word(classification).unwrap_or(Classification::Handle),
-                    cause: cause.as_deref().map(str::trim).filter(|cause| !cause.is_empty()).map(Arc::from),
-                    reason: reason.trim().to_owned(),
-                    into,
-                }
-            }
-            Command::Dispatch { lead, assist, .. } => Deed::Dispatch {
-                lead: match lead {
-                    Some(lead) => self.party("--lead", lead)?,
-                    None => self.own_unit(order)?,
-                },
-                assisting: assist.iter().map(|party| self.party("--assist", party)).collect::<Result<_, _>>()?,
-                number: Number { year: 0, ordinal: 0 },
-            },
-            Command::Sign { unit, who, .. } => {
-                let unit = unit_of(order, unit.as_deref(), contact);
-                let by = contact.map_or_else(|| self.signer(who), |contact| Ok(contact.id.clone()))?;
-                Deed::Sign { unit, contact: by }
-            }
-            Command::Feedback { text, unit, .. } => {
-                Deed::FeedBack { unit: unit_of(order, unit.as_deref(), contact), text: text.trim().to_owned() }
-            }
-            Command::Return { reason, .. } => Deed::Return { reason: reason.trim().to_owned() },
-            Command::Verify { text, .. } => Deed::Verify { text: text.trim().to_owned() },
-            Command::Close { result, .. } => Deed::Close { result: result.trim().to_owned() },
-            Command::Transfer { lead, reason, .. } => {
-                Deed::Transfer { lead: self.party("--lead", lead)?, reason: reason.trim().to_owned() }
-            }
-            Command::Decline { reason, .. } => Deed::Decline { reason: reason.trim().to_owned() },
-            Command::Extend { amount, basis, asked, .. } => {
-                Deed::Extend { extension: self.extension(amount, basis, asked.as_deref())? }
-            }
-            Command::Withdraw { reason, .. } => Deed::Withdraw { reason: reason.trim().to_owned() },
-            Command::Link { step, .. } => link(step),
-        })
-    }
-
-    fn extension(&self, amount: &str, basis: &str, asked: Option<&str>) -> Result<Extension, Failure> {
-        let unreadable = |argument, error: &given::Unreadable| {
-            self.wrong(argument, &all_words::cannot_read(self.caller.language, error))
-        };
-        let amount = given::limit(amount).map_err(|error| unreadable("--amount", &error))?;
-        let asked = asked.map(|text| given::instant(text, self.zone()).map_err(|error| unreadable("--asked", &error)));
-        if basis.trim().is_empty() {
-            return Err(self.wrong("--basis", all_words::silence::empty(self.caller.language)));
-        }
-        let now = self.caller.now();
-        Ok(Extension {
-            amount: Amount::Limit(amount),
-            asked_at: Some(asked.transpose()?.unwrap_or(now)),
-            approved_at: Some(now),
-            basis: Some(basis.trim().into()),
-        })
-    }
-
-    /// A party as it is typed: UNIT, UNIT:KIND or UNIT:KIND:CONTACT.
-    fn party(&self, argument: &str, text: &str) -> Result<Party, Failure> {
-        let language = self.caller.language;
-        let mut parts = text.splitn(3, [':', '：']).map(str::trim);
-        let unit = parts.next().unwrap_or_default();
-        if unit.is_empty() {
-            return Err(self.wrong(argument, all_words::silence::empty(language)));
-        }
-        let kind = match parts.next() {
-            None | Some("") => PartyKind::default(),
-            Some(word) => {
-                PartyKind::from_word(word).ok_or_else(|| self.wrong(argument, &words::no_kind(language, word)))?
-            }
-        };
-        let contact = match parts.next() {
-            None | Some("") => None,
-            Some(id) => {
-                let contact = self.playbook.office.directory.get(id);
-                let known = contact.ok_or_else(|| self.wrong(argument, &all_words::ack::no_contact(language, id)))?;
-                Some(known.id.clone())
-            }
-        };
-        Ok(Party::new(unit, kind, contact))
-    }
-
-    fn own_unit(&self, order: &Order) -> Result<Party, Failure> {
-        let unit = order.ground.unit.clone();
-        let unit = unit.ok_or_else(|| self.wrong("--lead", words::no_unit(self.caller.language)))?;
-        Ok(Party::new(unit, PartyKind::default(), None))
-    }
-
     fn contact(&self, who: &Who) -> Result<Option<&Contact>, Failure> {
         let Some(id) = &who.contact else { return Ok(None) };
         let contact = self.playbook.office.directory.get(id);
         let unknown = || self.wrong("--for", &all_words::ack::no_contact(self.caller.language, id));
         contact.map(Some).ok_or_else(unknown)
-    }
-
-    /// Who signs without `--for` is a contact.
-    fn signer(&self, who: &Who) -> Result<Arc<str>, Failure> {
-        let contact = self.playbook.office.directory.get(who.by.trim());
-        let unknown = || self.wrong("--by", &all_words::ack::no_contact_by(self.caller.language, &who.by));
-        contact.map(|contact| contact.id.clone()).ok_or_else(unknown)
     }
 
     /// The order that is meant.
@@ -427,56 +327,6 @@ impl Desk<'_> {
 
     fn failed(&self, error: &StoreError) -> Failure {
         self.caller.store_failed("store", error)
-    }
-}
-
-/// The order that a command is about, and who does it.
-fn subject(command: &Command) -> (&str, &Who) {
-    match command {
-        Command::Classify { order, who, .. }
-        | Command::Dispatch { order, who, .. }
-        | Command::Sign { order, who, .. }
-        | Command::Feedback { order, who, .. }
-        | Command::Return { order, who, .. }
-        | Command::Verify { order, who, .. }
-        | Command::Close { order, who, .. }
-        | Command::Transfer { order, who, .. }
-        | Command::Decline { order, who, .. }
-        | Command::Extend { order, who, .. }
-        | Command::Withdraw { order, who, .. } => (order, who),
-        Command::Link { order, step } => match step {
-            Step::Apply { who, .. } | Step::Lead { who } | Step::Sign { who, .. } | Step::Report { who, .. } => {
-                (order, who)
-            }
-        },
-        Command::List(_) | Command::Show { .. } => unreachable!("a list is not done by anybody"),
-    }
-}
-
-/// The unit that signs or feeds back: the one that is named, else the contact's if it is a party, else the lead.
-fn unit_of(order: &Order, named: Option<&str>, contact: Option<&Contact>) -> Arc<str> {
-    if let Some(named) = named {
-        return named.trim().into();
-    }
-    let mut parties = order.parties();
-    let of_contact = contact.and_then(|contact| {
-        parties.find(|party| *party.unit == *contact.unit || party.contact.as_ref() == Some(&contact.id))
-    });
-    let lead = order.lead.as_ref();
-    let party = of_contact.or(lead);
-    // One that has no party yet is refused for its state.
-    party.map_or_else(|| Arc::from(""), |party| party.unit.clone())
-}
-
-fn link(step: &Step) -> Deed {
-    match step {
-        Step::Apply { cross, reason, .. } => Deed::ApplyLinkage {
-            crossing: Crossing::from_word(cross).unwrap_or(Crossing::Region),
-            reason: reason.trim().to_owned(),
-        },
-        Step::Lead { .. } => Deed::TakeLinkage,
-        Step::Sign { leader, .. } => Deed::SignLinkage { leader: leader.trim().to_owned() },
-        Step::Report { document, .. } => Deed::ReportLinkage { document: document.trim().to_owned() },
     }
 }
 
