@@ -114,7 +114,8 @@ pub fn in_force<'r>(item: &Item, remarks: &'r [Remark]) -> Vec<&'r Remark> {
     (0..remarks.len()).filter(counts).map(|n| &remarks[n]).collect()
 }
 
-fn standing(item: &Item, remarks: &[Remark], n: usize) -> Standing {
+/// How one of an item's remarks stands.
+pub(super) fn standing(item: &Item, remarks: &[Remark], n: usize) -> Standing {
     let counts = |remark: &Remark| remark.counts_at().is_some() && !remark.statement.is_stated_by(item);
     let remark = &remarks[n];
     match (&remark.revocation, remark.waits, &remark.decision) {

@@ -1,7 +1,9 @@
 //! What remarks lie over an item, how each stands, and what can be done to them.
 
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
+use super::standing::standing;
 use super::*;
 use crate::core::item::Amount;
 

@@ -5,58 +5,54 @@
 //! Rates and quotas are asked at the claim, when it is known how many messages there are.
 //!
 //! ```text
+//! office     who works here and how they are reached
 //! telling    one level of a card at one step: to whom, what a filter holds
 //! climb      the next step and reminders of a card that nobody answers
 //! counting   so many running, so many of a unit
 //! handover   an item that went to somebody else
 //! waiting    until when a notice waits
 //! joinable   the delivery that it joins or opens
+//! again      what was held and is looked at again
 //! orders     who hears of what is done with an order
 //! preview    what would come of all that, for who asks
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-
-use chrono::{NaiveDate, NaiveTime};
-use serde::{Deserialize, Serialize};
 
 use crate::core::Instant;
 use crate::core::acknowledgement::Acknowledgement;
-use crate::core::calendar::Calendar;
 use crate::core::card::{Transition, Watch};
-use crate::core::contact::{Contact, Medium};
-use crate::core::count::Period;
-use crate::core::digest::Digest;
+use crate::core::contact::Contact;
 use crate::core::item::Item;
-use crate::core::ladder::{Ladder, OPERATORS};
 use crate::core::limit::{Family, Limit};
-use crate::core::matcher::{Matcher, Suspect};
+use crate::core::matcher::Suspect;
 use crate::core::notice::{
     Because, Body, CardChange, Gap, Hold, Notice, NoticeIdentity, NoticeKind, NoticeState, Planned,
 };
 use crate::core::observe::earliest;
-use crate::core::rate::{Rate, Rates};
-use crate::core::route::{Preference, Route, Routing, Wishes};
+use crate::core::route::Routing;
 use crate::core::silence::{self, Silence};
 use crate::core::window::{Level, Ruling};
 
-use super::directory::{Directory, OPERATOR};
-use super::seal::was_answered;
 use climb::{Climb, Climber};
 use handover::has_gone;
 use telling::{Raised, Telling};
 
+pub use again::{Again, plan_again};
 pub use counting::{BEYOND, Reds};
 pub use handover::is_handed_over;
 pub use joinable::Joinable;
+pub use office::{ChannelTerms, Office};
 pub use orders::plan_order;
 pub use telling::address_id;
 
+mod again;
 mod climb;
 mod counting;
 mod handover;
 mod joinable;
+mod office;
 mod orders;
 pub mod preview;
 mod telling;
@@ -64,57 +60,6 @@ mod waiting;
 
 /// The shortest pause before a card whose messages are under way is looked at again; it grows with their age.
 pub const LOOK_AGAIN: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
-
-/// Who works here and how they are reached: the same for all items of a playbook.
-#[derive(Debug, Clone)]
-pub struct Office {
-    /// Who can be told.
-    pub directory: Directory,
-    /// The ladders by name.
-    pub ladders: BTreeMap<String, Ladder>,
-    /// The ladder of windows that name none.
-    pub ladder: String,
-    /// How often the rules are asked again that ask for the date.
-    pub periods: BTreeMap<Arc<str>, Period>,
-    /// What holds for some cards.
-    pub routes: Vec<Route>,
-    /// What contacts want.
-    pub preferences: Vec<Preference>,
-    /// The channels.
-    pub channels: BTreeMap<Arc<str>, ChannelTerms>,
-    /// Which items' titles and persons leave by confidential channels only.
-    pub confidential: Matcher,
-    /// Outside its working hours, messages wait.
-    pub quiet: Arc<Calendar>,
-    /// When lists go to who wants lists, on working days.
-    pub lists_at: Vec<NaiveTime>,
-    /// How many messages a contact gets by one channel, if more wait to be joined: `1/5m`. Operators get each.
-    pub pace: Option<Rate>,
-    /// Whether deliveries go to the rehearsal's address.
-    pub rehearsal: bool,
-}
-
-/// What is to be known of a channel to plan for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChannelTerms {
-    /// The kind of address that it writes to.
-    pub medium: Medium,
-    /// Whether titles and persons of what is confidential may leave by it.
-    pub confidential: bool,
-    /// What takes its place when it fails or is at its limit for too long.
-    pub fallback: Option<Arc<str>>,
-    /// How many messages it may send.
-    pub rates: Rates,
-    /// How long a message waits at its limit before the fallback takes it, in seconds.
-    pub patience: u64,
-}
-
-impl ChannelTerms {
-    /// A channel of which nothing else is said.
-    pub fn of(medium: Medium) -> Self {
-        Self { medium, confidential: false, fallback: None, rates: Rates::default(), patience: 3_600 }
-    }
-}
 
 /// What holds just now, beside the playbook.
 #[derive(Debug, Clone, Default)]
@@ -166,119 +111,6 @@ pub struct Plan {
     pub notices: Vec<Planned>,
     /// When the ladder of an open card goes on, if nothing else happens.
     pub next_look_at: Option<Instant>,
-}
-
-impl Office {
-    /// Whether a card ever says anything after its first step.
-    pub fn climbs(&self) -> bool {
-        self.ladders.values().any(Ladder::climbs)
-    }
-
-    /// Whether a ladder counts how often a card stood running.
-    pub fn counts_streaks(&self) -> bool {
-        self.ladders.values().any(Ladder::counts_streaks)
-    }
-
-    /// The highest number of a unit's red cards that a ladder waits for, if one does.
-    pub fn most_reds(&self) -> Option<u32> {
-        self.ladders.values().flat_map(|ladder| &ladder.counts).filter_map(|count| count.reds).max()
-    }
-
-    /// The day on the office's clock.
-    pub fn today(&self, now: Instant) -> NaiveDate {
-        self.quiet.local(now).date_naive()
-    }
-
-    /// How often something may be tried on a channel.
-    pub fn rates(&self, channel: &str) -> Rates {
-        self.channels.get(channel).map(|terms| terms.rates.clone()).unwrap_or_default()
-    }
-
-    /// How many messages a contact gets by a channel. Operators get each.
-    pub fn pace(&self, contact: &str, channel: &str) -> Vec<Rate> {
-        let Some(contact) = self.directory.get(contact).filter(|contact| !contact.holds(OPERATOR)) else {
-            return Vec::new();
-        };
-        let mut most = Wishes::of(&self.preferences, contact).most.remove(channel).unwrap_or_default();
-        most.extend(self.pace);
-        most
-    }
-
-    /// The ladder that a card climbs: by its routes, else the one that is named, else the configured one.
-    fn ladder_of(&self, routing: &Routing<'_>, named: Option<&str>) -> Option<&Ladder> {
-        let by_name = |name: Option<&str>| name.and_then(|name| self.ladders.get(name));
-        by_name(routing.ladder).or_else(|| by_name(named)).or_else(|| self.ladders.get(&self.ladder))
-    }
-
-    /// Why a contact cannot be reached by a channel.
-    fn obstacle(&self, contact: &str, channel: &str, circumstances: &Circumstances<'_>) -> Option<Hold> {
-        let terms = self.channels.get(channel);
-        let contact = self.directory.get(contact);
-        let Some((contact, address)) = contact.and_then(|c| c.address(terms?.medium).map(|address| (c, address)))
-        else {
-            return Some(Hold::NoAddress);
-        };
-        let bad = &circumstances.bad_addresses;
-        let is_bad = !bad.is_empty() && bad.contains(&(contact.id.clone(), channel.into(), address.to_owned()));
-        is_bad.then_some(Hold::BadAddress)
-    }
-
-    /// By which channels operators are told of duban itself.
-    pub fn channels_of_operators(&self) -> BTreeSet<&str> {
-        let step = self.ladders.get(OPERATORS).and_then(|ladder| ladder.steps.first());
-        step.iter().flat_map(|step| step.yellow.iter().chain(&step.red)).map(String::as_str).collect()
-    }
-
-    /// By which channels operators are told of a card.
-    fn operators_channels(&self, level: Level) -> &[String] {
-        let step = self.ladders.get(OPERATORS).and_then(|ladder| ladder.steps.first());
-        step.map_or(&[], |step| step.channels(level))
-    }
-
-    /// Whether a contact does not want to hear of such a level. What takes back what was said is wanted.
-    fn is_unwanted(&self, notice: &Notice) -> bool {
-        let wishes = self.directory.get(&notice.contact).map(|contact| Wishes::of(&self.preferences, contact));
-        notice.raises() && wishes.and_then(|wishes| wishes.least).is_some_and(|least| notice.level < Some(least))
-    }
-
-    /// A held notice as it is said now: to the contact; or, who is away by now, to who stands in. What takes something
-    /// back goes to who was told.
-    fn in_place(&self, notice: &Notice, now: Instant) -> Vec<Notice> {
-        let fresh = Notice { planned_at: now, hold: None, delivery: None, settled_at: None, ..notice.clone() };
-        let contact = self.directory.get(&notice.contact).filter(|_| notice.raises());
-        let Some(contact) = contact else { return vec![fresh] };
-        match self.directory.present(contact, self.today(now)) {
-            Some(present) if present.id == notice.contact => vec![fresh],
-            present => {
-                let away = Notice { hold: Some(Hold::Away), ..fresh };
-                let because = Because {
-                    instead_of: Some(notice.contact.clone()),
-                    why: Some(Gap::Absent),
-                    ..notice.because.clone()
-                };
-                let deputy = present.map(|deputy| readdressed(notice, &deputy.id, &notice.channel, because, now));
-                [away].into_iter().chain(deputy).collect()
-            }
-        }
-    }
-
-    /// Until when a card's ladder rests for a signature.
-    pub fn rests_until(
-        &self,
-        change: &CardChange,
-        item: &Item,
-        rulings: &[Ruling],
-        taken: &Acknowledgement,
-    ) -> Option<Instant> {
-        let (rule, window) = (&*change.rule, &*change.name);
-        let routing = Routing::of(&self.routes, &Suspect { item, rule, window, level: Some(taken.level) });
-        let ladder = self.ladder_of(&routing, climb::named_ladder(rulings, rule, window, change.ladder.as_deref()))?;
-        climb::add(&self.quiet, taken.at, ladder.ack_grace)
-    }
-
-    fn is_operator(&self, contact: &str) -> bool {
-        self.directory.get(contact).is_some_and(|contact| contact.holds(OPERATOR))
-    }
 }
 
 /// Plans whom to tell about what happened to one item, and about its open cards that climb on.
@@ -495,106 +327,6 @@ pub fn plan_system(
         }
     }
     planned
-}
-
-/// A held notice with its item, to be planned again.
-#[derive(Debug, Clone, Copy)]
-pub struct Again<'a> {
-    /// The notice, as it is held.
-    pub notice: &'a Notice,
-    /// Its item.
-    pub item: &'a Item,
-    /// What the rules say about it.
-    pub rulings: &'a [Ruling],
-}
-
-/// Plans held notices again: the same notices, now with a place to go to, or held by the next filter; or dropped, where
-/// somebody took the card since, so that the ladder goes on when nothing comes of that. What was held in
-/// rehearsal is not said live, nor the reverse: when that mode comes back, it belongs to its baseline.
-pub fn plan_again(
-    held: &[Again<'_>],
-    acknowledgements: &[Acknowledgement],
-    office: &Office,
-    circumstances: &Circumstances<'_>,
-    joinable: &mut Joinable,
-    now: Instant,
-) -> Vec<Planned> {
-    let mut planned = Vec::new();
-    let mut unreached = Vec::new();
-    for Again { notice, item, rulings } in held {
-        let Some(change) = &notice.change else { continue };
-        if was_answered(notice, acknowledgements) {
-            planned.push(unplaced(notice, NoticeState::Dropped, Hold::Acknowledged));
-            continue;
-        }
-        let suspect = Suspect { item, rule: &change.rule, window: &change.name, level: notice.level };
-        let routing = Routing::of(&office.routes, &suspect);
-        if notice.rehearsal != (office.rehearsal || routing.rehearsal) {
-            planned.extend(
-                (notice.hold != Some(Hold::Baseline)).then(|| unplaced(notice, NoticeState::Held, Hold::Baseline)),
-            );
-            continue;
-        }
-        let silenced = circumstances.silence(&suspect, now);
-        for mut notice in office.in_place(notice, now) {
-            let obstacle = || office.obstacle(&notice.contact, &notice.channel, circumstances);
-            let unwanted = || office.is_unwanted(&notice).then_some(Hold::BelowLeast);
-            notice.hold = silenced.clone().or(notice.hold.clone()).or_else(obstacle).or_else(unwanted);
-            if notice.hold.is_some() {
-                notice.state = NoticeState::Held;
-                unreached.push(notice.clone());
-                planned.push(Planned { notice, placement: None });
-                continue;
-            }
-            notice.state = NoticeState::Planned;
-            let is_urgent = is_urgent(&notice, rulings, None);
-            let wait = waiting::wait(&notice, is_urgent, &routing, office, now);
-            planned.push(joinable.planned(notice, wait, now));
-        }
-    }
-    planned.extend(for_operators(&unreached, &planned, office, circumstances, joinable, now));
-    planned
-}
-
-/// A held notice that goes nowhere, and why from now on.
-fn unplaced(notice: &Notice, state: NoticeState, why: Hold) -> Planned {
-    Planned { notice: Notice { state, hold: Some(why), ..notice.clone() }, placement: None }
-}
-
-/// Where nobody can be reached any more of those to whom something was held, the operators are told in their place, so
-/// that no card is silent.
-fn for_operators(
-    unreached: &[Notice],
-    planned: &[Planned],
-    office: &Office,
-    circumstances: &Circumstances<'_>,
-    joinable: &mut Joinable,
-    now: Instant,
-) -> Vec<Planned> {
-    let telling = |n: &Notice| (n.card, n.number, n.step, n.ordinal);
-    let will_be_said = |n: &Notice| {
-        let waits = |hold: &Option<Hold>| matches!(hold, Some(Hold::Silence { .. } | Hold::BelowLeast));
-        planned.iter().any(|p| telling(&p.notice) == telling(n) && (p.placement.is_some() || waits(&p.notice.hold)))
-    };
-    let mut instead: BTreeMap<Digest, Planned> = BTreeMap::new();
-    for notice in unreached.iter().filter(|n| n.raises() && !will_be_said(n)) {
-        let Some(level) = notice.level else { continue };
-        for operator in office.directory.operators(office.today(now)) {
-            for channel in office.operators_channels(level) {
-                let because = Because {
-                    instead_of: Some(notice.contact.clone()),
-                    why: Some(Gap::Unreachable),
-                    ..Because::default()
-                };
-                let said = readdressed(notice, &operator.id, channel, because, now);
-                if instead.contains_key(&said.key) || office.obstacle(&operator.id, channel, circumstances).is_some() {
-                    continue;
-                }
-                instead.insert(said.key, joinable.planned(said, None, now));
-            }
-        }
-    }
-    instead.into_values().collect()
 }
 
 /// Plans on its fallback channel what a channel could not deliver: the same things to the same contact.

@@ -2,6 +2,7 @@
 
 use super::ladder::Card;
 use super::*;
+use crate::core::count::Period;
 use crate::core::digest::Digest;
 use crate::core::ladder::Threshold;
 use crate::core::reason::Cause;

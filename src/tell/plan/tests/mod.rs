@@ -1,16 +1,24 @@
 //! Scenarios: a card changes at an instant of March 2026 (the 2nd is a Monday; hours 09:00–12:00, 13:30–17:30), and
 //! these people are told, by these channels, from these instants on.
 
+use std::collections::BTreeSet;
+
+use chrono::{NaiveDate, NaiveTime};
+
 use super::*;
 use crate::calendars;
 use crate::core::card::{CardId, Change};
+use crate::core::contact::Medium;
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
+use crate::core::ladder::Ladder;
 use crate::core::limit::Limit;
+use crate::core::matcher::Matcher;
 use crate::core::notice::{OpenDelivery, Wait};
 use crate::core::reason::Reason;
 use crate::core::value::Value;
 use crate::core::window::Window;
+use crate::tell::directory::Directory;
 
 const CONTACTS: &str = "id,name,unit,roles,mobile,email\n\
     z1,张某,住建局,,13800000001,z1@example.com\n\

@@ -3,6 +3,7 @@
 use super::*;
 use crate::core::acknowledgement::Via;
 use crate::core::contact::Contact;
+use crate::core::route::{Preference, Route};
 
 fn scene(routes: &str, preferences: &str) -> Scene {
     #[derive(serde::Deserialize, Default)]
