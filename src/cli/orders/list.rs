@@ -16,6 +16,8 @@ use crate::core::order::{Order, OrderState};
 use crate::core::reading::{State, read};
 use crate::core::window::Ruling;
 use crate::store::OrderQuery;
+use crate::tell::time_words;
+use crate::tell::words::level_label;
 
 /// Orders that are read at once.
 const BATCH: usize = 500;
@@ -62,20 +64,23 @@ impl Desk<'_> {
         Ok(Exit::Fine)
     }
 
-    fn row(&self, order: &Order, due: Option<Instant>, format: Format) -> Vec<Value> {
+    fn row(&self, order: &Order, next_due: Option<Instant>, format: Format) -> Vec<Value> {
         let language = self.caller.language;
         let is_table = format == Format::Table;
-        let at = |at: Option<Instant>| at.map_or(Value::Null, |at| format.instant(at, self.zone()));
+        let due = |at| match format {
+            Format::Table => json!(time_words::due(at, self.zone(), language)),
+            _ => format.instant(at, self.zone()),
+        };
         let id = order.id.to_string();
         vec![
             json!(if is_table { Some(order.name()) } else { order.number.map(|number| number.to_string()) }),
             json!(if is_table { &id[..8] } else { &id }),
             json!(if is_table { words::state(language, order.state) } else { order.state.word() }),
-            json!(order.ground.level.word()),
+            json!(if is_table { level_label(order.ground.level, language) } else { order.ground.level.word() }),
             json!(order.ground.item.to_string()),
             json!(order.lead.as_ref().map(|lead| &lead.unit)),
-            at(due),
-            at(Some(order.proposed_at)),
+            next_due.map_or(Value::Null, due),
+            format.instant(order.proposed_at, self.zone()),
             json!(order.ground.title),
         ]
     }

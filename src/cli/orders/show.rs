@@ -16,7 +16,7 @@ use crate::core::reading::{State, read};
 use crate::store::ItemRecord;
 use crate::tell::time_words;
 use crate::tell::words::order::kind_label;
-use crate::tell::words::state_label;
+use crate::tell::words::{level_label, state_label};
 
 impl Desk<'_> {
     pub(super) async fn show(&self, order: &Order, format: Format, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -52,7 +52,8 @@ impl Desk<'_> {
     fn head(&self, order: &Order, out: &mut dyn Write) -> Result<(), Failure> {
         let (language, ground) = (self.caller.language, &order.ground);
         writeln!(out, "{}  {}  {}", plain(&order.name()), words::state(language, order.state), plain(&ground.title))?;
-        let card = format!("{} {}/{} ({})", ground.item, ground.rule, ground.name, ground.level.word());
+        let level = level_label(ground.level, language);
+        let card = format!("{} {}/{} ({level})", ground.item, ground.rule, ground.name);
         let party = |party: &Party| self.party_line(party);
         let mut rows: Vec<(&str, String)> = vec![(language.pick("编号", "id"), order.id.to_string())];
         rows.push((language.pick("红黄牌", "card"), card));
@@ -102,7 +103,7 @@ impl Desk<'_> {
             }
             let label = self.playbook.rule_words(&ruling.rule, &window.name).label;
             let due = reading.due_at.map(|at| time_words::due(at, calendar.zone(), language)).unwrap_or_default();
-            let level = reading.level.map_or("", |level| level.word());
+            let level = reading.level.map_or("", |level| level_label(level, language));
             let label = label.unwrap_or_else(|| window.name.to_string());
             Some(vec![
                 label,

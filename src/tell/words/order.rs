@@ -1,5 +1,6 @@
 //! What a message says about a deed: to whom it goes as what, in which words.
 
+use super::level_label;
 use crate::core::notice::Body;
 use crate::core::order::{Deed, Done, Order, Party, PartyKind};
 use crate::tell::language::Language;
@@ -43,7 +44,8 @@ pub fn body(told: DeedTold<'_>, part: Part, party: Option<&Party>, done: &Done) 
     }
     lines.extend(parties(order, language));
     let ground = &order.ground;
-    let card = format!("{} {} / {} ({})", ground.item, ground.rule, ground.name, ground.level.word());
+    let level = level_label(ground.level, language);
+    let card = format!("{} {} / {} ({level})", ground.item, ground.rule, ground.name);
     lines.push(named(language, "红黄牌", "Card", &card));
     if let Some(cause) = &order.cause {
         lines.push(named(language, "原因分类", "Cause", cause));
