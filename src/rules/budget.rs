@@ -13,7 +13,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 use super::error::ErrorKind;
 
 /// Operations that one call may take.
-pub const OPERATIONS: u32 = 20_000;
+pub const OPERATIONS: u32 = 100_000;
 
 /// Elements of lists and maps, or [`TEXT_UNIT`]s of text, that one call may read or copy. One that Rhai keeps in a box
 /// of its own (an instant, a row, a list) counts twice.

@@ -248,7 +248,7 @@ mod tests {
             ("[1]", "maps/tickets.rhai:1:13: map returns a map of columns, or () to leave the row out, got list"),
             ("\"x\"", "got text"),
             ("#{ a: [1] }", "got list in \"a\"; a column is text, a number, true, false or ()"),
-            ("loop { }", "took more than 20000 operations"),
+            ("loop { }", "took more than 100000 operations"),
             (r#"let x = "x"; for i in 0..40 { x = x + x; } #{ a: x }"#, "length of string too large"),
         ] {
             let error = said(&format!("fn map(row) {{\n{body}\n}}")).expect_err(body);
