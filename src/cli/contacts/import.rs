@@ -47,7 +47,7 @@ pub fn run(
     }
     let path = &lists.contacts.0;
     let unwritable = |e: std::io::Error| Failure::internal(all_words::unreadable(language, path, &e));
-    let backup = replace(path, &written::contacts(news.all()), Before::Each).map_err(unwritable)?;
+    let backup = replace(path, written::contacts(news.all()), Before::Each).map_err(unwritable)?;
     say(&words::imported(language, path, backup.as_deref()));
     say_next(caller);
     Ok(Exit::Fine)
