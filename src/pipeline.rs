@@ -91,7 +91,7 @@ impl Entry {
 pub struct Done {
     /// The transitions, with their items.
     pub transitions: Vec<(Arc<Item>, Transition)>,
-    /// How many notices were planned.
+    /// How many notices go out; what a filter holds does not.
     pub notices: usize,
     /// Items left out because somebody else wrote them again and again.
     pub lost: usize,
@@ -258,7 +258,7 @@ impl Pipeline {
         }
         let lost = committed.lost;
         for (item, write) in items.into_iter().zip(turn.items).filter(|(_, w)| !lost.contains(&w.record.item.key)) {
-            done.notices += write.notices.len();
+            done.notices += write.notices.iter().filter(|planned| planned.placement.is_some()).count();
             done.transitions.extend(write.transitions.into_iter().map(|t| (item.clone(), t)));
         }
         Ok(lost)

@@ -98,7 +98,8 @@ impl Known {
     pub fn appears_at(&self, item: &Item, start: Instant) -> Option<Instant> {
         let rows = self.of(item);
         let stated = rows.row_appears_at(&item.fields);
-        let moments = item.pauses.iter().map(|pause| pause.from).chain(item.extensions.iter().filter_map(|e| e.asked_at));
+        let moments =
+            item.pauses.iter().map(|pause| pause.from).chain(item.extensions.iter().filter_map(|e| e.asked_at));
         Some(match &rows.appears {
             None => start,
             Some(_) => stated.or_else(|| rows.facts_of(&item.fields).chain(moments).min()).unwrap_or(start).max(start),

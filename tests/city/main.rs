@@ -141,7 +141,12 @@ fn the_citys_year_has_the_cards_that_a_count_by_other_means_finds() {
         format!("{kind:?}: {ours} cards, recounted {theirs}")
     };
     let different: Vec<String> = kinds.into_iter().filter(differs).map(line).collect();
-    assert!(different.is_empty(), "{} kinds differ:\n{}", different.len(), different[..different.len().min(60)].join("\n"));
+    assert!(
+        different.is_empty(),
+        "{} kinds differ:\n{}",
+        different.len(),
+        different[..different.len().min(60)].join("\n")
+    );
 }
 
 #[test]

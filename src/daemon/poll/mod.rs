@@ -46,7 +46,7 @@ pub struct Report {
     pub changed: usize,
     /// Items that are remembered and missing.
     pub missing: u64,
-    /// Notices that were planned or held.
+    /// Notices that go out.
     pub notices: usize,
     /// Items left out because somebody else wrote them again and again.
     pub lost: usize,
