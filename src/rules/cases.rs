@@ -13,7 +13,7 @@
 //! id = "T1"
 //! kind = "ticket"
 //! fields = { subject = "enterprise", received_at = "2026-02-13 09:55" }
-//! missing = ["solved_at"]                  # mapped fields without a value
+//! missing = ["solved_at"]                  # mapped fields without a value; an attached row has its own `missing`
 //! pauses = [{ from = "2026-02-14 09:00" }]
 //! extensions = [{ amount = "5wd", approved_at = "2026-02-24 10:00" }]
 //!
@@ -391,11 +391,23 @@ fn value_of(name: &str, value: &toml::Value, zone: Tz) -> Result<Value, String> 
         toml::Value::Array(list) => {
             Value::List(list.iter().map(|value| value_of("", value, zone)).collect::<Result<_, _>>()?)
         }
-        toml::Value::Table(row) => {
-            let fields = row.iter().map(|(name, value)| Ok((name.as_str().into(), value_of(name, value, zone)?)));
-            Value::Map(fields.collect::<Result<Fields, String>>()?)
-        }
+        toml::Value::Table(row) => Value::Map(row_of(row, zone)?),
     })
+}
+
+/// An attached row; its `missing` names the fields without a value, as an item's does.
+fn row_of(row: &toml::Table, zone: Tz) -> Result<Fields, String> {
+    let mut fields = Fields::new();
+    for (name, value) in row {
+        if let ("missing", toml::Value::Array(names)) = (name.as_str(), value) {
+            for name in names {
+                fields.set(name.as_str().ok_or("missing: expected names of fields")?, Value::Missing);
+            }
+        } else {
+            fields.set(name.as_str(), value_of(name, value, zone)?);
+        }
+    }
+    Ok(fields)
 }
 
 impl When {
@@ -460,7 +472,7 @@ mod tests {
         [[case.item]]
         at = "2026-02-13 10:00"
         kind = "ticket"
-        fields = { title = "t", count = 1, received_at = "2026-02-13 09:00", lines = [{ from_at = "2026-02-13 24:00" }] }
+        fields = { title = "t", count = 1, received_at = "2026-02-13 09:00", lines = [{ from_at = "2026-02-13 24:00", missing = ["to_at"] }] }
         missing = ["solved_at"]
         pauses = [{ from = "2026-02-14 09:00" }]
         extensions = [{ amount = "5wd" }, { amount = 2, approved_at = "2026-02-14T09:00:00+08:00" }]
@@ -479,6 +491,9 @@ mod tests {
         let history = file.cases[0].history(chrono_tz::Asia::Shanghai).expect("a history");
         let [(_, first), (at, second)] = &history[..] else { panic!("two snapshots") };
         assert_eq!(first.fields.get("solved_at"), Some(&Value::Missing));
+        let Some(Value::List(lines)) = first.fields.get("lines") else { panic!("a list") };
+        let Value::Map(line) = &lines[0] else { panic!("a row") };
+        assert_eq!((line.get("to_at"), line.get("missing")), (Some(&Value::Missing), None));
         assert_eq!((first.pauses.len(), first.extensions.len()), (1, 2));
         assert_eq!((second.pauses.len(), second.extensions.len(), second.text("title")), (0, 2, Some("t")));
         assert_eq!(at.to_rfc3339(), "2026-02-15T02:00:00+00:00");
@@ -503,6 +518,7 @@ mod tests {
             ("2026-02-15 10:00", "2026-02-13 10:00", "does not come after"),
             ("\"2026-02-13 09:00\"", "\"soon\"", "received_at: expected an instant"),
             ("\"5wd\"", "\"5x\"", "data did not match"),
+            ("[\"to_at\"]", "[3]", "missing: expected names of fields"),
         ] {
             let text = CASE.replace(from, to);
             let found = CaseFile::read("f", &text)
