@@ -150,6 +150,44 @@ fn the_shipped_137_runs_three_windows_from_receipt() {
     assert_eq!(limits, ["arranged 1wd", "feedback 3wd", "progress 7wd"]);
 }
 
+/// What the shipped `progress` prints on a day about a project of 2026 with so much done of its 10,000.
+fn points(today: &str, done: f64) -> Vec<String> {
+    let text = std::fs::read_to_string("rules/progress.rhai").expect("a shipped rule");
+    let params = std::fs::read_to_string("rules/params.toml").expect("shipped parameters");
+    let book = Rulebook::compile(&[file("progress", &text)], &tables(&params), zone()).expect("the rule");
+    let mut report = Fields::new();
+    report.set("reported_at", Value::Instant(at("2026-05-31T08:00:00Z")));
+    report.set("month", Value::Int(9));
+    report.set("invest_done", Value::Float(done));
+    let mut project = Item::new(ItemKey::new("projects", "1"), "project");
+    let mut set = |name: &str, value| project.fields.set(name, value);
+    set("year", Value::Int(2026));
+    set("invest_plan", Value::Int(10_000));
+    set("progress", Value::List(vec![Value::Map(report)]));
+    set("finished_at", Value::Missing);
+    set("left_pool_at", Value::Missing);
+    let judged = book.explain(&Arc::new(project), today.parse().expect("a date")).remove(0).result.expect("an answer");
+    let cards = judged.findings.iter().map(|finding| format!("{} {}", finding.level.word(), finding.name));
+    judged.printed.iter().cloned().chain(cards).collect()
+}
+
+#[test]
+fn the_points_of_the_founding_texts_come_out_to_two_decimals() {
+    for (today, done, expected) in [
+        ("2026-10-01", 9600.0, &["完成96.00%，序时75.00%，超前21.00个百分点"][..]),
+        ("2026-10-01", 9854.0, &["完成98.54%，序时75.00%，超前23.54个百分点"]),
+        ("2026-10-01", 7948.0, &["完成79.48%，序时75.00%，超前4.48个百分点"]),
+        ("2026-06-01", 4600.0, &["完成46.00%，序时41.67%，超前4.33个百分点"]),
+        ("2026-10-01", 6500.0, &["完成65.00%，序时75.00%，落后10.00个百分点"]),
+        ("2026-10-01", 6754.0, &["完成67.54%，序时75.00%，落后7.46个百分点"]),
+        ("2026-10-01", 4848.0, &["完成48.48%，序时75.00%，落后26.52个百分点", "yellow progress"]),
+        ("2026-06-01", 1500.0, &["完成15.00%，序时41.67%，落后26.67个百分点", "red progress"]),
+        ("2026-10-01", 7500.0, &["完成75.00%，序时75.00%，持平"]),
+    ] {
+        assert_eq!(points(today, done), expected, "{done} on {today}");
+    }
+}
+
 #[test]
 fn expressions_answer_as_they_read() {
     for (expression, expected) in [
