@@ -7,7 +7,7 @@ from collections import namedtuple
 
 Column = namedtuple("Column", "header field kind sample zh en rules need words values known")
 Ledger = namedtuple("Ledger", "name kind zh en every appears columns attach")
-Attach = namedtuple("Attach", "field source key one")
+Attach = namedtuple("Attach", "field source key one optional")
 
 
 def column(header, field, kind, sample, zh, en, rules="", need=False, words=(), values=None, known=None):
@@ -40,7 +40,7 @@ def moves(rules, pause=("2026-03-09 09:00", "2026-03-11 09:00", "专家评审"),
     ]
 
 
-PAUSES = ("听证", "招标", "拍卖", "检验检测", "检疫", "鉴定", "专家评审", "勘测", "公示", "申请人原因")
+PAUSES = ("听证", "招标", "拍卖", "检验检测", "检疫", "鉴定", "专家评审", "勘测", "公示", "申请人原因", "停工", "不可抗力")
 YES = ("是", "否")
 TYPES = ("咨询", "求助", "建议", "投诉", "举报")
 TASKS = ("上级交办", "会议交办", "工作任务", "倒排工期", "日常调度", "改革任务")
@@ -111,9 +111,9 @@ LEDGERS = [
         column("审批完成", "approved_at", "time", "2026-03-20 16:00", "全部审批完成", "all approvals are there", "green-channel"),
         column("年度计划投资", "invest_plan", "number", 12000.5, "万元", "10,000 yuan", "schedule"),
         *moves("green-channel", ("2026-02-03 09:00", "2026-02-05 09:00", "专家评审"), ("5wd", "2026-03-10 10:00", "2026-03-11 15:00")),
-    ], [Attach("stages", "stages", "project", False), Attach("progress", "progress", "project", False),
-        Attach("lines", "lines", "project", False), Attach("logs", "logs", "project", False),
-        Attach("matters", "matters", "project", False)]),
+    ], [Attach("stages", "stages", "project", False, False), Attach("progress", "progress", "project", False, False),
+        Attach("lines", "lines", "project", False, False), Attach("logs", "logs", "project", False, False),
+        Attach("matters", "matters", "project", False, True)]),
     Ledger("stages", "stage", "阶段台账", "stages of projects, attached to them", "10m", "进入时间", [
         number("P20260001-1", "一个项目的一个阶段一行", "one row for each stage of a project"),
         column("项目编号", "project", "text", "P20260001", PROJECT, PROJECT_EN, "stages", True),
@@ -192,13 +192,13 @@ LEDGERS = [
         column("级别", "grade", "text", "市级", "清单级别", "grade of the list", "", words=GRADES),
         *place("责任单位", "示例东区园区管委会", "责任人", "H161"),
         column("下达时间", "listed_at", "time", "2025-12-29 15:00", "清单下达；入库时限由此起算", "when the list was issued; the limit to enter counts from here", "off-platform", True),
-    ], [Attach("project", "projects", "annual_id", True)]),
+    ], [Attach("project", "projects", "annual_id", True, True)]),
     Ledger("agents", "agent", "帮办员名册", "roster of agents", "1h", "到岗时间", [
         number("B01", "与联系人编号一致", "as in the list of contacts"),
         column("姓名", "title", "text", "示例帮办一", "姓名", "name", "", True),
         *[c for c in place("所属单位", "示例东区园区管委会", "", "") if c.header],
         column("到岗时间", "listed_at", "time", "2025-12-01 09:00", "到岗", "since when", "", True),
-    ], [Attach("projects", "projects", "owner", False)]),
+    ], [Attach("projects", "projects", "owner", False, True)]),
     Ledger("grids", "grid", "网格名册", "grids and their helpers", "1h", "划定时间", [
         number("G01", "网格编号，不得重复", "the grid's number, one for each"),
         column("网格名称", "title", "text", "示例东区第一网格", "网格名称", "the grid's name", "", True),
@@ -290,5 +290,5 @@ def mapping(ledger, reads):
         if keys:
             lines += [f"[source.{ledger.name}.{name}]", *keys]
     for attach in ledger.attach:
-        lines += [f"[source.{ledger.name}.attach.{attach.field}]", f'source = "{attach.source}"', f'key = "{attach.key}"', *(["one = true"] if attach.one else [])]
+        lines += [f"[source.{ledger.name}.attach.{attach.field}]", f'source = "{attach.source}"', f'key = "{attach.key}"', *(["one = true"] if attach.one else []), *(["optional = true"] if attach.optional else [])]
     return "\n".join(lines) + "\n"
