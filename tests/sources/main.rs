@@ -23,7 +23,9 @@ mod http_login;
 mod maps;
 mod push;
 mod same;
+mod sample_city;
 mod sheets;
+mod templates;
 mod trust;
 mod writes;
 
