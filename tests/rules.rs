@@ -1,6 +1,11 @@
 //! What the rule host promises, with rules as an operator writes them: the vocabulary, missing values, regions,
 //! versions, and that no script can hurt.
 
+#[path = "rules/coverage.rs"]
+mod coverage;
+#[path = "rules/mechanisms.rs"]
+mod mechanisms;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -888,6 +893,8 @@ const HOSTILE: &[(&str, &str)] = &[
     ("fn windows(item) { item }", "windows returns a list of window(…), got item"),
     ("let x = 1; fn windows(item) { [] }", "outside its functions a rule has constants only"),
     ("const TITEL = \"x\"; fn windows(item) { [] }", "unknown constant TITEL; did you mean TITLE?"),
+    ("const SERVES = \"001-13 001-13\"; fn windows(item) { [] }", "SERVES: expected ids such as"),
+    ("const SERVES = \"第13条\"; fn windows(item) { [] }", "each once, got \"第13条\""),
     ("const TITLE = 1; fn windows(item) { [] }", "TITLE is a text"),
     ("const EFFECTIVE = \"1.1.2024\"; fn windows(item) { [] }", "EFFECTIVE is a date such as 2024-01-01"),
     ("const RECHECK = \"hourly\"; fn findings(item, today) { [] }", "RECHECK is daily, working-daily or monthly"),

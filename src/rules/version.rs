@@ -42,6 +42,8 @@ pub struct Meta {
     pub basis: Option<Arc<str>>,
     /// `LABELS`: what people call its windows and findings, such as `on_site 到场, solved 办结`.
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// `SERVES`: the rows of the offices' mechanisms that it carries out, such as `001-13 003-137`.
+    pub serves: Vec<Arc<str>>,
     /// `EFFECTIVE`: the first day on which what it times may start.
     pub effective: Option<NaiveDate>,
     /// `EXPIRES`: the last such day.
@@ -90,7 +92,7 @@ impl Meta {
             "TITLE" => self.title = Some(value.into()),
             "BASIS" => self.basis = Some(value.into()),
             "LABELS" => self.labels = labels(value)?,
-            "SERVES" => {}
+            "SERVES" => self.serves = serves(value)?,
             "EFFECTIVE" => self.effective = Some(date(name, value)?),
             "EXPIRES" => self.expires = Some(date(name, value)?),
             "RECHECK" => {
@@ -150,6 +152,17 @@ fn labels(text: &str) -> Result<BTreeMap<Arc<str>, Arc<str>>, String> {
         Ok((Arc::from(name), Arc::from(label.trim())))
     };
     text.split([',', '，', '、']).map(pair).collect()
+}
+
+/// Reads `001-13 003-137`.
+fn serves(text: &str) -> Result<Vec<Arc<str>>, String> {
+    let is_id = |id: &str| id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let ids: Vec<Arc<str>> = text.split_whitespace().map(Arc::from).collect();
+    let repeats = ids.iter().enumerate().any(|(n, id)| ids[..n].contains(id));
+    if ids.is_empty() || repeats || !ids.iter().all(|id| is_id(id)) {
+        return Err(format!("SERVES: expected ids such as \"001-13 003-137\", each once, got {text:?}"));
+    }
+    Ok(ids)
 }
 
 fn date(name: &str, value: &str) -> Result<NaiveDate, String> {

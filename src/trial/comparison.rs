@@ -1,6 +1,8 @@
 //! What is expected against what was found, as lines that can be pasted into the test.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{TimeDelta, Timelike};
 use chrono_tz::Tz;
@@ -9,7 +11,7 @@ use crate::core::Instant;
 use crate::core::card::Watch;
 use crate::core::notice::Planned;
 use crate::core::reading::Reading;
-use crate::core::window::Window;
+use crate::core::window::{Ruling, Window};
 use crate::rules::cases::{Expectation, ExpectedCard, ExpectedNotice, ExpectedWindow};
 
 /// Where a list, or the error, differs from what was expected.
@@ -59,7 +61,7 @@ impl fmt::Display for Line {
 
 /// What there is at an instant.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub struct Found {
     /// The windows with their readings, if they can be read.
     pub windows: Vec<(Window, Option<Reading>)>,
     /// The open cards.
@@ -68,6 +70,28 @@ pub(super) struct Found {
     pub notices: Vec<Planned>,
     /// Why the rule failed, or a window cannot be read.
     pub error: Option<String>,
+    /// The windows and findings that the rule has named by then.
+    pub named: Named,
+}
+
+/// All windows and findings that a rule has named.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// The windows.
+    pub windows: BTreeSet<Arc<str>>,
+    /// The findings; a window that waits for its start has one of its own.
+    pub findings: BTreeSet<Arc<str>>,
+}
+
+impl Named {
+    /// Adds what a judging names.
+    pub(super) fn add(&mut self, rulings: &[Ruling]) {
+        let windows = || rulings.iter().flat_map(|ruling| &ruling.windows);
+        self.windows.extend(windows().map(|window| window.name.clone()));
+        self.findings.extend(rulings.iter().flat_map(|ruling| &ruling.findings).map(|finding| finding.name.clone()));
+        let waiting = windows().filter(|window| window.waits.is_some());
+        self.findings.extend(waiting.map(|window| Arc::from(format!("{}.start", window.name))));
+    }
 }
 
 /// Compares what is expected with what was found.

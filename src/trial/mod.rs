@@ -18,17 +18,35 @@ use crate::core::observe::earliest;
 use crate::core::reading::read;
 use crate::pipeline::{Entry, Thought, think};
 use crate::playbook::Playbook;
-use crate::rules::cases::{Case, CaseError, SourceState};
+use crate::rules::cases::{Case, CaseError, Expectation, SourceState};
 use crate::store::ItemRecord;
 use crate::tell::plan::{Circumstances, Happening, Joinable, Reds, plan};
 
-pub use comparison::{Difference, Line};
+pub use comparison::{Difference, Found, Line, Named};
 pub use setting::{Setting, SettingProblem};
 
-use comparison::{Found, compare};
+use comparison::compare;
 
 /// Runs a case of a rule's tests; the answer is where it differs from what it expects.
 pub fn run(case: &Case, playbook: &Playbook, has_own_contacts: bool) -> Result<Vec<Difference>, CaseError> {
+    let zone = playbook.calendar().zone();
+    let sights = sights(case, playbook, has_own_contacts)?;
+    Ok(sights.into_iter().flat_map(|sight| compare(sight.expected, sight.found, sight.at, zone)).collect())
+}
+
+/// What is there at the instant of an expectation.
+#[derive(Debug)]
+pub struct Sight<'c> {
+    /// What is expected.
+    pub expected: &'c Expectation,
+    /// When.
+    pub at: Instant,
+    /// What there is.
+    pub found: Found,
+}
+
+/// Runs a case of a rule's tests; the answer is what there is at each of its expectations, in order of time.
+pub fn sights<'c>(case: &'c Case, playbook: &Playbook, has_own_contacts: bool) -> Result<Vec<Sight<'c>>, CaseError> {
     let zone = playbook.calendar().zone();
     let history = case.history(zone)?;
     let history = history.into_iter().map(|(at, item)| (at, Arc::new(item))).collect();
@@ -37,12 +55,11 @@ pub fn run(case: &Case, playbook: &Playbook, has_own_contacts: bool) -> Result<V
     let mut expectations: Vec<_> = case.expectations.iter().map(|e| (e.at.instant(zone), e)).collect();
     expectations.sort_by_key(|(at, _)| *at);
     let mut line = TimeLine::new(playbook, history, sources, has_own_contacts);
-    let mut differences = Vec::new();
-    for (at, expected) in expectations {
+    let sights = expectations.into_iter().map(|(at, expected)| {
         line.run_to(at);
-        differences.extend(compare(expected, line.found(at), at, zone));
-    }
-    Ok(differences)
+        Sight { expected, at, found: line.found(at) }
+    });
+    Ok(sights.collect())
 }
 
 /// One item on its way through time.
@@ -58,6 +75,8 @@ struct TimeLine<'a> {
     joinable: Joinable,
     said: Vec<Notice>,
     transitions: Vec<Transition>,
+    /// The windows and findings that the rule has named so far.
+    named: Named,
     /// What was planned since the last expectation.
     fresh: Vec<Planned>,
     error: Option<String>,
@@ -82,6 +101,7 @@ impl<'a> TimeLine<'a> {
             joinable: Joinable::default(),
             said: Vec::new(),
             transitions: Vec::new(),
+            named: Named::default(),
             fresh: Vec::new(),
             error: None,
             problem: None,
@@ -115,7 +135,9 @@ impl<'a> TimeLine<'a> {
         }
         self.problem = thought.problems.first().map(|p| format!("{}/{}: {}", p.rule, p.name, p.kind));
         self.tell(&mut thought, now);
-        self.record = Some(thought.write.record);
+        let record = thought.write.record;
+        self.named.add(&record.rulings);
+        self.record = Some(record);
     }
 
     /// What a poll brings now, if that is news.
@@ -167,6 +189,7 @@ impl<'a> TimeLine<'a> {
         let mut found = Found {
             notices: std::mem::take(&mut self.fresh),
             error: self.error.clone().or_else(|| self.problem.clone()),
+            named: self.named.clone(),
             ..Found::default()
         };
         let Some(record) = &self.record else { return found };
