@@ -674,6 +674,18 @@ fn the_lint_knows_what_no_source_maps() {
 }
 
 #[test]
+fn the_kinds_that_a_rule_asks_for_are_known_without_running_it() {
+    for (applies, kinds) in [
+        ("item.kind == \"ticket\" && item.type in [\"建议\"]", &["ticket"][..]),
+        ("\"task\" == item.kind || item.kind in [\"project\", \"node\"]", &["node", "project", "task"]),
+        ("item.title == \"ticket\"", &[]),
+    ] {
+        let book = book(&format!("fn applies(item) {{ {applies} }} fn windows(item) {{ [] }}"));
+        assert_eq!(book.rules().next().expect("rule").kinds, kinds, "{applies}");
+    }
+}
+
+#[test]
 fn the_shipped_rule_tests_can_be_read_and_their_items_judged() {
     for name in ["2110", "137"] {
         let path = format!("rules/tests/{name}.toml");

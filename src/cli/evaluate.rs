@@ -18,10 +18,12 @@ use crate::daemon::wiring::Polled;
 use crate::playbook::Playbook;
 use crate::source::Fetched;
 use crate::source::guard::{Verdict, judge_poll};
-use faults::Faults;
-use lanes::in_order;
-use look::Look;
 use sheet::{Form, Sheet};
+
+pub use faults::Faults;
+pub use lanes::in_order;
+pub use line::Line;
+pub use look::Look;
 pub use worst::Counts;
 
 mod faults;
@@ -109,36 +111,15 @@ impl Evaluation<'_, '_> {
     /// Prints the rows of a source, if its poll is believable; a void poll spoils no other source.
     fn source(&mut self, polled: &Polled, fetched: Result<Fetched, String>) -> Result<(), Failure> {
         let doubt = match fetched {
-            Ok(fetched) => match Self::doubt(polled, &fetched) {
-                None => return self.rows(polled, &fetched),
-                Some(doubt) => doubt,
+            Ok(fetched) => match believed(polled, &fetched) {
+                Ok(()) => return self.rows(polled, &fetched),
+                Err(doubt) => doubt,
             },
             Err(problem) => problem,
         };
         self.void += 1;
         crate::cli::say(&words::evaluate::void(self.caller.language, &polled.name, &doubt));
         Ok(())
-    }
-
-    /// Why a poll is void. Its rejected rows are known only when all rows were mapped, and no row may be printed before
-    /// that, so they are mapped twice: to keep them would take more memory than the mapping takes time.
-    fn doubt(polled: &Polled, fetched: &Fetched) -> Option<String> {
-        let mut rejected = 0;
-        let Ok(()) = in_order::<_, Infallible>(
-            fetched.chunks(),
-            |chunk| fetched.map(chunk).rejected,
-            |rejections| {
-                rejected += rejections.len() as u64;
-                for rejection in &rejections {
-                    crate::cli::say(&rejection.to_string());
-                }
-                Ok(())
-            },
-        );
-        match judge_poll(None, fetched.rows(), rejected, None, &polled.guard) {
-            Verdict::Believed => None,
-            Verdict::Doubted(doubt) => Some(doubt.to_string()),
-        }
     }
 
     fn rows(&mut self, polled: &Polled, fetched: &Fetched) -> Result<(), Failure> {
@@ -166,6 +147,27 @@ impl Evaluation<'_, '_> {
         self.sheet.end(self.caller)?;
         self.faults.say(self.caller);
         Ok(if self.void > 0 { Exit::No } else { Exit::Fine })
+    }
+}
+
+/// Whether a poll is believed, or why it is void. Its rejected rows are known only when all rows were mapped, and no row
+/// may be printed before that, so they are mapped twice: to keep them would take more memory than the mapping takes time.
+pub fn believed(polled: &Polled, fetched: &Fetched) -> Result<(), String> {
+    let mut rejected = 0;
+    let Ok(()) = in_order::<_, Infallible>(
+        fetched.chunks(),
+        |chunk| fetched.map(chunk).rejected,
+        |rejections| {
+            rejected += rejections.len() as u64;
+            for rejection in &rejections {
+                crate::cli::say(&rejection.to_string());
+            }
+            Ok(())
+        },
+    );
+    match judge_poll(None, fetched.rows(), rejected, None, &polled.guard) {
+        Verdict::Believed => Ok(()),
+        Verdict::Doubted(doubt) => Err(doubt.to_string()),
     }
 }
 

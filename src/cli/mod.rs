@@ -65,6 +65,8 @@ mod explain;
 
 mod routes;
 
+mod rules;
+
 mod silence;
 
 mod remark;
@@ -145,6 +147,11 @@ enum Command {
     Routes {
         #[command(subcommand)]
         command: routes::Command,
+    },
+    /// List rules, show what they need, let them run or not, write new ones, see their versions
+    Rules {
+        #[command(subcommand)]
+        command: rules::Command,
     },
     /// Be quiet about some cards for a time
     Silence {
@@ -245,6 +252,7 @@ fn answer(environment: &Environment, caller: &mut Caller<'_>, out: &mut dyn Writ
         Command::Evaluate(arguments) => evaluate::run(&arguments, caller, out),
         Command::Explain(arguments) => explain::run(&arguments, caller, out),
         Command::Routes { command } => routes::run(&command, caller, out),
+        Command::Rules { command } => rules::run(&command, caller, out),
         Command::Silence { command } => silence::run(&command, caller, out),
         Command::Remark { command } => remark::run(&command, caller, out),
         Command::Ack(arguments) => ack::run(&arguments, caller, out),

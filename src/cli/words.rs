@@ -39,6 +39,8 @@ pub mod remark;
 
 pub mod routes;
 
+pub mod rules;
+
 pub mod orders;
 pub mod silence;
 

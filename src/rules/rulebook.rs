@@ -66,8 +66,8 @@ pub struct RuleInfo {
     pub meta: Meta,
     /// Identity of the text and of the parameters and tables that it reads.
     pub version: Digest,
-    /// The kinds of items that it can apply to, if its first condition names them.
-    pub kinds: Option<Vec<String>>,
+    /// Kinds of items that it asks for; none if it says nothing of kinds.
+    pub kinds: Vec<String>,
     /// Fields of the item that it reads.
     pub fields: Vec<String>,
     /// Parameters that it reads.
@@ -311,7 +311,7 @@ impl Edition {
             text: self.source.text.clone(),
             meta: self.meta.clone(),
             version: self.version,
-            kinds: self.kinds.clone(),
+            kinds: self.reads.kinds.iter().cloned().collect(),
             fields: self.reads.fields.keys().cloned().collect(),
             params: self.reads.params.clone(),
             tables: self.reads.tables.clone(),

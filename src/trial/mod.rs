@@ -23,7 +23,7 @@ use crate::store::ItemRecord;
 use crate::tell::plan::{Circumstances, Happening, Joinable, Reds, plan};
 
 pub use comparison::{Difference, Found, Line, Named};
-pub use setting::{Setting, SettingProblem};
+pub use setting::{Setting, SettingProblem, tables};
 
 use comparison::compare;
 

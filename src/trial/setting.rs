@@ -161,7 +161,8 @@ fn optional(path: &Path) -> Result<Option<String>, SettingProblem> {
     calendars::read_text(path).map(Some).map_err(|error| at(path.display(), error))
 }
 
-fn tables(rules: &Path) -> Result<Tables, SettingProblem> {
+/// The parameters and tables of a folder of rules.
+pub fn tables(rules: &Path) -> Result<Tables, SettingProblem> {
     let mut tables = Tables::new();
     let problem = |error: crate::rules::table::TableError| SettingProblem(error.to_string());
     let path = rules.join("params.toml");

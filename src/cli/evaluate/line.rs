@@ -10,7 +10,7 @@ use crate::core::Instant;
 use crate::core::calendar::Calendar;
 use crate::core::item::Item;
 use crate::core::reading::{Reading, Verdict};
-use crate::core::window::{Level, Window};
+use crate::core::window::{Finding, Level, Window};
 
 /// The columns.
 pub const HEADER: &str =
@@ -25,7 +25,7 @@ pub struct Line<'a> {
     /// The window's or the finding's name.
     pub name: &'a Arc<str>,
     /// A clock, or a level that the rule decided itself.
-    pub what: Result<Clock<'a>, Level>,
+    pub what: Result<Clock<'a>, &'a Finding>,
     /// When it was read.
     pub at: Instant,
 }
@@ -50,7 +50,7 @@ impl Line<'_> {
     pub fn level(&self) -> Option<Level> {
         match &self.what {
             Ok(clock) => clock.reading.level,
-            Err(level) => Some(*level),
+            Err(finding) => Some(finding.level),
         }
     }
 
@@ -209,7 +209,7 @@ mod tests {
         text(Ok(clock), now)
     }
 
-    fn text(what: Result<Clock<'_>, Level>, at: Instant) -> String {
+    fn text(what: Result<Clock<'_>, &Finding>, at: Instant) -> String {
         let item = Item::new(ItemKey::new("s", "1"), "ticket");
         let mut text = Vec::new();
         Line { item: &item, rule: &"r".into(), name: &"w".into(), what, at }.csv(&mut text);
@@ -265,7 +265,8 @@ mod tests {
 
     #[test]
     fn a_finding_has_a_level_and_no_clock() {
-        assert_eq!(text(Err(Level::Red), at("2026-03-02T00:00:00Z")), "s,1,r,w,,,,,,found,red,open,\n");
+        let red = Finding { name: "w".into(), level: Level::Red, text: "x".into() };
+        assert_eq!(text(Err(&red), at("2026-03-02T00:00:00Z")), "s,1,r,w,,,,,,found,red,open,\n");
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use crate::core::Instant;
 use crate::core::item::Item;
 use crate::core::observe::ProblemKind;
 use crate::core::reading::read;
-use crate::core::window::{Level, Ruling, Window};
+use crate::core::window::{Finding, Ruling, Window};
 use crate::pipeline::judge;
 use crate::playbook::Playbook;
 
@@ -22,8 +22,9 @@ pub struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Shows a line for each window and each finding. What fails spoils no other line.
-    pub fn at_item(&self, item: Item, faults: &mut Faults, see: &mut dyn FnMut(&Line<'_>)) {
+    /// Shows a line for each window and each finding; the answer is whether any rule applies. What fails spoils no other
+    /// line.
+    pub fn at_item(&self, item: Item, faults: &mut Faults, see: &mut dyn FnMut(&Line<'_>)) -> bool {
         let item = Arc::new(item);
         let (rulings, errors) = judge(self.playbook, &item, &[], self.at);
         for error in errors {
@@ -37,9 +38,10 @@ impl Look<'_> {
                 }
             }
             for finding in &ruling.findings {
-                see(&self.line(&item, ruling, &finding.name, Err(finding.level)));
+                see(&self.line(&item, ruling, &finding.name, Err(finding)));
             }
         }
+        !rulings.is_empty()
     }
 
     fn line<'l>(
@@ -47,7 +49,7 @@ impl Look<'_> {
         item: &'l Item,
         ruling: &'l Ruling,
         name: &'l Arc<str>,
-        what: Result<Clock<'l>, Level>,
+        what: Result<Clock<'l>, &'l Finding>,
     ) -> Line<'l> {
         Line { item, rule: &ruling.rule, name, what, at: self.at }
     }

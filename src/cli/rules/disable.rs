@@ -1,0 +1,22 @@
+//! `duban rules disable`: the undo of `enable`.
+
+use super::write::{self, Terms};
+use super::{Disable, Shelf};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::words::rules as words;
+use crate::cli::{Caller, say};
+
+/// Runs the command.
+pub fn run(arguments: &Disable, caller: &Caller<'_>) -> Result<Exit, Failure> {
+    let shelf = Shelf::open(caller)?;
+    let (on, off): (Vec<_>, Vec<_>) =
+        shelf.wanted(&arguments.names, caller)?.into_iter().partition(|name| shelf.is_enabled(name));
+    off.iter().for_each(|name| say(&words::is_off(caller.language, name)));
+    if on.is_empty() {
+        return Ok(Exit::Fine);
+    }
+    say(&words::would_withdraw(caller.language, &on));
+    let after: Vec<String> =
+        shelf.site.config.rules.enabled.iter().filter(|name| !on.contains(name)).cloned().collect();
+    write::list(&shelf, &after, Terms { yes: arguments.yes, dry_run: arguments.dry_run }, caller)
+}
