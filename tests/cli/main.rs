@@ -11,6 +11,7 @@ mod doubts;
 mod orders;
 mod remarks;
 mod routes;
+mod rules;
 mod sources;
 
 use std::io::{Read, Write};

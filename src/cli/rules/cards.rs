@@ -185,5 +185,5 @@ fn reason(line: &Line<'_>, playbook: &Playbook, language: Language) -> String {
         clock.reading.due_at.map(|due| words::due(language, &time_words::due(due, zone, language))),
         clock.reading.remaining.map(|left| time_words::remaining(left, clock.window.limit.unit(), language)),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(words::comma(language))
+    parts.into_iter().flatten().collect::<Vec<_>>().join(language.pick("，", ", "))
 }

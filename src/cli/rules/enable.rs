@@ -65,6 +65,9 @@ fn observe(
     for name in unasked.into_iter().filter(|name| sources.contains(*name)) {
         say(&words::cannot_be_asked(caller.language, name));
     }
+    if names.iter().any(|name| site.config.orders.is_for_orders(name)) {
+        say(words::orders_uncounted(caller.language));
+    }
     let tally = cards::polled(&site, &playbook, sources, at.unwrap_or_else(|| caller.now()), caller)?;
     tally.write(caller, out)?;
     if !tally.void.is_empty() {

@@ -8,7 +8,7 @@ use super::needs::{Needs, providers};
 use super::{Shelf, listed};
 use crate::cli::Caller;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::table::{Format, Table, write_json};
+use crate::cli::table::{Format, Table, align, write_json};
 use crate::cli::words::rules as words;
 use crate::core::line::plain_lines;
 use crate::rules::RuleInfo;
@@ -78,10 +78,9 @@ fn for_people(shelf: &Shelf, rule: &RuleInfo, caller: &Caller<'_>, out: &mut dyn
         rule.version.to_string(),
         rule.path.to_string(),
     ];
-    let mut table = Table::new(&["key", "value"]);
     let rows = words::show_titles(language).into_iter().zip(values).filter(|(_, value)| !value.is_empty());
-    rows.for_each(|(title, value)| table.add(vec![json!(title), json!(value)]));
-    table.write(Format::Table, &["", ""], out)?;
+    let rows: Vec<Vec<String>> = rows.map(|(title, value)| vec![title.to_owned(), value]).collect();
+    out.write_all(align(&rows).as_bytes())?;
     writeln!(out, "\n{}", plain_lines(rule.text.trim_end()))?;
     Ok(())
 }

@@ -190,6 +190,11 @@ pub fn cannot_be_asked(language: Language, name: &str) -> String {
     }
 }
 
+/// Orders stand in no source.
+pub const fn orders_uncounted(language: Language) -> &'static str {
+    language.pick("督办单不在数据源中，此处不计", "orders stand in no source: they are not counted here")
+}
+
 /// Some sources were not read.
 pub fn incomplete(language: Language, names: &[String]) -> String {
     match language {
