@@ -9,8 +9,8 @@ use rhai::{AST, ASTNode, Expr, FnCallExpr, Stmt};
 
 use super::shape;
 
-/// The kinds that the first condition of `applies` names: `item.kind == "ticket" && …`, or `item.kind in ["a", "b"]`;
-/// `None` if it says nothing of the kind.
+/// The kinds that `applies` asks for first: `item.kind == "ticket" && …`, or `item.kind in ["a", "b"]`, or each of them
+/// in the branches of an `||`; `None` if it says nothing of the kind.
 pub(super) fn of(ast: &AST) -> Option<Vec<String>> {
     let functions = shape::functions(ast);
     let applies = functions.get("applies")?;
@@ -20,7 +20,7 @@ pub(super) fn of(ast: &AST) -> Option<Vec<String>> {
         let [ASTNode::Stmt(statement)] = path else { return };
         statements += 1;
         kinds = match statement {
-            Stmt::Expr(expression) => named(first_condition(expression), item),
+            Stmt::Expr(expression) => asked_first(expression, item),
             Stmt::FnCall(call, _) => named_by(call, item),
             _ => None,
         };
@@ -28,16 +28,17 @@ pub(super) fn of(ast: &AST) -> Option<Vec<String>> {
     kinds.filter(|_| statements == 1)
 }
 
-fn first_condition(expression: &Expr) -> &Expr {
+/// The kinds without which an expression is false, as its evaluation asks for them before anything else.
+fn asked_first(expression: &Expr, item: &str) -> Option<Vec<String>> {
     match expression {
-        Expr::And(conditions, _) => conditions.first().map_or(expression, first_condition),
-        other => other,
+        Expr::And(conditions, _) => asked_first(conditions.first()?, item),
+        Expr::Or(branches, _) => {
+            let kinds: Option<Vec<Vec<String>>> = branches.iter().map(|branch| asked_first(branch, item)).collect();
+            kinds.map(|kinds| kinds.concat())
+        }
+        Expr::FnCall(call, _) => named_by(call, item),
+        _ => None,
     }
-}
-
-fn named(condition: &Expr, item: &str) -> Option<Vec<String>> {
-    let Expr::FnCall(call, _) = condition else { return None };
-    named_by(call, item)
 }
 
 fn named_by(call: &FnCallExpr, item: &str) -> Option<Vec<String>> {
@@ -89,9 +90,11 @@ mod tests {
             ("(item.kind == \"ticket\" && item.subject == 1) && item.type == 2", Some(vec!["ticket"])),
             ("item.kind in [\"task\", \"issue\"] && item.x == 1", Some(vec!["task", "issue"])),
             ("item.kind in [\"task\", \"issue\"]", Some(vec!["task", "issue"])),
+            ("item.kind == \"task\" || item.kind == \"issue\" && (item.x != 1 || item.y)", Some(vec!["task", "issue"])),
             // What is not the first condition may never be reached, and an error before it is an error.
             ("item.type == \"a\" && item.kind == \"ticket\"", None),
             ("item.kind == \"ticket\" || item.type == \"a\"", None),
+            ("item.type == \"a\" || item.kind == \"ticket\"", None),
             ("item.kind != \"ticket\"", None),
             ("item.kind in item.kinds", None),
             ("item.kind == item.type", None),

@@ -24,8 +24,6 @@ pub(super) struct Reads {
     pub params: Vec<String>,
     /// Tables.
     pub tables: Vec<String>,
-    /// The kinds of items that it asks for.
-    pub kinds: BTreeSet<String>,
 }
 
 impl Reads {
@@ -48,7 +46,6 @@ impl Reads {
                         *first = at;
                     }
                 }
-                reads.kinds.extend(kinds(expression, &items));
                 match expression {
                     Expr::Property(property, _) => drop(reads.properties.insert(property.2.to_string())),
                     Expr::Variable(variable, ..) => match variable.2.root_name() {
@@ -92,29 +89,6 @@ fn field<'a>(expression: &'a Expr, items: &BTreeSet<&str>) -> Option<(&'a str, P
         Expr::Property(property, at) => Some((&property.2, *at)),
         Expr::StringConstant(name, at) if matches!(expression, Expr::Index(..)) => Some((name, *at)),
         _ => None,
-    }
-}
-
-/// The kinds that `item.kind == "ticket"` or `item.kind in ["project", "node"]` asks for.
-fn kinds(expression: &Expr, items: &BTreeSet<&str>) -> Vec<String> {
-    let (Expr::FnCall(call, _) | Expr::MethodCall(call, _)) = expression else { return Vec::new() };
-    let is_kind = |argument: &Expr| field(argument, items).is_some_and(|(name, _)| name == "kind");
-    if !["==", "contains"].contains(&call.name.as_str()) || !call.args.iter().any(is_kind) {
-        return Vec::new();
-    }
-    call.args.iter().flat_map(texts).collect()
-}
-
-/// The texts of a constant, or of a list of them.
-fn texts(expression: &Expr) -> Vec<String> {
-    match expression {
-        Expr::StringConstant(text, _) => vec![text.to_string()],
-        Expr::Array(list, _) => list.iter().flat_map(texts).collect(),
-        Expr::DynamicConstant(value, _) => {
-            let list = value.as_array_ref().map(|list| list.to_vec()).unwrap_or_default();
-            list.into_iter().filter_map(|value| value.into_string().ok()).collect()
-        }
-        _ => Vec::new(),
     }
 }
 

@@ -66,7 +66,7 @@ pub struct RuleInfo {
     pub meta: Meta,
     /// Identity of the text and of the parameters and tables that it reads.
     pub version: Digest,
-    /// Kinds of items that it asks for; none if it says nothing of kinds.
+    /// Kinds of items that it can apply to; none if it does not ask for them first.
     pub kinds: Vec<String>,
     /// Fields of the item that it reads.
     pub fields: Vec<String>,
@@ -311,7 +311,7 @@ impl Edition {
             text: self.source.text.clone(),
             meta: self.meta.clone(),
             version: self.version,
-            kinds: self.reads.kinds.iter().cloned().collect(),
+            kinds: self.kinds.clone().unwrap_or_default(),
             fields: self.reads.fields.keys().cloned().collect(),
             params: self.reads.params.clone(),
             tables: self.reads.tables.clone(),
