@@ -141,6 +141,24 @@ fn a_region_counts_the_two_hours_as_working_hours() {
 }
 
 #[test]
+fn a_region_has_its_own_row_of_a_table() {
+    let rule = std::fs::read_to_string("rules/request-reply.rhai").expect("a shipped rule");
+    let table = std::fs::read_to_string("rules/tables/reply.csv").expect("a shipped table");
+    let mut tables = Tables::new();
+    tables.read_table("reply", "reply.csv", &format!("{table}示范区 投诉,7wd,示范区服务承诺\n")).expect("a table");
+    let book = Rulebook::compile(&[file("request-reply", &rule)], &tables, zone()).expect("a shipped rule");
+    let limit = |region: Value| {
+        let mut item = item();
+        item.fields.set("region", region);
+        item.fields.set("replied_at", Value::Missing);
+        let judged = book.judge(&Arc::new(item), today())[0].result.clone().expect("an answer");
+        judged.windows[0].limit.to_string()
+    };
+    let limits = [Value::text("示范区"), Value::text("老城区"), Value::Missing].map(limit);
+    assert_eq!(limits, ["7wd", "15wd", "15wd"]);
+}
+
+#[test]
 fn the_shipped_137_runs_three_windows_from_receipt() {
     let mut task = Item::new(ItemKey::new("tasks", "1"), "task");
     task.fields.set("level", Value::text("superior"));
