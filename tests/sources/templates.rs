@@ -32,7 +32,7 @@ fn sources() -> Vec<(String, SourceConfig)> {
     let config = Config::read("duban.toml", &pasted(Path::new(&shipped("config/ledgers"))));
     let config = config.unwrap_or_else(|problems| panic!("{problems:?}"));
     assert_eq!(config.source.len(), LEDGERS);
-    config.source.into_iter().map(|(name, source)| (name.to_string(), source)).collect()
+    config.source.into_iter().collect()
 }
 
 fn sheet(config: &SourceConfig) -> SheetConfig {
