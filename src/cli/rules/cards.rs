@@ -15,7 +15,7 @@ use crate::cli::words::rules as words;
 use crate::cli::{Caller, say};
 use crate::core::Instant;
 use crate::core::window::Level;
-use crate::daemon::wiring::{Polled, Site};
+use crate::daemon::wiring::Site;
 use crate::playbook::Playbook;
 use crate::source::Fetched;
 use crate::tell::language::Language;
@@ -64,7 +64,7 @@ pub fn polled(
         let fetched = runtime.block_on(polled.source.fetch(None)).map_err(|error| error.to_string());
         let fetched = fetched.and_then(|fetched| believed(polled, &fetched).map(|()| fetched));
         match fetched {
-            Ok(fetched) => tally.look(polled, &fetched, Look { playbook, at }, caller.language),
+            Ok(fetched) => tally.look(&fetched, Look { playbook, at }, caller.language),
             Err(doubt) => {
                 say(&void(caller.language, &polled.name, &doubt));
                 tally.void.push(polled.name.to_string());
@@ -75,7 +75,7 @@ pub fn polled(
 }
 
 impl Tally {
-    fn look(&mut self, _: &Polled, fetched: &Fetched, look: Look<'_>, language: Language) {
+    fn look(&mut self, fetched: &Fetched, look: Look<'_>, language: Language) {
         let work = |chunk| {
             let mut part = Self::default();
             for item in fetched.map(chunk).items {

@@ -11,7 +11,9 @@ pub fn run(arguments: &Disable, caller: &Caller<'_>) -> Result<Exit, Failure> {
     let shelf = Shelf::open(caller)?;
     let (on, off): (Vec<_>, Vec<_>) =
         shelf.wanted(&arguments.names, caller)?.into_iter().partition(|name| shelf.is_enabled(name));
-    off.iter().for_each(|name| say(&words::is_off(caller.language, name)));
+    for name in &off {
+        say(&words::is_off(caller.language, name));
+    }
     if on.is_empty() {
         return Ok(Exit::Fine);
     }

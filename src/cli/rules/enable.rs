@@ -22,7 +22,9 @@ pub fn run(arguments: &Enable, caller: &Caller<'_>, out: &mut dyn Write) -> Resu
     let shelf = Shelf::open(caller)?;
     let (on, news): (Vec<_>, Vec<_>) =
         shelf.wanted(&arguments.names, caller)?.into_iter().partition(|name| shelf.is_enabled(name));
-    on.iter().for_each(|name| say(&words::is_on(caller.language, name)));
+    for name in &on {
+        say(&words::is_on(caller.language, name));
+    }
     if news.is_empty() {
         return Ok(Exit::Fine);
     }

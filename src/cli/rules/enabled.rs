@@ -41,7 +41,7 @@ pub fn change(text: &str, before: &[String], after: &[String]) -> Option<String>
 }
 
 /// The list's place and those of its names; `Some(None)` if the text has none, `None` if it cannot be read.
-#[expect(clippy::option_option, clippy::type_complexity)]
+#[expect(clippy::type_complexity)]
 fn list(text: &str) -> Option<Option<(Range<usize>, Vec<(String, Range<usize>)>)>> {
     let places: Places = toml::from_str(text).ok()?;
     let Some(list) = places.rules.and_then(|rules| rules.enabled) else { return Some(None) };
@@ -66,15 +66,15 @@ fn with_list(text: &str, names: &[String]) -> String {
 
 /// The text with a name more at the end of the list: on a line of its own if the last name has one.
 fn with(text: &str, name: &str) -> Option<String> {
-    let (list, names) = list(text)??;
+    let (whole, names) = list(text)??;
     let name = toml::Value::from(name).to_string();
     let Some((_, last)) = names.last() else {
-        return Some(format!("{}{name}{}", &text[..=list.start], &text[list.start + 1..]));
+        return Some(format!("{}{name}{}", &text[..=whole.start], &text[whole.start + 1..]));
     };
     let line = text[..last.start].rfind('\n').map_or(0, |at| at + 1);
     let indent = &text[line..last.start];
-    let behind = &text[last.end..list.end - 1];
-    if line <= list.start || !indent.trim().is_empty() || !behind.contains('\n') {
+    let behind = &text[last.end..whole.end - 1];
+    if line <= whole.start || !indent.trim().is_empty() || !behind.contains('\n') {
         return Some(format!("{}, {name}{}", &text[..last.end], &text[last.end..]));
     }
     // A comment behind the last name stays there.
@@ -188,7 +188,7 @@ mod tests {
             let all: Vec<String> = (0..count).map(|n| format!("r{n}")).collect();
             let quoted: Vec<String> = all.iter().map(|name| format!("{name:?}")).collect();
             let text = if lines {
-                format!("[rules]\nenabled = [\n{}]\n", quoted.iter().map(|n| format!("  {n},\n")).collect::<String>())
+                format!("[rules]\nenabled = [\n{}]\n", quoted.iter().flat_map(|n| ["  ", n, ",\n"]).collect::<String>())
             } else {
                 format!("[rules]\nenabled = [{}]\n", quoted.join(", "))
             };

@@ -23,7 +23,9 @@ pub fn run(name: &str, format: Format, caller: &Caller<'_>, out: &mut dyn Write)
         Format::Json => write_json(&Value::Object(facts(&shelf, &rule).into_iter().collect::<Map<_, _>>()), out)?,
         Format::Csv => {
             let mut table = Table::new(&["key", "value"]);
-            facts(&shelf, &rule).into_iter().for_each(|(key, value)| table.add(vec![json!(key), value]));
+            for (key, value) in facts(&shelf, &rule) {
+                table.add(vec![json!(key), value]);
+            }
             table.write(Format::Csv, &[], out)?;
         }
     }

@@ -195,7 +195,8 @@ mod tests {
     use super::*;
 
     fn signs(older: &str, newer: &str) -> String {
-        differences(older, newer).into_iter().map(|(sign, line)| format!("{sign}{line}\n")).collect()
+        let lines = differences(older, newer).into_iter().map(|(sign, line)| format!("{sign}{line}"));
+        lines.flat_map(|line| [line, "\n".to_owned()]).collect()
     }
 
     #[test]
@@ -216,7 +217,7 @@ mod tests {
         fn both_texts_can_be_read_off_a_comparison(older in "([a-c]\n){0,12}", newer in "([a-c]\n){0,12}") {
             let lines = differences(&older, &newer);
             let side = |other: char| -> String {
-                lines.iter().filter(|(sign, _)| *sign != other).map(|(_, line)| format!("{line}\n")).collect()
+                lines.iter().filter(|(sign, _)| *sign != other).flat_map(|(_, line)| [*line, "\n"]).collect()
             };
             proptest::prop_assert_eq!((side('+'), side('-')), (older, newer));
         }
