@@ -695,7 +695,7 @@ fn the_lint_knows_what_no_source_maps() {
 fn the_kinds_that_a_rule_asks_for_are_known_without_running_it() {
     for (applies, kinds) in [
         ("item.kind == \"ticket\" && item.type in [\"建议\"]", &["ticket"][..]),
-        ("\"task\" == item.kind || item.kind in [\"project\", \"node\"]", &["node", "project", "task"]),
+        ("\"task\" == item.kind || item.kind in [\"project\", \"node\"]", &["task", "project", "node"]),
         ("item.title == \"ticket\"", &[]),
     ] {
         let book = book(&format!("fn applies(item) {{ {applies} }} fn windows(item) {{ [] }}"));
