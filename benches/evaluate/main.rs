@@ -1,23 +1,31 @@
-//! How long `duban evaluate` takes over a city's tickets, and how much memory: the program as it is run, beside the raw
-//! speed of reading the same file.
+//! How long `duban evaluate` takes, and how much memory: the program as it is run, beside the raw speed of reading the
+//! same files.
 //!
-//!     cargo bench --bench evaluate            a million tickets
-//!     cargo bench --bench evaluate -- 100000  fewer
+//!     cargo bench --bench evaluate                  a million tickets under one rule
+//!     cargo bench --bench evaluate -- 100000        fewer
+//!     cargo bench --bench evaluate -- city          a million items of a city under all rules, and each rule alone
+//!     cargo bench --bench evaluate -- city 100000   fewer
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::process::{Child, Command};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use duban::time::{Clock, SystemClock};
+use program::{evaluate, lines_of};
+
+mod city;
+mod program;
 
 /// What a million tickets may take on two cores.
 const PROMISE: (Duration, u64) = (Duration::from_secs(15), 500);
 
 fn main() {
     let tickets = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
+    if std::env::args().any(|argument| argument == "city") {
+        return city::measure(tickets);
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let clock = SystemClock::start();
     write_tickets(&folder.path().join("tickets.csv"), tickets);
@@ -27,7 +35,7 @@ fn main() {
     let bytes = read_alone(&folder.path().join("tickets.csv"));
     let reading = clock.monotonic().saturating_sub(before);
     let before = clock.monotonic();
-    let used = evaluate(folder.path());
+    let used = evaluate(folder.path(), "2026-03-20T10:00");
     let whole = clock.monotonic().saturating_sub(before);
     let lines = lines_of(&folder.path().join("answer.csv"));
 
@@ -112,62 +120,4 @@ fn read_alone(path: &Path) -> u64 {
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).expect("a record") {}
     reader.position().byte()
-}
-
-/// What a process used up, where the system tells.
-#[derive(Debug, Clone, Copy, Default)]
-struct Used {
-    /// Seconds of all cores.
-    processor: f64,
-    /// The most memory that it held, in KiB.
-    memory: u64,
-}
-
-/// Runs the program to its end.
-fn evaluate(folder: &Path) -> Used {
-    let answer = File::create(folder.join("answer.csv")).expect("a file");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_duban"))
-        .args(["evaluate", "--at", "2026-03-20T10:00", "--format", "csv", "--config"])
-        .arg(folder.join("duban.toml"))
-        .stdout(answer)
-        .spawn()
-        .expect("the program runs");
-    let mut used = Used::default();
-    loop {
-        used.memory = used.memory.max(memory(&child));
-        used.processor = used.processor.max(processor(&child));
-        match child.try_wait().expect("a child") {
-            None => std::thread::sleep(Duration::from_millis(5)),
-            Some(status) => {
-                assert!(status.success(), "{status}");
-                return used;
-            }
-        }
-    }
-}
-
-/// The most memory that a process has held so far, in KiB.
-fn memory(child: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0)
-}
-
-/// The seconds that a process has run so far, in user space and in the kernel.
-fn processor(child: &Child) -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-    let behind_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = behind_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u32>().ok());
-    ticks.map(f64::from).sum::<f64>() / TICKS_PER_SECOND
-}
-
-fn lines_of(path: &Path) -> u64 {
-    let mut reader = csv::Reader::from_path(path).expect("an answer");
-    let mut record = csv::ByteRecord::new();
-    let mut lines = 0;
-    while reader.read_byte_record(&mut record).expect("a line") {
-        lines += 1;
-    }
-    lines
 }
