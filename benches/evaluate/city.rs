@@ -27,13 +27,15 @@ fn city() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples/city")
 }
 
-/// Measures so many items that rules are about; the rows that belong to them come on top.
+/// Measures so many items of the city's sixteen kinds. Those of four kinds belong to projects and are attached to them.
 pub fn measure(items: u32) {
     let folder = tempfile::tempdir().expect("a folder");
     let sources = sources();
-    let once: u32 = sources.iter().filter(|source| !ATTACHED.contains(&source.as_str())).map(|s| rows(s)).sum();
-    let copies = items.div_ceil(once);
-    let attached: u32 = sources.iter().filter(|source| ATTACHED.contains(&source.as_str())).map(|s| rows(s)).sum();
+    let count = |is_attached: bool| -> u32 {
+        sources.iter().filter(|source| ATTACHED.contains(&source.as_str()) == is_attached).map(|s| rows(s)).sum()
+    };
+    let (judged, attached) = (count(false), count(true));
+    let copies = items.div_ceil(judged + attached);
     for source in &sources {
         copy(source, copies, folder.path());
     }
@@ -50,8 +52,8 @@ pub fn measure(items: u32) {
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!(
-        "{} items of a city and {} rows attached to them, {} MB, {cores} cores",
-        copies * once,
+        "{} items of a city, {} of them rows attached to projects, {} MB, {cores} cores",
+        copies * (judged + attached),
         copies * attached,
         bytes / 1_000_000
     );
