@@ -67,6 +67,18 @@ fn a_row_becomes_an_item_with_its_own_columns() {
 }
 
 #[test]
+fn a_text_loses_the_blanks_around_it() {
+    let mapped = poll("id,title,received,extra\nA1,\u{3000}占道 经营 ,,x\nA2,占道 经营,,x\nA3, - ,,x\n");
+    let titles: Vec<_> = mapped.items.iter().map(|item| item.text("title")).collect();
+    assert_eq!(titles, [Some("占道 经营"), Some("占道 经营"), None], "{mapped:?}");
+    assert_eq!(
+        mapped.items[0].raw.get("title"),
+        Some(&Value::text("\u{3000}占道 经营 ")),
+        "raw columns are as they came"
+    );
+}
+
+#[test]
 fn a_column_that_is_moved_changes_no_item() {
     let before = poll("id,title,received,extra\nA1,占道,2026-03-02 10:00:00,x\n");
     let after = poll("extra,received,id,title\nx,2026-03-02 10:00:00,A1,占道\n");

@@ -152,7 +152,9 @@ impl<'p> Reading<'p> {
     fn value(&mut self, column: usize, kind: FieldKind, moments: usize, row: &[Cell<'_>]) -> Result<Value, String> {
         let Some(text) = self.known(column, row)? else { return Ok(Value::Missing) };
         if kind == FieldKind::Text {
-            return Ok(Value::Text(self.shared(self.plan.at[column], &text)));
+            let (at, trimmed) = (self.plan.at[column], text.trim());
+            let is_plain = trimmed.len() == text.len();
+            return Ok(Value::Text(if is_plain { self.shared(at, trimmed) } else { self.pools[at].share(trimmed) }));
         }
         self.cells[moments].value(&text, kind).map_err(|expected| self.at_cell(column, &expected, &text))
     }
