@@ -48,6 +48,7 @@ impl Field {
 #[derive(Deserialize)]
 struct Attach {
     source: String,
+    key: String,
 }
 
 /// When each field of a source's rows is known.
@@ -58,8 +59,8 @@ struct Rows {
     facts: BTreeSet<String>,
     /// A field, and the field of the instant from which on it is known.
     known: BTreeMap<String, String>,
-    /// The sources of attached rows, by field.
-    attached: BTreeMap<String, String>,
+    /// Attached rows, by field.
+    attached: BTreeMap<String, Attach>,
 }
 
 /// When everything is known.
@@ -83,7 +84,7 @@ impl Known {
                 appears: field(&columns.appears[&name]),
                 facts: columns.facts[&name].iter().filter_map(|column| field(column)).collect(),
                 known: known.filter_map(|(column, from)| Some((field(column)?, field(from)?))).collect(),
-                attached: source.attach.iter().map(|(field, attach)| (field.clone(), attach.source.clone())).collect(),
+                attached: source.attach,
             };
             (name, rows)
         };
@@ -95,15 +96,15 @@ impl Known {
     }
 
     /// When an item appears; a row that is not there by itself yet, with the earliest that is said of it.
-    pub fn appears_at(&self, item: &Item, start: Instant) -> Option<Instant> {
+    pub fn appears_at(&self, item: &Item, start: Instant) -> Instant {
         let rows = self.of(item);
         let stated = rows.row_appears_at(&item.fields);
         let moments =
             item.pauses.iter().map(|pause| pause.from).chain(item.extensions.iter().filter_map(|e| e.asked_at));
-        Some(match &rows.appears {
+        match &rows.appears {
             None => start,
             Some(_) => stated.or_else(|| rows.facts_of(&item.fields).chain(moments).min()).unwrap_or(start).max(start),
-        })
+        }
     }
 
     /// Every instant at which something becomes known of an item or its rows.
@@ -116,30 +117,24 @@ impl Known {
         for extension in &item.extensions {
             all.extend([extension.asked_at, extension.approved_at].into_iter().flatten());
         }
-        for (field, source) in &rows.attached {
+        for (field, attach) in &rows.attached {
             for row in rows_of(item.fields.get(field)) {
-                all.extend(self.sources[source].facts_of(row));
+                all.extend(self.sources[&attach.source].facts_of(row));
             }
         }
         all
     }
 
-    /// An item as its source shows it at an instant.
+    /// An item as its source shows it at an instant; its raw columns, which tell the whole year, are left out.
     pub fn as_of(&self, whole: &Item, at: Instant) -> Item {
         let rows = self.of(whole);
-        let mut item = whole.clone();
-        item.fields = rows.as_of(&whole.fields, at);
-        for (field, source) in &rows.attached {
-            let child = &self.sources[source];
-            let shown = |row: &Fields| child.is_there(row, at).then(|| Value::Map(child.as_of(row, at)));
-            match whole.fields.get(field) {
-                Some(Value::List(_)) => {
-                    let list = rows_of(whole.fields.get(field)).filter_map(shown).collect();
-                    item.fields.set(field.as_str(), Value::List(list));
-                }
-                Some(Value::Map(row)) => item.fields.set(field.as_str(), shown(row).unwrap_or_default()),
-                _ => {}
-            }
+        let mut item = Item::new(whole.key.clone(), whole.kind.clone());
+        for (name, value) in whole.fields.iter() {
+            let shown = match rows.attached.get(&**name) {
+                Some(attach) => self.attached_as_of(attach, value, at),
+                None => rows.field_as_of(&whole.fields, name, value, at),
+            };
+            item.fields.push(name.clone(), shown);
         }
         let begun = whole.pauses.iter().filter(|pause| pause.from <= at);
         item.pauses = begun.map(|pause| Pause { to: pause.to.filter(|to| *to <= at), ..pause.clone() }).collect();
@@ -150,6 +145,17 @@ impl Known {
         };
         item.extensions = asked.map(seen).collect();
         item
+    }
+
+    /// The attached rows that are there; one belongs to nothing before it is known to what it belongs.
+    fn attached_as_of(&self, attach: &Attach, whole: &Value, at: Instant) -> Value {
+        let child = &self.sources[&attach.source];
+        let is_shown = |row: &&Fields| child.is_there(row, at) && !child.hides(row, &attach.key, at);
+        let mut shown = rows_of(Some(whole)).filter(is_shown).map(|row| Value::Map(child.as_of(row, at)));
+        match whole {
+            Value::List(_) => Value::List(shown.collect()),
+            _ => shown.next().unwrap_or_default(),
+        }
     }
 }
 
@@ -169,16 +175,21 @@ impl Rows {
 
     /// What is known of a row.
     fn as_of(&self, whole: &Fields, at: Instant) -> Fields {
-        let is_ahead = |name: &str| instant(whole.get(name)).is_some_and(|instant| instant > at);
-        let mut shown = whole.clone();
-        for (name, _) in whole.iter() {
-            let hides = self.facts.contains(&**name) && is_ahead(name);
-            let waits = self.known.get(&**name).is_some_and(|from| is_ahead(from));
-            if hides || waits {
-                shown.set(name.clone(), Value::Missing);
-            }
+        let mut shown = Fields::with_capacity(whole.len());
+        for (name, value) in whole.iter() {
+            shown.push(name.clone(), self.field_as_of(whole, name, value, at));
         }
         shown
+    }
+
+    fn field_as_of(&self, whole: &Fields, name: &str, value: &Value, at: Instant) -> Value {
+        if self.hides(whole, name, at) { Value::Missing } else { value.clone() }
+    }
+
+    /// Whether a field of a row is not known yet.
+    fn hides(&self, whole: &Fields, name: &str, at: Instant) -> bool {
+        let is_ahead = |name: &str| instant(whole.get(name)).is_some_and(|instant| instant > at);
+        self.facts.contains(name) && is_ahead(name) || self.known.get(name).is_some_and(|from| is_ahead(from))
     }
 }
 
