@@ -43,7 +43,7 @@ fn asked_first(expression: &Expr, item: &str) -> Option<Vec<String>> {
 
 fn named_by(call: &FnCallExpr, item: &str) -> Option<Vec<String>> {
     match (&*call.name, &call.args[..]) {
-        ("==", [kind, word]) | ("==", [word, kind]) if is_kind(kind, item) => Some(vec![text(word)?]),
+        ("==", [kind, word] | [word, kind]) if is_kind(kind, item) => Some(vec![text(word)?]),
         ("contains", [words, kind]) if is_kind(kind, item) => words_of(words),
         _ => None,
     }
