@@ -15,7 +15,7 @@ use duban::time::{Clock, SystemClock};
 use crate::program::{evaluate, lines_of};
 
 /// What a million items may take on two cores.
-const PROMISE: Duration = Duration::from_secs(60);
+const PROMISE: Duration = Duration::from_mins(1);
 
 /// The sources whose rows only belong to others.
 const ATTACHED: [&str; 4] = ["stages", "progress", "lines", "logs"];
