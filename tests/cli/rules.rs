@@ -192,7 +192,7 @@ fn versions_that_were_in_force_are_listed_compared_and_put_back() {
     assert!(run(&["rules", "log"]).stderr.contains("no store yet"));
     let first = std::fs::read_to_string(site.path("rules/2110.rhai")).expect("a rule");
     assert_eq!(Daemon::polled(&site).stop(), 0);
-    site.put("rules/2110.rhai", &first.replace("\"30m\"", "\"40m\""));
+    site.put("rules/2110.rhai", &first.replace("\"command-centre\"", "\"three-level\""));
     assert_eq!(Daemon::polled(&site).stop(), 0);
     let log = run(&["rules", "log", "2110", "--format", "csv"]).rows();
     assert_eq!(log.iter().map(|row| row["is_file"].as_str()).collect::<Vec<_>>(), ["false", "true"], "{log:?}");
@@ -200,7 +200,7 @@ fn versions_that_were_in_force_are_listed_compared_and_put_back() {
     let older = &log[0]["version"];
     let diff = run(&["rules", "diff", "2110", older]);
     let changed: Vec<&str> = diff.stdout.lines().skip(2).filter(|line| !line.starts_with(' ')).collect();
-    assert!(changed.len() == 2 && changed[0].contains("\"30m\"") && changed[1].contains("\"40m\""), "{diff:?}");
+    assert!(changed.len() == 2 && changed[0].contains("command-centre") && changed[1].contains("three-level"), "{diff:?}");
     assert_eq!(run(&["rules", "diff", "2110", older, &log[1]["version"]]).status, 0);
     assert!(run(&["rules", "diff", "2110"]).stderr.contains("same text"));
     assert_eq!(run(&["rules", "diff", "2110", "zz"]).status, 2);
