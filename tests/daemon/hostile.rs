@@ -417,9 +417,10 @@ fn in_xml(case: &Case, xml: &str) {
     short(case.name, &unescaped(&parts[3]));
 }
 
-/// The title as the source gives it, and where that is nothing but blanks, the code.
+/// The title without the blanks around it, and where it is nothing but blanks, the code.
 fn title_of(case: &Case) -> String {
-    if case.title.trim().is_empty() { case.id.clone() } else { case.title.clone() }
+    let title = case.title.trim();
+    if title.is_empty() { case.id.clone() } else { title.to_owned() }
 }
 
 /// The fields of a form in GB18030.

@@ -140,7 +140,7 @@ impl<'p> Reading<'p> {
         }
         let Some(text) = text else { return Ok(Value::Missing) };
         if kind == FieldKind::Text {
-            return Ok(Value::Text(self.words.share(&text)));
+            return Ok(Value::Text(self.words.share(text.trim())));
         }
         self.cells[moments].value(&text, kind).map_err(|expected| {
             let columns = composed.columns().map(|column| format!("\"{}\"", self.plan.mapping.columns[column]));
