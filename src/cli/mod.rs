@@ -48,6 +48,8 @@ mod site;
 
 mod who;
 
+mod question;
+
 mod log;
 
 mod run;

@@ -10,6 +10,7 @@ use clap::Subcommand;
 use super::Caller;
 use super::exit::{Exit, Failure};
 use super::table::Format;
+use super::who::By;
 use super::words::rules as words;
 use crate::daemon::wiring::Site;
 use crate::rules::{RuleError, RuleFile, RuleInfo, Rulebook, Tables};
@@ -27,6 +28,7 @@ mod versions;
 mod write;
 
 pub use needs::Need;
+use write::Terms;
 
 /// What can be done with rules.
 #[derive(Subcommand)]
@@ -91,6 +93,8 @@ pub enum Command {
         /// Really write, without a question
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        by: By,
     },
 }
 
@@ -109,6 +113,9 @@ pub struct Enable {
     /// The cards as of this instant; without it, now
     #[arg(long, value_name = "INSTANT")]
     pub at: Option<String>,
+    /// Whose name the change carries.
+    #[command(flatten)]
+    pub by: By,
 }
 
 /// What `disable` is given.
@@ -123,6 +130,9 @@ pub struct Disable {
     /// Only show
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
+    /// Whose name the change carries.
+    #[command(flatten)]
+    pub by: By,
 }
 
 /// Runs the command.
@@ -135,7 +145,9 @@ pub fn run(command: &Command, caller: &Caller<'_>, out: &mut dyn Write) -> Resul
         Command::New { name, kind } => draft::run(name, kind, caller, out),
         Command::Log { name, format } => versions::log(name.as_deref(), *format, caller, out),
         Command::Diff { name, from, to } => versions::diff(name, from.as_deref(), to.as_deref(), caller, out),
-        Command::Rollback { name, to, yes } => versions::rollback(name, to, *yes, caller, out),
+        Command::Rollback { name, to, yes, by } => {
+            versions::rollback(name, to, Terms { yes: *yes, dry_run: false, by }, caller, out)
+        }
     }
 }
 

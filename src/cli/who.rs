@@ -3,8 +3,10 @@
 use clap::Args;
 
 use super::exit::Failure;
+use super::run::runtime;
 use super::{Caller, words};
 use crate::core::audit::Act;
+use crate::store::Turn;
 
 /// Whose name an act carries.
 #[derive(Args)]
@@ -28,5 +30,15 @@ impl Caller<'_> {
     /// What somebody does now.
     pub(super) fn act(&self, what: &str, subject: impl Into<String>, by: &By) -> Result<Act, Failure> {
         Ok(Act::new(what, subject, &self.who(by.by.as_deref())?, self.clock.now()))
+    }
+
+    /// Enters what was done outside the store, in a file, into the audit trail. The answer is whether there is a store.
+    pub(super) fn enter(&self, acts: Vec<Act>) -> Result<bool, Failure> {
+        runtime()?.block_on(async {
+            let Some(store) = self.visit_store_if_any().await? else { return Ok(false) };
+            let entered = store.commit(&Turn { acts, ..Turn::default() }).await;
+            store.close().await;
+            entered.map(|_| true).map_err(|error| self.store_failed("store", &error))
+        })
     }
 }

@@ -142,6 +142,7 @@ fn an_enabled_rule_stands_in_the_list_and_disabling_it_is_the_undo() {
     let before = config(&desk);
     let run = desk.duban("en", &["rules", "enable", "feedback", "--yes"]);
     assert!(run.status == 0 && run.stderr.contains("systemctl reload duban"), "{run:?}");
+    assert!(run.stderr.contains("not entered into the audit trail: there is no store yet"), "{run:?}");
     assert_eq!(config(&desk), before.replace("[\"reply\"]", "[\"reply\", \"feedback\"]"));
     let kept = std::fs::read_to_string(desk.path().join("duban.toml.bak")).expect("the old one");
     assert_eq!(kept, before);
@@ -154,6 +155,41 @@ fn an_enabled_rule_stands_in_the_list_and_disabling_it_is_the_undo() {
     assert!(config(&desk).contains("feedback\"]"), "only shown");
     assert_eq!(desk.duban("zh-CN", &["rules", "disable", "feedback", "--yes"]).status, 0);
     assert_eq!(config(&desk), before);
+}
+
+#[test]
+fn a_rule_that_does_not_load_is_named_and_can_be_taken_out_while_another_does_not_load_either() {
+    let desk = desk("", "");
+    for name in ["one", "two"] {
+        desk.put(&format!("rules/{name}.rhai"), "fn applies(item) { item.kind == \"x\" && item.nobody_maps == 1 }");
+    }
+    let broken = config(&desk).replace("[\"reply\"]", "[\"reply\", \"one\", \"two\"]");
+    desk.put("duban.toml", &broken);
+    let run = desk.duban("en", &["rules", "enable", "feedback", "--yes"]);
+    assert!(run.status == 78 && run.stderr.contains("nobody_maps"), "{run:?}");
+    assert!(run.stderr.contains("as it was") && run.stderr.contains("duban rules disable one two"), "{run:?}");
+    assert_eq!(config(&desk), broken);
+    let run = desk.duban("en", &["rules", "disable", "one", "--yes"]);
+    assert!(run.status == 0 && run.stderr.contains("the other rules that are wrong: two"), "{run:?}");
+    assert_eq!(desk.duban("en", &["rules", "disable", "two", "--yes"]).status, 0);
+    assert_eq!(desk.duban("en", &["rules", "enable", "feedback", "--yes"]).status, 0);
+}
+
+#[test]
+fn who_changed_which_rules_run_stands_in_the_audit_trail() {
+    let site = Site::new();
+    site.tickets(&[Ticket::due_at("T1", ahead(60))]);
+    assert_eq!(Daemon::polled(&site).stop(), 0);
+    let run = |arguments: &[&str]| duban_at(site.folder(), "en", arguments);
+    assert_eq!(run(&["rules", "disable", "2110", "--yes", "--by", " "]).status, 2);
+    assert_eq!(run(&["rules", "disable", "2110", "--dry-run", "--by", "示例李科"]).status, 0);
+    for deed in ["disable", "enable"] {
+        let run = run(&["rules", deed, "2110", "--yes", "--by", "示例李科"]);
+        assert!(run.status == 0 && !run.stderr.contains("not entered"), "{run:?}");
+    }
+    let list = run(&["audit", "list", "--what", "rules.*", "--by", "示例李科", "--format", "csv"]).rows();
+    let deeds: Vec<_> = list.iter().map(|row| (row["what"].as_str(), row["subject"].as_str())).collect();
+    assert_eq!(deeds, [("rules.disable", "2110"), ("rules.enable", "2110")], "{list:?}");
 }
 
 #[test]
@@ -190,9 +226,10 @@ fn versions_that_were_in_force_are_listed_compared_and_put_back() {
     site.tickets(&[Ticket::due_at("T1", ahead(60))]);
     let run = |arguments: &[&str]| duban_at(site.folder(), "en", arguments);
     assert!(run(&["rules", "log"]).stderr.contains("no store yet"));
+    assert_eq!(run(&["rules", "rollback", "2110", "abc"]).status, 1);
     let first = std::fs::read_to_string(site.path("rules/2110.rhai")).expect("a rule");
     assert_eq!(Daemon::polled(&site).stop(), 0);
-    site.put("rules/2110.rhai", &first.replace("\"command-centre\"", "\"three-level\""));
+    site.put("rules/2110.rhai", &first.replace("param::w2110_dispatch", "\"40m\""));
     assert_eq!(Daemon::polled(&site).stop(), 0);
     let log = run(&["rules", "log", "2110", "--format", "csv"]).rows();
     assert_eq!(log.iter().map(|row| row["is_file"].as_str()).collect::<Vec<_>>(), ["false", "true"], "{log:?}");
@@ -200,7 +237,7 @@ fn versions_that_were_in_force_are_listed_compared_and_put_back() {
     let older = &log[0]["version"];
     let diff = run(&["rules", "diff", "2110", older]);
     let changed: Vec<&str> = diff.stdout.lines().skip(2).filter(|line| !line.starts_with(' ')).collect();
-    assert!(changed.len() == 2 && changed[0].contains("command-centre") && changed[1].contains("three-level"), "{diff:?}");
+    assert!(changed.len() == 2 && changed[0].contains("w2110_dispatch") && changed[1].contains("\"40m\""), "{diff:?}");
     assert_eq!(run(&["rules", "diff", "2110", older, &log[1]["version"]]).status, 0);
     assert!(run(&["rules", "diff", "2110"]).stderr.contains("same text"));
     assert_eq!(run(&["rules", "diff", "2110", "zz"]).status, 2);
@@ -210,5 +247,7 @@ fn versions_that_were_in_force_are_listed_compared_and_put_back() {
     assert_eq!(back.status, 0, "{back:?}");
     assert_eq!(std::fs::read_to_string(site.path("rules/2110.rhai")).expect("a rule"), first);
     assert!(site.path("rules/2110.rhai.bak").exists(), "what stood there is kept");
+    let entered = run(&["audit", "list", "--what", "rules.rollback", "--format", "csv"]).rows();
+    assert!(entered.len() == 1 && entered[0]["subject"] == "2110", "{entered:?}");
     assert_eq!(run(&["rules", "list", "--format", "csv"]).rows().len(), 1, "what is kept is no rule");
 }

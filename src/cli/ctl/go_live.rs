@@ -19,10 +19,9 @@ use crate::cli::words::{self as all_words, go_live as words};
 use crate::cli::{Caller, say};
 use crate::config::{Config, Mode, RehearsalTo};
 use crate::core::Instant;
-use crate::core::audit::Act;
 use crate::core::delivery::DeliveryState;
 use crate::daemon::wiring::{Site, Wiring};
-use crate::store::{DeliveryFilter, DeliveryRecord, Store, Turn};
+use crate::store::{DeliveryFilter, DeliveryRecord, Store};
 
 /// Deliveries that are looked at: where there were more, they span less than the week.
 const DELIVERIES: usize = 20_000;
@@ -127,19 +126,9 @@ fn change(site: &Site, by: &By, caller: &Caller<'_>) -> Result<Exit, Failure> {
     let backup = replace(&site.path, &live, Before::Last(".before-go-live")).map_err(unreadable)?;
     let backup = backup.unwrap_or_default();
     // The file is no part of the store: if this fails, it is said, and what the file says is entered when it is read.
-    enter(act.with(json!({ "backup": backup })), caller)?;
+    caller.enter(vec![act.with(json!({ "backup": backup }))])?;
     say(&words::done(language, &shown, &backup.display().to_string()));
     Ok(Exit::Fine)
-}
-
-/// Enters what was done into the audit trail.
-fn enter(act: Act, caller: &Caller<'_>) -> Result<(), Failure> {
-    runtime()?.block_on(async {
-        let store = caller.visit_store().await?;
-        let entered = store.commit(&Turn { acts: vec![act], ..Turn::default() }).await;
-        store.close().await;
-        entered.map(drop).map_err(|error| caller.store_failed("store", &error))
-    })
 }
 
 #[cfg(test)]

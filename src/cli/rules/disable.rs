@@ -20,5 +20,5 @@ pub fn run(arguments: &Disable, caller: &Caller<'_>) -> Result<Exit, Failure> {
     say(&words::would_withdraw(caller.language, &on));
     let after: Vec<String> =
         shelf.site.config.rules.enabled.iter().filter(|name| !on.contains(name)).cloned().collect();
-    write::list(&shelf, &after, Terms { yes: arguments.yes, dry_run: arguments.dry_run }, caller)
+    write::list(&shelf, &after, Terms { yes: arguments.yes, dry_run: arguments.dry_run, by: &arguments.by }, caller)
 }

@@ -45,7 +45,7 @@ pub fn run(arguments: &Enable, caller: &Caller<'_>, out: &mut dyn Write) -> Resu
     }
     observe(&shelf, &news, &sources, arguments.at.as_deref(), caller, out)?;
     let after: Vec<String> = shelf.site.config.rules.enabled.iter().chain(&news).cloned().collect();
-    write::list(&shelf, &after, Terms { yes: arguments.yes, dry_run: arguments.dry_run }, caller)
+    write::list(&shelf, &after, Terms { yes: arguments.yes, dry_run: arguments.dry_run, by: &arguments.by }, caller)
 }
 
 /// The cards of these rules alone.

@@ -5,8 +5,9 @@ use std::io::Write;
 use serde_json::json;
 
 use super::Shelf;
-use super::write::is_agreed;
+use super::write::{Terms, enter};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::question::is_agreed;
 use crate::cli::replacement::{Before, replace};
 use crate::cli::run::runtime;
 use crate::cli::table::{Format, Table};
@@ -75,10 +76,17 @@ pub fn diff(
 }
 
 /// Writes the text of a version in the place of the file.
-pub fn rollback(name: &str, to: &str, yes: bool, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub fn rollback(
+    name: &str,
+    to: &str,
+    terms: Terms<'_>,
+    caller: &Caller<'_>,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
     let (shelf, language) = (Shelf::open(caller)?, caller.language);
     let records = of_rule(name, caller)?;
     let record = chosen(&records, name, to, caller)?;
+    let act = caller.act("rules.rollback", name, terms.by)?;
     let path = shelf.path(name);
     let now = crate::calendars::read_text(&path).unwrap_or_default();
     if now == record.text {
@@ -91,13 +99,15 @@ pub fn rollback(name: &str, to: &str, yes: bool, caller: &Caller<'_>, out: &mut 
     out.flush()?;
     say(words::params_stay(language));
     let shown = path.display().to_string();
-    if !yes && !is_agreed(&words::question(language, &shown))? {
+    if !terms.yes && !is_agreed(&words::question(language, &shown))? {
         say(words::say_yes(language));
         return Ok(Exit::Fine);
     }
     let unwritable = |e| Failure::internal(all_words::unreadable(language, &path, &e));
     let backup = replace(&path, &record.text, Before::Each).map_err(unwritable)?;
     say(&words::written(language, &shown, backup.as_deref()));
+    let detail = json!({ "file": shown, "backup": backup, "version": record.version.to_string() });
+    enter(vec![act.with(detail)], caller);
     // The parameters of today may not be those of that time.
     shelf.rule(name).map_err(|problems| Failure::configuration(problems.join("\n")))?;
     say(words::next(language));
@@ -128,6 +138,9 @@ fn chosen<'r>(
     version: &str,
     caller: &Caller<'_>,
 ) -> Result<&'r RuleRecord, Failure> {
+    if records.is_empty() {
+        return Err(Failure::no(words::no_versions(caller.language, name)));
+    }
     let mut fitting = records.iter().filter(|record| record.version.to_string().starts_with(version));
     match (fitting.next(), fitting.next()) {
         (Some(record), None) => Ok(record),

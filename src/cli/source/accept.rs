@@ -1,10 +1,9 @@
 //! `duban source accept`: what a source shows is right, though the guard does not believe it.
 
-use std::io::{IsTerminal as _, Write as _, stderr, stdin};
-
 use serde_json::json;
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::question::is_agreed;
 use crate::cli::run::runtime;
 use crate::cli::words::source as words;
 use crate::cli::{Caller, say};
@@ -31,7 +30,7 @@ pub fn run(name: &str, yes: bool, by: Option<&str>, caller: &Caller<'_>) -> Resu
         say(&words::doubted(language, name, &trouble));
         say(&words::would_be_believed(language, &counts(&record)));
         say(&words::of_absent(language, config.absent));
-        if !yes && !asked(caller)? {
+        if !yes && !is_agreed(words::question(language))? {
             say(words::say_yes(language));
             return Ok(Exit::Fine);
         }
@@ -53,15 +52,4 @@ fn counts(record: &SourceRecord) -> words::Counts {
         rejected: record.rejected,
         missing: record.good_rows.map_or(0, |before| before.saturating_sub(good)),
     }
-}
-
-/// Asks whoever sits at the terminal; nobody there means no.
-fn asked(caller: &Caller<'_>) -> Result<bool, Failure> {
-    if !stdin().is_terminal() || !stderr().is_terminal() {
-        return Ok(false);
-    }
-    let _ = write!(stderr(), "{}", words::question(caller.language));
-    let mut answer = String::new();
-    stdin().read_line(&mut answer)?;
-    Ok(["y", "yes", "是"].contains(&answer.trim().to_lowercase().as_str()))
 }

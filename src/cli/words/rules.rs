@@ -297,6 +297,42 @@ pub fn written(language: Language, file: &str, backup: Option<&Path>) -> String 
     }
 }
 
+/// What is written would not load; these rules are why, if it is rules.
+pub fn would_not_load(language: Language, names: &[&str]) -> String {
+    let refused = refused(language);
+    match (language, names) {
+        (_, []) => refused.to_owned(),
+        (Chinese, _) => format!("{refused}；有误的规则若不需要，可先停用：duban rules disable {}", names.join(" ")),
+        (English, _) => {
+            format!("{refused}; if the rules that are wrong are not needed: duban rules disable {}", names.join(" "))
+        }
+    }
+}
+
+/// It does not load as it is, nor afterwards.
+pub fn still_wrong(language: Language, names: &[&str]) -> String {
+    match (language, names) {
+        (_, []) => language.pick("这份配置本来就无法加载", "this configuration does not load anyway").to_owned(),
+        (Chinese, _) => format!("这份配置本来就无法加载，其余有误的规则：{}", names.join("、")),
+        (English, _) => {
+            format!("this configuration does not load anyway; the other rules that are wrong: {}", names.join(", "))
+        }
+    }
+}
+
+/// The change stands in its file, but not in the audit trail.
+pub fn not_entered(language: Language, why: &str) -> String {
+    match language {
+        Chinese => format!("未记入审计：{why}"),
+        English => format!("not entered into the audit trail: {why}"),
+    }
+}
+
+/// There is no audit trail.
+pub const fn no_trail(language: Language) -> &'static str {
+    language.pick("还没有存储", "there is no store yet")
+}
+
 /// How it comes into force.
 pub const fn next(language: Language) -> &'static str {
     language.pick(
