@@ -1,4 +1,4 @@
-//! The city of the demo: its files, and how they change while time goes by.
+//! The city of the demo, a part of the sample city: its files, and how they change while time goes by.
 //!
 //! The tables are written with instants relative to the start: `{-1h30m}` and `{+48s}` from the start, `{-3wd 09:10}` at a
 //! clock time so many working days before. What lies in the future is not known yet: its cell is empty until then, and
@@ -18,21 +18,55 @@ use crate::tell::language::Language;
 const MARK: &str = ".duban-demo";
 
 /// The tables that change.
-const TABLES: [(&str, &str); 3] = [
+const TABLES: [(&str, &str); 4] = [
     ("tickets.csv", include_str!("../../../config/demo/tickets.csv")),
     ("tasks.csv", include_str!("../../../config/demo/tasks.csv")),
     ("projects.csv", include_str!("../../../config/demo/projects.csv")),
+    ("matters.csv", include_str!("../../../config/demo/matters.csv")),
 ];
 
-/// What stays as it is.
-const FILES: [(&str, &str); 6] = [
-    ("contacts.csv", include_str!("../../../config/demo/contacts.csv")),
-    ("rules/2110.rhai", include_str!("../../../rules/2110.rhai")),
-    ("rules/137.rhai", include_str!("../../../rules/137.rhai")),
-    ("rules/green-channel.rhai", include_str!("../../../config/demo/rules/green-channel.rhai")),
-    ("rules/params.toml", include_str!("../../../config/demo/rules/params.toml")),
-    ("rules/tables/green-channel.csv", include_str!("../../../config/demo/rules/tables/green-channel.csv")),
+/// Files of the folder of rules, as they ship.
+macro_rules! shipped {
+    ($($file:literal),* $(,)?) => {
+        &[$((concat!("rules/", $file), include_str!(concat!("../../../rules/", $file)))),*]
+    };
+}
+
+/// The rules: some run, the others can be tried.
+const RULES: &[(&str, &str)] = shipped![
+    "137.rhai",
+    "2110.rhai",
+    "approval-limit.rhai",
+    "coordination.rhai",
+    "gift-pack.rhai",
+    "green-channel.rhai",
+    "hand-over.rhai",
+    "hundred-days.rhai",
+    "inspection-unfiled.rhai",
+    "issue-open.rhai",
+    "linkage.rhai",
+    "off-platform.rhai",
+    "order.rhai",
+    "progress.rhai",
+    "promise.rhai",
+    "request-reply.rhai",
+    "schedule.rhai",
+    "stages.rhai",
+    "stale-update.rhai",
+    "submission-late.rhai",
+    "task-overdue.rhai",
+    "three-lines.rhai",
+    "tolerance.rhai",
+    "unassigned.rhai",
+    "params.toml",
+    "tables/green.csv",
+    "tables/pack.csv",
+    "tables/reply.csv",
+    "tables/submission.csv",
+    "tables/task.csv",
 ];
+
+const CONTACTS: &str = include_str!("../../../config/demo/contacts.csv");
 
 const CONFIG: &str = include_str!("../../../config/demo/duban.toml");
 
@@ -69,7 +103,8 @@ impl City {
         let config = CONFIG.replace("{port}", &port.to_string());
         let config = format!("language = \"{}\"\n\n{config}", language.tag());
         self.put("duban.toml", &config).map_err(problem)?;
-        FILES.iter().try_for_each(|(name, text)| self.put(name, text)).map_err(problem)?;
+        self.put("contacts.csv", CONTACTS).map_err(problem)?;
+        RULES.iter().try_for_each(|(name, text)| self.put(name, text)).map_err(problem)?;
         self.write(self.start_at).map_err(problem)
     }
 
@@ -173,7 +208,41 @@ mod tests {
         assert_eq!(city().cell("{+48s}", start), "");
         assert_eq!(city().cell("{+48s}", start + TimeDelta::seconds(48)), "2026-03-02 10:00:48");
         assert_eq!(city().cell("{-3wd 09:10}", start), "2026-02-26 09:10:00");
-        assert!(!city().table(TABLES[0].1, start).contains("T010"));
-        assert!(city().table(TABLES[0].1, start + TimeDelta::seconds(30)).contains("T010"));
+        assert!(!city().table(TABLES[0].1, start).contains("S00169"));
+        assert!(city().table(TABLES[0].1, start + TimeDelta::seconds(30)).contains("S00169"));
+    }
+
+    #[test]
+    fn every_shipped_rule_can_be_tried() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+        for folder in [folder.clone(), folder.join("tables")] {
+            for path in folder.read_dir().expect("a folder").flatten().map(|entry| entry.path()) {
+                let is_part = path.extension().is_some_and(|ending| ending == "rhai")
+                    || path.parent().is_some_and(|parent| parent.ends_with("tables"));
+                let is_there = |name: &&(&str, &str)| path.ends_with(name.0);
+                assert!(!is_part || RULES.iter().any(|rule| is_there(&rule)), "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn its_tables_are_the_ledgers() {
+        let demo: toml::Table = CONFIG.replace("{port}", "1").parse().expect("a configuration");
+        for (name, table) in TABLES {
+            let source = name.trim_end_matches(".csv");
+            let path = format!("{}/config/ledgers/{source}.toml", env!("CARGO_MANIFEST_DIR"));
+            let ledger: toml::Table = fs::read_to_string(path).expect("a ledger").parse().expect("TOML");
+            for key in ["kind", "id", "timezone", "time_formats", "missing", "fields", "pauses", "extensions"] {
+                assert_eq!(demo["source"][source].get(key), ledger["source"][source].get(key), "{source} {key}");
+            }
+            let (_, city) = table.lines().next().and_then(|header| header.split_once(',')).expect("a header");
+            let rows = fs::read_to_string(format!("{}/config/examples/city/{name}", env!("CARGO_MANIFEST_DIR")));
+            let rows = rows.expect("a file of the city");
+            assert_eq!(Some(city), rows.trim_start_matches('\u{feff}').lines().next(), "{name}");
+            for row in table.lines().skip(1) {
+                let id: String = row.split(',').nth(1).expect("an id").to_owned();
+                assert!(rows.contains(&format!("\n{id},")), "{name}: the city has {id}");
+            }
+        }
     }
 }

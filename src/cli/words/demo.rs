@@ -56,14 +56,14 @@ pub(in crate::cli) fn closing(language: Language, folder: &Path, told: &Told) ->
             "\n演示结束：亮牌 {raised} 次，通知 {sent} 份。接着可以看：\n\
              \x20 {mails}  每份通知一个 .eml 文件，用邮件程序打开\n\
              \x20 duban deliveries list --config {config}\n\
-             \x20 duban explain T002 --config {config}\n\
+             \x20 duban explain S00821 --config {config}\n\
              \x20 {config} 与 rules/：数据源、规则、联系人都在这里，改了再试\n"
         ),
         English => format!(
             "\nThe demo is over: {raised} cards raised, {sent} messages. Where to look now:\n\
              \x20 {mails}  a file per message, .eml opens in a mail program\n\
              \x20 duban deliveries list --config {config}\n\
-             \x20 duban explain T002 --config {config}\n\
+             \x20 duban explain S00821 --config {config}\n\
              \x20 {config} and rules/: sources, rules and contacts to change and try\n"
         ),
     }
