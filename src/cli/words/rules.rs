@@ -162,9 +162,9 @@ pub fn lacks(language: Language, name: &str, fields: &str, kinds: &str, has_no_s
 /// Which ledgers would fill them.
 pub fn ledgers(language: Language, names: &str) -> String {
     match language {
-        Chinese => format!("可用台账：{names}（config/ledgers）：把其中的映射放入 duban.toml"),
+        Chinese => format!("可用台账：{names}（ledgers 文件夹）；把其中的映射放入 duban.toml"),
         English => {
-            format!("these ledgers would fill them: {names} (config/ledgers); put their mapping into duban.toml")
+            format!("these ledgers would fill them: {names} (in the folder ledgers); put their mapping into duban.toml")
         }
     }
 }
