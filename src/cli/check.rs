@@ -124,7 +124,7 @@ pub fn write(remarks: &[Remark], format: Format, caller: &Caller<'_>, out: &mut 
             };
             let (start, end) = if caller.has_colour && !colour.is_empty() { (colour, "\u{1b}[0m") } else { ("", "") };
             let before = words::check::weight(caller.language, *weight);
-            writeln!(out, "{start}{before}{end}{place}: {}", plain_lines(text))?;
+            writeln!(out, "{start}{before}{end}{}", words::about(caller.language, place, &plain_lines(text)))?;
         }
         return Ok(());
     }

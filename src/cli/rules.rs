@@ -27,7 +27,7 @@ mod show;
 mod versions;
 mod write;
 
-pub use needs::Need;
+pub use needs::{Need, lacking};
 use write::Terms;
 
 /// What can be done with rules.

@@ -82,7 +82,10 @@ pub fn unreadable(language: Language, file: &Path, error: &io::Error) -> String 
 
 /// Stands before the argument that it is about: `--from：…`.
 pub fn about(language: Language, argument: &str, sentence: &str) -> String {
-    format!("{argument}{}{sentence}", language.pick("：", ": "))
+    match language {
+        Chinese => format!("{}：{sentence}", argument.replace(": ", "：")),
+        English => format!("{argument}: {sentence}"),
+    }
 }
 
 /// What was typed and cannot be read.

@@ -176,6 +176,14 @@ fn a_rule_that_does_not_load_is_named_and_can_be_taken_out_while_another_does_no
 }
 
 #[test]
+fn a_field_that_only_sources_of_another_kind_map_is_a_doubt() {
+    let desk = desk("received_at = \"收到\"\n", "");
+    desk.put("duban.toml", &config(&desk).replace("[\"reply\"]", "[\"reply\", \"feedback\"]"));
+    let run = desk.duban("en", &["check"]);
+    assert!(run.stdout.contains("rule feedback: no source of kind task maps the fields received_at"), "{run:?}");
+}
+
+#[test]
 fn who_changed_which_rules_run_stands_in_the_audit_trail() {
     let site = Site::new();
     site.tickets(&[Ticket::due_at("T1", ahead(60))]);

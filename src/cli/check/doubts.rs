@@ -1,8 +1,8 @@
 //! What runs and is probably not meant like this.
 
 use super::{Remark, people, routes};
-use crate::cli::Caller;
 use crate::cli::words::{self, check as say};
+use crate::cli::{Caller, rules};
 use crate::config::{ChannelConfig, Mode, SourceConfig};
 use crate::core::calendar::missing_year;
 use crate::daemon::wiring::{Site, Wiring};
@@ -14,6 +14,7 @@ use crate::wire::email::Security;
 /// All doubts.
 pub fn all(site: &Site, wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
     let mut remarks = mode(site, caller.language);
+    remarks.extend(unmapped(site, wiring, caller.language));
     remarks.extend(calendars(wiring, caller));
     for (name, channel) in &site.config.channels {
         let place = format!("channels.{name}");
@@ -42,6 +43,15 @@ pub fn all(site: &Site, wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
     remarks.extend(people::all(wiring, caller));
     remarks.extend(routes::all(site, wiring, caller.language));
     remarks
+}
+
+/// Rules that fail for want of a field that only sources of other kinds map.
+fn unmapped(site: &Site, wiring: &Wiring, language: Language) -> Vec<Remark> {
+    if site.config.source.is_empty() {
+        return Vec::new();
+    }
+    let lacking = wiring.playbook.rules.values().filter_map(|rule| rules::lacking(rule, site, language));
+    lacking.map(|text| Remark::warning("rules.enabled", text)).collect()
 }
 
 fn mode(site: &Site, language: Language) -> Vec<Remark> {

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::listed;
+use crate::cli::words::rules as words;
 use crate::config::SourceConfig;
 use crate::core::item::ALWAYS;
 use crate::core::order;
 use crate::daemon::wiring::Site;
 use crate::rules::RuleInfo;
 use crate::source::mapping::config::WordConfig;
+use crate::tell::language::Language;
 
 /// Fields that no mapping gives: they are what an item is.
 const OWN: [&str; 4] = ["source", "id", "kind", "raw"];
@@ -102,6 +105,15 @@ pub fn ledgers(site: &Site, rules: &Path) -> Vec<Provider> {
         Some(config.source.values().map(|source| Provider::new(&file, source)).collect::<Vec<_>>())
     };
     paths.iter().filter_map(read).flatten().collect()
+}
+
+/// The fields for want of which a rule fails, as the sources are; `None` if there are none.
+pub fn lacking(rule: &RuleInfo, site: &Site, language: Language) -> Option<String> {
+    let needs = Needs::of(rule, &providers(site, &rule.name), &[]);
+    let missing: Vec<&str> = needs.missing().map(|need| need.field.as_str()).collect();
+    let kinds = listed(language, needs.kinds.iter().map(String::as_str));
+    let fields = listed(language, missing.iter().copied());
+    (!missing.is_empty()).then(|| words::lacks(language, &rule.name, &fields, &kinds, needs.sources.is_empty()))
 }
 
 impl Needs {
