@@ -248,7 +248,7 @@ impl City {
             ]);
             let done = done.map_or(Json::Null, |done| shown(instant(done)));
             let hours = hundredths(quarters * 25);
-            list.push(json!({ "id": id.to_string(), "ticket": ticket, "name": name, "done_at": done, "hours": hours }));
+            list.push(json!({ "id": id.to_string(), "ticket": ticket, "name": name.trim(), "done_at": done, "hours": hours }));
         }
         list.into()
     }
@@ -276,14 +276,14 @@ impl Draft {
         self.fields.insert(field.to_owned(), value.into());
     }
 
-    /// A text that may be empty, or not be there.
+    /// A text that may be empty, or not be there; items have it without the blanks around it.
     fn text(&mut self, field: &str, text: &str, chance: &mut Chance) {
         match chance.below(12) {
             0 => self.put(field, Cell::Nothing, Json::Null),
             1 => self.put(field, Cell::Text(String::new()), Json::Null),
             2 => self.put(field, Cell::Text("无".to_owned()), Json::Null),
             3 => self.put(field, Cell::Text("  ".to_owned()), Json::Null),
-            _ => self.put(field, Cell::Text(text.to_owned()), text),
+            _ => self.put(field, Cell::Text(text.to_owned()), text.trim()),
         }
     }
 
