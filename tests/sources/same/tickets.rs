@@ -248,7 +248,9 @@ impl City {
             ]);
             let done = done.map_or(Json::Null, |done| shown(instant(done)));
             let hours = hundredths(quarters * 25);
-            list.push(json!({ "id": id.to_string(), "ticket": ticket, "name": name.trim(), "done_at": done, "hours": hours }));
+            list.push(
+                json!({ "id": id.to_string(), "ticket": ticket, "name": name.trim(), "done_at": done, "hours": hours }),
+            );
         }
         list.into()
     }
