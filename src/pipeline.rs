@@ -200,8 +200,7 @@ impl Pipeline {
 
     /// The entries whose guards were lost, with what is remembered now.
     async fn again(&self, entries: Vec<Entry>, lost: &[ItemKey]) -> Result<Vec<Entry>> {
-        let mut records: HashMap<ItemKey, ItemRecord> =
-            self.store.load(lost).await?.into_iter().map(|r| (r.item.key.clone(), r)).collect();
+        let mut records = self.remembered(lost).await?;
         let is_lost = |entry: &Entry| key(entry).is_some_and(|key| lost.contains(key));
         Ok(entries
             .into_iter()
@@ -262,6 +261,15 @@ impl Pipeline {
             done.transitions.extend(write.transitions.into_iter().map(|t| (item.clone(), t)));
         }
         Ok(lost)
+    }
+
+    /// What is remembered of items.
+    async fn remembered(&self, items: &[ItemKey]) -> Result<HashMap<ItemKey, ItemRecord>> {
+        let mut records = HashMap::with_capacity(items.len());
+        for items in items.chunks(BATCH) {
+            records.extend(self.store.load(items).await?.into_iter().map(|record| (record.item.key.clone(), record)));
+        }
+        Ok(records)
     }
 
     async fn bad_addresses(&self) -> Result<HashSet<(Arc<str>, Arc<str>, String)>> {

@@ -141,8 +141,7 @@ impl Pipeline {
 
     pub(super) async fn records(&self, notices: &[Notice]) -> Result<HashMap<ItemKey, ItemRecord>> {
         let items: HashSet<ItemKey> = notices.iter().filter_map(|n| n.item.clone()).collect();
-        let items: Vec<ItemKey> = items.into_iter().collect();
-        Ok(self.store.load(&items).await?.into_iter().map(|r| (r.item.key.clone(), r)).collect())
+        self.remembered(&items.into_iter().collect::<Vec<_>>()).await
     }
 }
 

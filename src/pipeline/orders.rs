@@ -13,7 +13,7 @@ use std::sync::Arc;
 use chrono::Datelike as _;
 
 use super::thinking::{Thought, think};
-use super::{BATCH, Done, Entry, News, Pipeline, TRIES};
+use super::{Done, Entry, News, Pipeline, TRIES};
 use crate::core::Instant;
 use crate::core::audit::Act;
 use crate::core::item::ItemKey;
@@ -61,7 +61,7 @@ struct Changing {
 }
 
 /// What is remembered of the items that stand for orders, read before the orders were.
-struct Guards(HashMap<OrderId, ItemRecord>);
+type Guards = HashMap<ItemKey, ItemRecord>;
 
 impl Pipeline {
     /// Does something with an order, in a turn of its own.
@@ -102,14 +102,7 @@ impl Pipeline {
 
     /// What is remembered of the items that stand for these orders.
     async fn guards(&self, orders: &[OrderId]) -> Result<Guards> {
-        let mut guards = HashMap::with_capacity(orders.len());
-        for orders in orders.chunks(BATCH) {
-            let keys: Vec<ItemKey> = orders.iter().map(|order| order.key()).collect();
-            let mut records: HashMap<ItemKey, ItemRecord> =
-                self.store.load(&keys).await?.into_iter().map(|record| (record.item.key.clone(), record)).collect();
-            guards.extend(orders.iter().filter_map(|order| Some((*order, records.remove(&order.key())?))));
-        }
-        Ok(Guards(guards))
+        self.remembered(&orders.iter().map(|order| order.key()).collect::<Vec<_>>()).await
     }
 
     /// The next number of the year on the office's clock.
@@ -124,7 +117,7 @@ fn think_of(playbook: &Playbook, changing: Vec<Changing>, mut guards: Guards, no
     let think_one = |Changing { order, told, with }: Changing| {
         let item = Arc::new(order.item());
         let digest = item.digest();
-        let entry = Entry { record: guards.0.remove(&order.id), news: News::Fresh(item, digest) };
+        let entry = Entry { record: guards.remove(&item.key), news: News::Fresh(item, digest) };
         let mut thought = think(playbook, entry, now)?;
         thought.write.order = Some(Box::new(order));
         thought.write.with = with;
