@@ -30,6 +30,8 @@ mod help;
 
 mod table;
 
+mod files;
+
 mod given;
 
 mod batch;

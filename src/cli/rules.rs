@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono_tz::Tz;
 use clap::Subcommand;
 
 use super::Caller;
 use super::exit::{Exit, Failure};
+use super::files::{files_below, name_below};
 use super::table::Format;
 use super::who::By;
 use super::words::rules as words;
@@ -51,7 +52,7 @@ pub enum Command {
     /// Show what rules need and which cards they would raise now; with --yes they run from the next reload on
     Enable(Enable),
     /// Take rules out of those that run
-    Disable(Disable),
+    Disable(Change),
     /// Write a rule from a template, with a test beside it that passes
     New {
         /// What it is called: its file's name without .rhai
@@ -101,6 +102,17 @@ pub enum Command {
 /// What `enable` is given.
 #[derive(clap::Args)]
 pub struct Enable {
+    /// What is changed, and how far.
+    #[command(flatten)]
+    pub change: Change,
+    /// The cards as of this instant; without it, now
+    #[arg(long, value_name = "INSTANT")]
+    pub at: Option<String>,
+}
+
+/// Which rules are to run, or no longer.
+#[derive(clap::Args)]
+pub struct Change {
     /// The rules
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
@@ -110,29 +122,15 @@ pub struct Enable {
     /// Only show
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
-    /// The cards as of this instant; without it, now
-    #[arg(long, value_name = "INSTANT")]
-    pub at: Option<String>,
     /// Whose name the change carries.
     #[command(flatten)]
     pub by: By,
 }
 
-/// What `disable` is given.
-#[derive(clap::Args)]
-pub struct Disable {
-    /// The rules
-    #[arg(value_name = "NAME", required = true)]
-    pub names: Vec<String>,
-    /// Really write, without a question
-    #[arg(long)]
-    pub yes: bool,
-    /// Only show
-    #[arg(long, conflicts_with = "yes")]
-    pub dry_run: bool,
-    /// Whose name the change carries.
-    #[command(flatten)]
-    pub by: By,
+impl Change {
+    const fn terms(&self) -> Terms<'_> {
+        Terms { yes: self.yes, dry_run: self.dry_run, by: &self.by }
+    }
 }
 
 /// Runs the command.
@@ -169,7 +167,7 @@ impl Shelf {
     /// All rules: those that have a file, and those that are enabled without one.
     fn names(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = self.site.config.rules.enabled.iter().cloned().collect();
-        collect(&self.folder, &self.folder, &mut names);
+        names.extend(files_below(&self.folder, "rhai").iter().map(|path| name_below(&self.folder, path)));
         names
     }
 
@@ -215,17 +213,6 @@ impl Shelf {
         let mut site = self.site.clone();
         site.config.rules.enabled = names.to_vec();
         site
-    }
-}
-
-fn collect(root: &Path, folder: &Path, names: &mut BTreeSet<String>) {
-    for path in folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()) {
-        if path.is_dir() {
-            collect(root, &path, names);
-        } else if path.extension().is_some_and(|extension| extension == "rhai") {
-            let below = path.strip_prefix(root).unwrap_or(&path).with_extension("");
-            names.insert(below.to_string_lossy().replace('\\', "/"));
-        }
     }
 }
 

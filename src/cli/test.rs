@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Caller;
 use super::exit::{Exit, Failure};
+use super::files::{files_below, name_below};
 use super::table::{Format, Table, write_json};
 use super::words::test as words;
 use crate::calendars::read_text;
@@ -74,10 +75,7 @@ fn test_files(path: &Path) -> Vec<TestFile> {
     }
     let below = path.join("tests");
     let root = if below.is_dir() { below } else { path.to_owned() };
-    let mut found = Vec::new();
-    collect(&root, &mut found);
-    found.sort();
-    found.into_iter().map(|path| test_file(path, &root)).collect()
+    files_below(&root, "toml").into_iter().map(|path| test_file(path, &root)).collect()
 }
 
 fn test_file(path: PathBuf, root: &Path) -> TestFile {
@@ -85,19 +83,7 @@ fn test_file(path: PathBuf, root: &Path) -> TestFile {
         Some(_) => root.parent().unwrap_or(Path::new("")).to_owned(),
         None => root.join(".."),
     };
-    let below = path.strip_prefix(root).unwrap_or(&path).with_extension("");
-    TestFile { name: below.to_string_lossy().replace('\\', "/"), rules, path }
-}
-
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in folder.read_dir().into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
-            found.push(path);
-        }
-    }
+    TestFile { name: name_below(root, &path), rules, path }
 }
 
 /// What became of the cases.

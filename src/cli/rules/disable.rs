@@ -1,13 +1,12 @@
 //! `duban rules disable`: the undo of `enable`.
 
-use super::write::{self, Terms};
-use super::{Disable, Shelf};
+use super::{Change, Shelf, write};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::words::rules as words;
 use crate::cli::{Caller, say};
 
 /// Runs the command.
-pub fn run(arguments: &Disable, caller: &Caller<'_>) -> Result<Exit, Failure> {
+pub fn run(arguments: &Change, caller: &Caller<'_>) -> Result<Exit, Failure> {
     let shelf = Shelf::open(caller)?;
     let (on, off): (Vec<_>, Vec<_>) =
         shelf.wanted(&arguments.names, caller)?.into_iter().partition(|name| shelf.is_enabled(name));
@@ -20,5 +19,5 @@ pub fn run(arguments: &Disable, caller: &Caller<'_>) -> Result<Exit, Failure> {
     say(&words::would_withdraw(caller.language, &on));
     let after: Vec<String> =
         shelf.site.config.rules.enabled.iter().filter(|name| !on.contains(name)).cloned().collect();
-    write::list(&shelf, &after, Terms { yes: arguments.yes, dry_run: arguments.dry_run, by: &arguments.by }, caller)
+    write::list(&shelf, &after, arguments.terms(), caller)
 }

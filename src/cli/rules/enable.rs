@@ -7,8 +7,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::needs::{Needs, Provider, ledgers, providers};
-use super::write::{self, Terms};
-use super::{Enable, Shelf, cards, listed};
+use super::{Enable, Shelf, cards, listed, write};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::site::wrong;
 use crate::cli::table::{Format, Table};
@@ -21,7 +20,7 @@ use crate::tell::language::Language;
 pub fn run(arguments: &Enable, caller: &Caller<'_>, out: &mut dyn Write) -> Result<Exit, Failure> {
     let shelf = Shelf::open(caller)?;
     let (on, news): (Vec<_>, Vec<_>) =
-        shelf.wanted(&arguments.names, caller)?.into_iter().partition(|name| shelf.is_enabled(name));
+        shelf.wanted(&arguments.change.names, caller)?.into_iter().partition(|name| shelf.is_enabled(name));
     for name in &on {
         say(&words::is_on(caller.language, name));
     }
@@ -45,7 +44,7 @@ pub fn run(arguments: &Enable, caller: &Caller<'_>, out: &mut dyn Write) -> Resu
     }
     observe(&shelf, &news, &sources, arguments.at.as_deref(), caller, out)?;
     let after: Vec<String> = shelf.site.config.rules.enabled.iter().chain(&news).cloned().collect();
-    write::list(&shelf, &after, Terms { yes: arguments.yes, dry_run: arguments.dry_run, by: &arguments.by }, caller)
+    write::list(&shelf, &after, arguments.change.terms(), caller)
 }
 
 /// The cards of these rules alone.
