@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Instant;
 use super::digest::Digest;
 use super::item::ItemKey;
 use super::reading::Verdict;
 use super::reason::Reason;
 use super::window::Level;
+use super::{Instant, instant};
 
 /// The identity of a card through all its episodes, also when its window is renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ pub struct Watch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// The instant of the open level.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::read_maybe")]
     pub at: Option<Instant>,
     /// How many episodes there were.
     pub episode: u32,
@@ -81,6 +81,7 @@ pub struct Stop {
     /// In time, late, or not to be said.
     pub verdict: Verdict,
     /// When.
+    #[serde(deserialize_with = "instant::read")]
     pub at: Instant,
 }
 

@@ -97,6 +97,11 @@ impl DeliveryState {
         }
     }
 
+    /// Whether it came to an end, good or bad; else it can be claimed at some time.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Sent | Self::Unknown | Self::Discarded | Self::Cancelled)
+    }
+
     /// The state that a word names.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)

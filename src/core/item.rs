@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Instant;
 use super::digest::Digest;
 use super::limit::Limit;
-use super::value::{Fields, Value};
+use super::value::{Fields, Value, read_texts};
 
 /// Fields that exist on every item, whatever its source maps: lists are empty, the others missing.
 pub const ALWAYS: &[&str] =
@@ -71,7 +71,7 @@ pub struct Item {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
     /// The source's own columns, as they came.
-    #[serde(default, skip_serializing_if = "Fields::is_empty", with = "raw")]
+    #[serde(default, skip_serializing_if = "Fields::is_empty", deserialize_with = "read_texts")]
     pub raw: Fields,
 }
 
@@ -151,25 +151,4 @@ pub enum Amount {
     Number(u32),
     /// An amount such as `5wd`, of the limit's family.
     Limit(Limit),
-}
-
-/// Raw columns are texts only, whatever their names are, so they are read without the `_at` rule.
-mod raw {
-    use super::{Fields, Value};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub fn serialize<S: Serializer>(fields: &Fields, serializer: S) -> Result<S::Ok, S::Error> {
-        fields.serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
-        let map = serde_json::Map::deserialize(deserializer)?;
-        Ok(map
-            .into_iter()
-            .map(|(name, value)| {
-                let value = value.as_str().map_or(Value::Missing, Value::text);
-                (name.into(), value)
-            })
-            .collect())
-    }
 }

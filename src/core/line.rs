@@ -10,6 +10,32 @@ use std::fmt::Write as _;
 
 /// `text` on one line of at most `longest` characters; `…` stands where it was cut. A gap is one blank.
 pub fn one_line(text: &str, longest: usize) -> String {
+    if is_one_line(text, longest) { text.to_owned() } else { squeezed(text, longest) }
+}
+
+/// Whether a text stays as it is as a line of at most `longest` characters; of rare characters only [`one_line`] knows.
+pub fn is_one_line(text: &str, longest: usize) -> bool {
+    let (mut length, mut gap) = (0, true);
+    for c in text.chars() {
+        match c {
+            ' ' if !gap => gap = true,
+            // All of these show themselves and none is a blank: ASCII, what stands between words, what is written in
+            // Chinese, full-width forms.
+            '!'..='~'
+            | '\u{a1}'..='\u{ac}'
+            | '\u{ae}'..='\u{34e}'
+            | '\u{2010}'..='\u{2027}'
+            | '\u{3001}'..='\u{3163}'
+            | '\u{3165}'..='\u{d7ff}'
+            | '\u{ff01}'..='\u{ff9f}' => gap = false,
+            _ => return false,
+        }
+        length += 1;
+    }
+    length <= longest && (length == 0 || !gap)
+}
+
+fn squeezed(text: &str, longest: usize) -> String {
     let mut line = String::new();
     let (mut length, mut gap) = (0, false);
     for c in text.chars().filter(|c| !is_hidden(*c)) {
@@ -108,6 +134,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_to_be_a_line_is_one() {
+        for c in ('\0'..=char::MAX).filter(|c| is_one_line(&c.to_string(), 1)) {
+            assert_eq!(squeezed(&c.to_string(), 1), c.to_string(), "{c:?}");
+        }
+        for (text, longest, is_one) in [
+            ("施工许可 a（b）", 9, true),
+            ("施工许可 a（b）", 8, false),
+            ("", 0, true),
+            (" a", 9, false),
+            ("a ", 9, false),
+            ("a  b", 9, false),
+            (" ", 9, false),
+        ] {
+            assert_eq!(is_one_line(text, longest), is_one, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_long_text_is_cut_at_a_character() {
         for (text, longest, line) in
             [("督办督办督办", 4, "督办督…"), ("督办", 2, "督办"), ("ab cd", 3, "ab…"), ("ab", 1, "…"), ("ab", 0, "")]
@@ -132,6 +176,7 @@ mod tests {
             let line = one_line(&text, longest);
             prop_assert!(is_safe(&line) && line.chars().count() <= longest);
             prop_assert_eq!(&one_line(&line, longest), &line);
+            prop_assert_eq!(&squeezed(&text, longest), &line);
             prop_assert!(is_safe(&plain(&text)) && is_safe(&escaped(&text)));
             prop_assert!(plain_lines(&text).split('\n').all(is_safe));
         }

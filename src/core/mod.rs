@@ -67,6 +67,8 @@ pub mod clock_doubt;
 
 pub mod digest;
 
+pub mod instant;
+
 pub mod json;
 
 pub mod line;

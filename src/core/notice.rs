@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Instant;
 use super::card::{CardId, Change, Transition};
 use super::delivery::{DeliveryId, DeliveryState};
 use super::digest::Digest;
@@ -17,6 +16,7 @@ use super::item::ItemKey;
 use super::ladder::{Label, Threshold};
 use super::reason::Reason;
 use super::window::Level;
+use super::{Instant, instant};
 
 /// What a notice says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -301,6 +301,7 @@ pub struct CardChange {
     /// What kind of change.
     pub change: Change,
     /// When it happened.
+    #[serde(deserialize_with = "instant::read")]
     pub at: Instant,
     /// Why.
     pub reason: Reason,

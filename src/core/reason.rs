@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Instant;
 use super::digest::Digest;
 use super::reading::Verdict;
+use super::{Instant, instant};
 
 /// Why a transition happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,13 +15,16 @@ pub enum Reason {
     /// Red: not done by the due instant.
     Due {
         /// The first instant that was too late.
+        #[serde(deserialize_with = "instant::read")]
         due_at: Instant,
     },
     /// Yellow: soon due.
     SoonDue {
         /// When it turned yellow.
+        #[serde(deserialize_with = "instant::read")]
         yellow_at: Instant,
         /// When it falls due.
+        #[serde(deserialize_with = "instant::read")]
         due_at: Instant,
     },
     /// A rule decided the level itself.
@@ -32,16 +35,19 @@ pub enum Reason {
     /// The start of the clock has been missing for too long.
     StartMissing {
         /// When the item was first seen.
+        #[serde(deserialize_with = "instant::read")]
         since: Instant,
     },
     /// The clock has stood still for too long.
     PausedTooLong {
         /// When the pause began.
+        #[serde(deserialize_with = "instant::read")]
         since: Instant,
     },
     /// Done, in time or late.
     Finished {
         /// When.
+        #[serde(deserialize_with = "instant::read")]
         done_at: Instant,
     },
     /// What had been reported as done is not done.
@@ -49,6 +55,7 @@ pub enum Reason {
     /// The clock stands still.
     Paused {
         /// Since when.
+        #[serde(deserialize_with = "instant::read")]
         since: Instant,
     },
     /// The pause that was too long is over.
@@ -61,6 +68,7 @@ pub enum Reason {
     /// The start that was missing is known.
     Started {
         /// When the clock started.
+        #[serde(deserialize_with = "instant::read")]
         from: Instant,
     },
     /// By what is now known, the card would not have stood.

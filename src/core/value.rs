@@ -5,12 +5,14 @@
 //!
 //! **Invariant:** [`Value::Missing`] is a value of its own. It is never turned into zero, false or an empty text.
 
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Instant;
+use super::{Instant, instant};
 
 /// A field's name: a word that a rule can use as a property.
 pub type Name = Arc<str>;
@@ -79,21 +81,6 @@ impl Value {
     /// Whether nothing is known.
     pub const fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)
-    }
-
-    fn from_json(name: &str, json: &serde_json::Value) -> Self {
-        use serde_json::Value as Json;
-        match json {
-            Json::Null => Self::Missing,
-            Json::Bool(b) => Self::Bool(*b),
-            Json::Number(n) => n.as_i64().map_or_else(|| Self::Float(n.as_f64().unwrap_or(f64::NAN)), Self::Int),
-            Json::String(s) if name.ends_with("_at") => {
-                s.parse::<Instant>().map_or_else(|_| Self::text(s.as_str()), Self::Instant)
-            }
-            Json::String(s) => Self::text(s.as_str()),
-            Json::Array(list) => Self::List(list.iter().map(|v| Self::from_json("", v)).collect()),
-            Json::Object(map) => Self::Map(Fields::from_json(map)),
-        }
     }
 }
 
@@ -167,11 +154,6 @@ impl Fields {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// Reads a JSON object; texts under names that end in `_at` become instants.
-    pub fn from_json(map: &serde_json::Map<String, serde_json::Value>) -> Self {
-        Self(map.iter().map(|(n, v)| (Name::from(n.as_str()), Value::from_json(n, v))).collect())
-    }
 }
 
 impl FromIterator<(Name, Value)> for Fields {
@@ -192,7 +174,118 @@ impl Serialize for Fields {
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_json::Map::deserialize(deserializer).map(|map| Self::from_json(&map))
+        deserializer.deserialize_map(RowVisitor { texts: false })
+    }
+}
+
+/// Reads a row of texts, whatever their names are; what is none is missing.
+pub fn read_texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
+    let mut row = deserializer.deserialize_map(RowVisitor { texts: true })?;
+    let others = row.0.iter_mut().map(|(_, value)| value).filter(|value| value.as_text().is_none());
+    others.for_each(|value| *value = Value::Missing);
+    Ok(row)
+}
+
+/// Reads a row.
+struct RowVisitor {
+    /// Whether all of its texts are no more than that.
+    texts: bool,
+}
+
+impl<'de> Visitor<'de> for RowVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Fields::new();
+        while let Some(NameRead(name)) = map.next_key()? {
+            let value = map.next_value_seed(Under { instants: !self.texts && name.ends_with("_at") })?;
+            fields.set(name, value);
+        }
+        Ok(fields)
+    }
+}
+
+/// A name that is read without being copied twice.
+struct NameRead(Name);
+
+impl<'de> Deserialize<'de> for NameRead {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl Visitor<'_> for NameVisitor {
+            type Value = NameRead;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<NameRead, E> {
+                Ok(NameRead(name.into()))
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+/// Reads a value: under some names, a text that can be an instant is one.
+struct Under {
+    instants: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Under {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Under {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Missing)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Bool(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Int(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        #[allow(clippy::cast_precision_loss)] // No whole number that large is exact anyway.
+        Ok(i64::try_from(number).map_or(Value::Float(number as f64), Value::Int))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Float(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        let instant = if self.instants { instant::parse(text).ok() } else { None };
+        Ok(instant.map_or_else(|| Value::text(text), Value::Instant))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(value) = seq.next_element_seed(Self { instants: false })? {
+            list.push(value);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        RowVisitor { texts: false }.visit_map(map).map(Value::Map)
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Instant;
 use super::digest::Digest;
 use super::item::{Extension, Pause};
 use super::limit::{Limit, Yellow};
+use super::{Instant, instant};
 
 /// The two warnings. Green is the absence of both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,10 +36,10 @@ pub struct Window {
     /// The name inside its rule.
     pub name: Arc<str>,
     /// When the clock starts; `None` if that is not known yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::read_maybe")]
     pub from: Option<Instant>,
     /// When what was asked for was done; `None` if it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::read_maybe")]
     pub done: Option<Instant>,
     /// How long it may take.
     pub limit: Limit,

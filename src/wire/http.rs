@@ -7,7 +7,7 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Client, Proxy, Request, Url, redirect};
+use reqwest::{Client, Proxy, Request, Url, redirect, retry};
 
 use super::ChannelError;
 use super::address::{Networks, Resolver};
@@ -44,6 +44,8 @@ pub struct Reach {
 pub struct HttpClient {
     client: Client,
     server: String,
+    /// The server's URL; only host and port of it count.
+    url: Url,
     timeout: Duration,
     connections: usize,
     /// What the server's clock showed last. It is compared with the machine's own, whatever clock the rest runs on.
@@ -71,6 +73,8 @@ impl HttpClient {
             .tls_backend_preconfigured(reach.trust.client_config()?)
             .user_agent(concat!("duban/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
+            // It would keep a second copy of every request, for refusals that only HTTP/2 knows.
+            .retry(retry::never().max_retries_per_request(0))
             .no_proxy()
             .dns_resolver(Resolver(reach.allow_networks.clone()))
             .pool_max_idle_per_host(if reach.keep_alive { connections } else { 0 })
@@ -84,7 +88,7 @@ impl HttpClient {
         };
         let client =
             builder.build().map_err(|error| ChannelError::new(key, "an HTTP client", chain(&error.without_url())))?;
-        Ok(Self { client, server: server(url), timeout, connections, heard: Arc::default() })
+        Ok(Self { client, server: server(url), url: url.clone(), timeout, connections, heard: Arc::default() })
     }
 
     /// `host:port` of the server.
@@ -105,7 +109,7 @@ impl HttpClient {
     /// Sends a request and reads the answer. The channel has filled only path, query, headers and body: a request to
     /// another server than the client's own is not made.
     pub async fn exchange(&self, mut request: Request) -> Result<Answer, Silence> {
-        if server(request.url()) != self.server {
+        if place(request.url()) != place(&self.url) {
             let reason = format!("{}: the request would go elsewhere", self.server);
             return Err(Silence { reason, before_request: true });
         }
@@ -140,8 +144,12 @@ impl HttpClient {
 
 /// `host:port`.
 fn server(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port_or_known_default().map_or(host.to_owned(), |port| format!("{host}:{port}"))
+    let (host, port) = place(url);
+    port.map_or(host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn place(url: &Url) -> (&str, Option<u16>) {
+    (url.host_str().unwrap_or_default(), url.port_or_known_default())
 }
 
 fn parse_proxy(text: &str, networks: &Networks) -> Result<Proxy, ChannelError> {

@@ -340,6 +340,8 @@ impl Calendar {
         calendar.starts = day_starts(pattern.zone, days + 1);
         let mut known = std::collections::HashMap::from([(Timetable::default(), 0_u16)]);
         let mut work = 0_i64;
+        // The hours of the last working day of 24 hours, its timetable and what is worked on it: most days are like it.
+        let mut usual: (&[(i64, i64)], u16, i64) = (&[], 0, 0);
         for (day, date) in epoch().iter_days().take(days).enumerate() {
             calendar.days_before.push(u32::try_from(calendar.working.len()).unwrap_or(u32::MAX));
             calendar.work_before.push(work);
@@ -349,12 +351,24 @@ impl Calendar {
                 None => pattern.weekdays.contains(&date.weekday()),
             };
             let spans = if is_working { file::spans_of(&pattern.hours, date, listed) } else { &[] };
-            let timetable = calendar.fit(day, date, spans);
-            work += timetable.total();
-            let index = *known.entry(timetable).or_insert_with_key(|timetable| {
-                calendar.timetables.push(timetable.clone());
-                u16::try_from(calendar.timetables.len() - 1).expect("timetables are seasons times clock changes")
-            });
+            let is_regular = calendar.is_regular(day);
+            let (index, seconds) = if spans.is_empty() {
+                (0, 0)
+            } else if is_regular && usual.0 == spans {
+                (usual.1, usual.2)
+            } else {
+                let timetable = calendar.fit(day, date, spans);
+                let seconds = timetable.total();
+                let index = *known.entry(timetable).or_insert_with_key(|timetable| {
+                    calendar.timetables.push(timetable.clone());
+                    u16::try_from(calendar.timetables.len() - 1).expect("timetables are seasons times clock changes")
+                });
+                if is_regular {
+                    usual = (spans, index, seconds);
+                }
+                (index, seconds)
+            };
+            work += seconds;
             calendar.timetable_of.push(index);
             if is_working {
                 calendar.working.push(u32::try_from(day).unwrap_or(u32::MAX));

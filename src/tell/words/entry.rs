@@ -1,7 +1,10 @@
 //! **Entry**: one member of a message, in words.
 
+use std::sync::{Arc, OnceLock};
+
+use minijinja::value::{Enumerator, Object, Serde, Value};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::super::facts::{CardFacts, ClockFacts, Facts, InsteadOf, Member, Taken};
 use super::super::time_words::amount;
@@ -28,49 +31,37 @@ const LONGEST_STATE: usize = 60;
 const LONGEST_LIST: usize = 15;
 const LONGEST_BODY: usize = 30;
 
-/// One member in words. Templates see these names.
-#[derive(Debug, Clone, Serialize)]
+/// What templates see of a member.
+const NAMES: [&str; 19] = [
+    "kind", "level", "label", "colours", "code", "title", "unit", "handler", "state", "due", "sentence", "action",
+    "rows", "told", "sum", "link", "lines", "more", "facts",
+];
+
+/// One member in words. What nobody asks for is not put into words, since a template says a part of it.
+#[derive(Debug, Clone)]
 pub struct Entry {
-    /// The notice's kind, by its identifier.
-    pub kind: &'static str,
-    /// `yellow` or `red`; none where there is no card.
-    pub level: Option<&'static str>,
-    /// The mark: `红牌`, `撤牌`.
-    pub label: Line,
-    /// The mark's colours, for HTML.
-    pub colours: Colours,
-    /// The item's code; empty where there is no card.
-    pub code: Line,
-    /// The title; empty where it says no more than the code.
-    pub title: Line,
-    /// The unit, if known.
-    pub unit: Line,
-    /// Handler and phone, if known.
-    pub handler: Line,
-    /// Where it stands, in a few words.
-    pub state: Line,
-    /// When it is or was due, if that is known.
-    pub due: Line,
-    /// One sentence that says it all.
-    pub sentence: Line,
-    /// What to do by when.
-    pub action: Option<Line>,
-    /// The table: names and values.
-    pub rows: Vec<Row>,
-    /// Who was told when.
-    pub told: Vec<Line>,
-    /// Why this date.
-    pub sum: Vec<Line>,
-    /// Where the card can be seen and signed for.
-    pub link: Option<Line>,
-    /// What a notice without a card says below its title.
-    pub lines: Vec<Line>,
-    /// How many of those lines are left out, in words.
-    pub more: Option<Line>,
-    #[serde(skip)]
-    lines_in_all: usize,
-    /// The facts themselves, every text made fit for one line.
-    pub facts: Value,
+    member: Member,
+    voice: Voice,
+    link: Option<Line>,
+    /// How many lines of its body are said.
+    most: usize,
+    /// The values of [`NAMES`], as far as a template has asked for them.
+    said: [OnceLock<Value>; NAMES.len()],
+}
+
+impl Object for Entry {
+    fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
+        self.get_value_by_str(name.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        let at = NAMES.iter().position(|known| *known == name)?;
+        Some(self.said[at].get_or_init(|| self.value(name)).clone())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&NAMES)
+    }
 }
 
 /// A line of the table.
@@ -85,44 +76,114 @@ pub struct Row {
 impl Entry {
     /// A member of these facts in words.
     pub fn new(member: &Member, facts: &Facts, voice: Voice) -> Self {
-        let card = member.card.as_ref();
-        let colours = Colours::of(member.kind, card.map(|card| card.level));
-        let open = card.filter(|_| !matches!(member.kind, NoticeKind::Clear | NoticeKind::Revoke));
-        let body = member.body.as_ref();
-        let lines = body.map_or(&[][..], |body| &body.lines);
-        let text = |of: fn(&CardFacts) -> Option<&str>| Line::cut(card.and_then(of).unwrap_or_default(), LONGEST_TITLE);
-        Self {
-            kind: member.kind.word(),
-            level: card.map(|card| card.level.word()),
-            label: sentence::label(member, voice).into(),
-            colours,
-            code: Line::cut(card.map_or("", |card| &card.code), LONGEST_CODE),
-            title: match card {
-                Some(card) if sentence::has_title(card) => Line::cut(&card.title, LONGEST_TITLE),
-                Some(_) => Line::default(),
-                None => Line::cut(body.map_or("", |body| &body.title), LONGEST_TITLE),
-            },
-            unit: text(|card| card.unit.as_deref()),
-            handler: Line::cut(&card.map(handler).unwrap_or_default(), LONGEST_HANDLER),
-            state: Line::cut(
-                &match (card, member.taking.count) {
-                    (Some(_), Some(count)) => sentence::count(count, voice),
-                    (card, _) => card.map(|card| sentence::state(member.kind, card, voice)).unwrap_or_default(),
-                },
-                LONGEST_STATE,
-            ),
-            due: open.and_then(|card| sentence::due(card, voice)).unwrap_or_default().into(),
-            sentence: sentence::sentence(member, voice).into(),
-            action: sentence::action(member, voice).map(Line::from),
-            rows: card.map(|card| rows(card, why_you(member, card, voice), voice)).unwrap_or_default(),
-            told: card.map(|card| told(card, voice)).unwrap_or_default(),
-            sum: sum(card),
-            link: card.and_then(|card| link(card, facts)),
-            lines: lines.iter().take(LONGEST_BODY).map(|line| Line::from(&**line)).collect(),
-            more: more(lines.len().saturating_sub(LONGEST_BODY), voice),
-            lines_in_all: lines.len(),
-            facts: serde_json::to_value(member).map(lines_of).unwrap_or_default(),
+        let link = member.card.as_ref().and_then(|card| link(card, facts));
+        Self { member: member.clone(), voice, link, most: LONGEST_BODY, said: Default::default() }
+    }
+
+    fn value(&self, name: &str) -> Value {
+        match name {
+            "kind" => self.member.kind.word().into(),
+            "level" => self.card().map(|card| card.level.word()).into(),
+            "label" => self.label().into(),
+            "colours" => Value::from(Serde(self.colours())),
+            "code" => self.code().into(),
+            "title" => self.title().into(),
+            "unit" => self.unit().into(),
+            "handler" => Line::cut(&self.card().map(handler).unwrap_or_default(), LONGEST_HANDLER).into(),
+            "state" => self.state().into(),
+            "due" => self.due().into(),
+            "sentence" => self.sentence().into(),
+            "action" => self.action().into(),
+            "rows" => Value::from(Serde(self.card().map(|card| self.rows(card)).unwrap_or_default())),
+            "told" => self.card().map(|card| told(card, self.voice)).unwrap_or_default().into_iter().collect(),
+            "sum" => sum(self.card()).into_iter().collect(),
+            "link" => self.link.clone().into(),
+            "lines" => self.body().iter().take(self.most).map(|line| Line::from(&**line)).collect(),
+            "more" => more(self.body().len().saturating_sub(self.most), self.voice).into(),
+            "facts" => Value::from(Serde(self.facts())),
+            _ => Value::UNDEFINED,
         }
+    }
+
+    fn card(&self) -> Option<&CardFacts> {
+        self.member.card.as_ref()
+    }
+
+    fn body(&self) -> &[String] {
+        self.member.body.as_ref().map_or(&[], |body| &body.lines)
+    }
+
+    /// The mark: `红牌`, `撤牌`.
+    pub fn label(&self) -> Line {
+        sentence::label(&self.member, self.voice).into()
+    }
+
+    /// The mark's colours, for HTML.
+    pub fn colours(&self) -> Colours {
+        Colours::of(self.member.kind, self.card().map(|card| card.level))
+    }
+
+    /// The item's code; empty where there is no card.
+    pub fn code(&self) -> Line {
+        Line::cut(self.card().map_or("", |card| &card.code), LONGEST_CODE)
+    }
+
+    /// The title; empty where it says no more than the code.
+    pub fn title(&self) -> Line {
+        match self.card() {
+            Some(card) if sentence::has_title(card) => Line::cut(&card.title, LONGEST_TITLE),
+            Some(_) => Line::default(),
+            None => Line::cut(self.member.body.as_ref().map_or("", |body| &body.title), LONGEST_TITLE),
+        }
+    }
+
+    /// The unit, if known.
+    pub fn unit(&self) -> Line {
+        Line::cut(self.card().and_then(|card| card.unit.as_deref()).unwrap_or_default(), LONGEST_TITLE)
+    }
+
+    /// Where it stands, in a few words.
+    pub fn state(&self) -> Line {
+        let said = match (self.card(), self.member.taking.count) {
+            (Some(_), Some(count)) => sentence::count(count, self.voice),
+            (card, _) => card.map(|card| sentence::state(self.member.kind, card, self.voice)).unwrap_or_default(),
+        };
+        Line::cut(&said, LONGEST_STATE)
+    }
+
+    /// When it is or was due, if that is known.
+    pub fn due(&self) -> Line {
+        let open = self.card().filter(|_| !matches!(self.member.kind, NoticeKind::Clear | NoticeKind::Revoke));
+        open.and_then(|card| sentence::due(card, self.voice)).unwrap_or_default().into()
+    }
+
+    /// One sentence that says it all.
+    pub fn sentence(&self) -> Line {
+        sentence::sentence(&self.member, self.voice).into()
+    }
+
+    /// What to do by when.
+    pub fn action(&self) -> Option<Line> {
+        sentence::action(&self.member, self.voice).map(Line::from)
+    }
+
+    /// Where the card can be seen and signed for.
+    pub const fn link(&self) -> Option<&Line> {
+        self.link.as_ref()
+    }
+
+    /// The facts themselves, every text made fit for one line.
+    pub fn facts(&self) -> Json {
+        serde_json::to_value(&self.member).map(lines_of).unwrap_or_default()
+    }
+
+    fn rows(&self, card: &CardFacts) -> Vec<Row> {
+        rows(card, why_you(&self.member, card, self.voice), self.voice)
+    }
+
+    /// The entry with the first lines of its body only; `None` if it has no more.
+    pub fn shortened(&self, most: usize) -> Option<Self> {
+        (most < self.body().len().min(self.most)).then(|| Self { most, said: Default::default(), ..self.clone() })
     }
 }
 
@@ -133,14 +194,6 @@ pub fn more(number: usize, voice: Voice) -> Option<Line> {
         Language::English => format!("… {number} more"),
     };
     (number > 0).then(|| text.into())
-}
-
-impl Entry {
-    /// The entry with its first lines only.
-    pub fn shorten(&mut self, most: usize, voice: Voice) {
-        self.lines.truncate(most);
-        self.more = more(self.lines_in_all.saturating_sub(self.lines.len()), voice);
-    }
 }
 
 /// The colours of a mark, for HTML.
@@ -317,4 +370,22 @@ fn extension_words(extension: &Extension, granted: Granted, unit: Option<Unit>, 
     };
     let text = format!("{}{size}{}", voice.say("延期", "extension of "), voice.say("，", ", "));
     beside(&format!("{text}{}", granted_words(granted, voice)), extension.basis.as_deref(), voice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{delivery, member, notice, red};
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_value_and_no_other_has_one() {
+        let voice = Voice { language: Language::Chinese, zone: chrono_tz::UTC, year: None };
+        for member in [member(NoticeKind::Raise, red()), notice(NoticeKind::System, 2)] {
+            let entry = Arc::new(Entry::new(&member, &delivery(Vec::new()), voice));
+            for name in NAMES {
+                assert!(entry.get_value_by_str(name).is_some_and(|value| !value.is_undefined()), "{name}");
+            }
+            assert!(entry.get_value_by_str("voice").is_none());
+        }
+    }
 }

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::core::line::one_line;
+use crate::core::line::{is_one_line, one_line};
 
 /// How many characters a line has at most, unless somebody asks for fewer.
 pub const LONGEST: usize = 300;
@@ -41,7 +41,13 @@ impl From<&str> for Line {
 
 impl From<String> for Line {
     fn from(text: String) -> Self {
-        Self::cut(&text, LONGEST)
+        if is_one_line(&text, LONGEST) { Self(text) } else { Self::cut(&text, LONGEST) }
+    }
+}
+
+impl From<Line> for minijinja::Value {
+    fn from(line: Line) -> Self {
+        line.0.into()
     }
 }
 
@@ -52,20 +58,14 @@ impl std::fmt::Display for Line {
 }
 
 /// Every text inside a value, made a line.
-pub fn lines_of(value: Value) -> Value {
-    texts_of(value, &|text| Line::from(text).0)
-}
-
-/// A value with every text inside it changed.
-pub fn texts_of(value: Value, change: &impl Fn(String) -> String) -> Value {
-    match value {
-        Value::String(text) => Value::String(change(text)),
-        Value::Array(values) => Value::Array(values.into_iter().map(|value| texts_of(value, change)).collect()),
-        Value::Object(map) => {
-            Value::Object(map.into_iter().map(|(name, value)| (name, texts_of(value, change))).collect())
-        }
-        other => other,
+pub fn lines_of(mut value: Value) -> Value {
+    match &mut value {
+        Value::String(text) => *text = Line::from(std::mem::take(text)).0,
+        Value::Array(values) => values.iter_mut().for_each(|value| *value = lines_of(value.take())),
+        Value::Object(map) => map.values_mut().for_each(|value| *value = lines_of(value.take())),
+        _ => {}
     }
+    value
 }
 
 /// How long a text is in UTF-16 units, as short messages count.

@@ -1,8 +1,10 @@
 //! **Page**: everything that a template may say about one delivery, in words.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::Serialize;
+use minijinja::Value;
+use serde::{Serialize, Serializer};
 
 use super::super::facts::Facts;
 use super::entry::{self, Colours, Entry};
@@ -50,7 +52,8 @@ pub struct Page {
     /// One sentence that says it all.
     pub sentence: Line,
     /// The members, as far as they are listed.
-    pub members: Vec<Entry>,
+    #[serde(serialize_with = "values")]
+    pub members: Vec<Arc<Entry>>,
     /// Where too many to be listed: what each unit has.
     pub units: Vec<UnitCount>,
     /// What the lists leave out, in words.
@@ -59,6 +62,8 @@ pub struct Page {
     pub answer: Option<Line>,
     /// How fresh the data are.
     pub as_of: Option<Line>,
+    #[serde(skip)]
+    voice: Voice,
 }
 
 /// How many members a unit has.
@@ -77,30 +82,30 @@ impl Page {
         let total = facts.members.len() + facts.rest.iter().map(|rest| rest.count).sum::<usize>();
         let worst = facts.members.iter().position(|member| member.card.is_some()).unwrap_or_default();
         let listed = if total <= LONGEST_LIST { &facts.members[..] } else { &[] };
-        let members: Vec<Entry> = listed.iter().map(|member| Entry::new(member, facts, voice)).collect();
-        let unlisted = || facts.members.get(worst).map(|member| Entry::new(member, facts, voice));
-        let worst_entry = members.get(worst).cloned().or_else(unlisted);
+        let entry = |member| Arc::new(Entry::new(member, facts, voice));
+        let members: Vec<Arc<Entry>> = listed.iter().map(entry).collect();
+        let worst = members.get(worst).cloned().or_else(|| facts.members.get(worst).map(entry));
         let (units, units_left) = if listed.is_empty() { units(facts, voice) } else { (Vec::new(), 0) };
-        let of_worst = |field: fn(&Entry) -> &Line| worst_entry.as_ref().map(field).cloned().unwrap_or_default();
-        let colours = worst_entry.as_ref().map_or(Colours::of(NoticeKind::System, None), |worst| worst.colours);
+        let of_worst = |part: fn(&Entry) -> Line| worst.as_deref().map(part).unwrap_or_default();
         let single = total == 1;
         Self {
+            voice,
             language: language.tag(),
             to: Line::cut(&facts.to.name, LONGEST_NAME),
             rehearsal: rehearsal(facts, voice),
             signature: Line::cut(facts.signature.as_deref().unwrap_or_default(), LONGEST_SIGNATURE),
             single,
             total,
-            tag: if single { of_worst(|e| &e.label) } else { tag(facts, voice).into() },
-            colours,
-            code: of_worst(|e| &e.code),
-            title: of_worst(|e| &e.title),
-            unit: of_worst(|e| &e.unit),
-            state: of_worst(|e| &e.state),
-            due: of_worst(|e| &e.due),
-            sentence: match &worst_entry {
-                Some(worst) if single => worst.sentence.clone(),
-                worst => summary(facts, worst.as_ref(), voice).into(),
+            tag: if single { of_worst(Entry::label) } else { tag(facts, voice).into() },
+            colours: worst.as_ref().map_or(Colours::of(NoticeKind::System, None), |worst| worst.colours()),
+            code: of_worst(Entry::code),
+            title: of_worst(Entry::title),
+            unit: of_worst(Entry::unit),
+            state: of_worst(Entry::state),
+            due: of_worst(Entry::due),
+            sentence: match worst.as_deref() {
+                Some(worst) if single => worst.sentence(),
+                worst => summary(facts, worst, voice).into(),
             },
             members,
             units,
@@ -110,18 +115,27 @@ impl Page {
         }
     }
 
-    /// The page with its first members only.
-    pub fn shortened(mut self, most: usize, voice: Voice) -> Self {
+    /// The page with its first members and their first lines only; `None` if it has no more.
+    pub fn shortened(&self, most: usize) -> Option<Self> {
         let left = self.members.len().saturating_sub(most);
-        self.members.truncate(most);
-        self.members.iter_mut().for_each(|member| member.shorten(most, voice));
-        self.more = entry::more(left, voice).or(self.more);
-        self
+        let members: Vec<_> = self.members.iter().take(most).map(|member| member.shortened(most)).collect();
+        if left == 0 && members.iter().all(Option::is_none) {
+            return None;
+        }
+        let members = members.into_iter().zip(&self.members);
+        let members = members.map(|(short, whole)| short.map_or_else(|| whole.clone(), Arc::new)).collect();
+        let more = entry::more(left, self.voice).or_else(|| self.more.clone());
+        Some(Self { members, more, ..self.clone() })
     }
 }
 
+/// Members as templates see them.
+fn values<S: Serializer>(members: &[Arc<Entry>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(members.iter().map(|member| Value::from_dyn_object(member.clone())))
+}
+
 /// The voice in which facts are told.
-pub fn voice(facts: &Facts, language: Language) -> Voice {
+fn voice(facts: &Facts, language: Language) -> Voice {
     let zone: chrono_tz::Tz = facts.zone.parse().unwrap_or(chrono_tz::UTC);
     let year = chrono::Datelike::year(&facts.sealed_at);
     let near = (2..9998).contains(&year);
@@ -226,15 +240,16 @@ fn summary(facts: &Facts, worst: Option<&Entry>, voice: Voice) -> String {
         Language::Chinese => format!("共{total}件：{}。", counts.replace(' ', "、")),
         Language::English => format!("{total} in all: {counts}."),
     };
-    let Some(worst) = worst.filter(|worst| !worst.code.is_empty()) else { return head };
+    let Some(worst) = worst.filter(|worst| !worst.code().is_empty()) else { return head };
     match voice.language {
-        Language::Chinese => format!("{head}最急的是{}，{}。", called(worst, "（", "）"), worst.state),
-        Language::English => format!("{head} Most urgent: {}, {}.", called(worst, " (", ")"), worst.state),
+        Language::Chinese => format!("{head}最急的是{}，{}。", called(worst, "（", "）"), worst.state()),
+        Language::English => format!("{head} Most urgent: {}, {}.", called(worst, " (", ")"), worst.state()),
     }
 }
 
 fn called(entry: &Entry, open: &str, close: &str) -> String {
-    if entry.title.is_empty() { entry.code.to_string() } else { format!("{}{open}{}{close}", entry.code, entry.title) }
+    let (code, title) = (entry.code(), entry.title());
+    if title.is_empty() { code.to_string() } else { format!("{code}{open}{title}{close}") }
 }
 
 /// What each unit has, the one with most red cards first, and how many members the cut list leaves out.

@@ -45,12 +45,11 @@ fn full(page: &Page) -> String {
         text = text + unit.unit.as_str() + ": " + unit.counts.as_str() + "\n";
     }
     for member in &page.members {
-        text = text + "\n" + member.sentence.as_str() + "\n";
-        let link = member.link.iter().chain(&member.action);
-        for line in link {
+        text = text + "\n" + member.sentence().as_str() + "\n";
+        for line in member.link().into_iter().chain(&member.action()) {
             text = text + line.as_str() + "\n";
         }
-        write_facts(&mut text, "", &member.facts);
+        write_facts(&mut text, "", &member.facts());
     }
     text
 }

@@ -1,14 +1,15 @@
 //! **Templates**: the built-in ones, and those with which an office replaces them.
 
 use std::io;
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Serde, Value};
+use minijinja::{Environment, UndefinedBehavior, context};
 
 use super::super::facts::Facts;
-use super::line::{Line, fit, texts_of, units};
-use super::page::{self, Page};
+use super::line::{Line, fit, units};
+use super::page::Page;
 use super::short::losses;
 use super::{Language, Rendered, SHORT_MESSAGE, plain, sample};
 use crate::core::contact::Medium;
@@ -115,10 +116,10 @@ impl Templates {
         let (text, html) = match medium {
             Medium::Mail => {
                 let text = self.fill(&page, "mail.txt", &context)?;
-                (below(&page.rehearsal, &text), Some(self.fill(&page, "mail.html", &context)?))
+                (below(&page.rehearsal, text), Some(self.fill(&page, "mail.html", &context)?))
             }
             Medium::Sms => (self.short_message(page)?, None),
-            Medium::Im => (self.robot_text(&page, facts, language)?, None),
+            Medium::Im => (self.robot_text(&page, &context)?, None),
         };
         Ok(Rendered { subject, text, html })
     }
@@ -137,17 +138,19 @@ impl Templates {
     }
 
     fn said_short(&self, page: &Page) -> Result<String, TemplateError> {
-        let said = self.fill(page, "sms.txt", &Value::from(Serde(unsigned(page))))?;
+        // Only the signature and the rehearsal's mark stand in 【】.
+        let (signature, rehearsal) = (page.signature.as_str(), page.rehearsal.as_str());
+        let context = context! { signature, rehearsal, ..Unsigned::of(Value::from(Serde(page))) };
+        let said = self.fill(page, "sms.txt", &context)?;
         Ok(Line::from(format!("{}{said}", page.rehearsal)).to_string())
     }
 
     /// The messenger's text, losing members until it is short enough.
-    fn robot_text(&self, page: &Page, facts: &Facts, language: Language) -> Result<String, TemplateError> {
-        let voice = page::voice(facts, language);
+    fn robot_text(&self, page: &Page, whole: &Value) -> Result<String, TemplateError> {
         let mut text = String::new();
         for most in [10, 5, 2, 1] {
-            let page = page.clone().shortened(most, voice);
-            text = below(&page.rehearsal, &self.fill(&page, "im.txt", &Value::from(Serde(&page)))?);
+            let short = page.shortened(most).map(|short| Value::from(Serde(short)));
+            text = below(&page.rehearsal, self.fill(page, "im.txt", short.as_ref().unwrap_or(whole))?);
             if text.len() <= LONGEST_IM {
                 return Ok(text);
             }
@@ -161,7 +164,10 @@ impl Templates {
         let mut written = Bounded(Vec::new());
         let rendered = template.render_captured_to(context.clone(), &mut written).map(drop);
         rendered.map_err(|error| TemplateError::of(&file, &error))?;
-        let text = String::from_utf8_lossy(&written.0).trim().to_owned();
+        // Whoever writes to it writes texts.
+        let mut text = String::from_utf8(written.0).unwrap_or_default();
+        text.truncate(text.trim_end().len());
+        text.drain(..text.len() - text.trim_start().len());
         if text.is_empty() {
             return Err(TemplateError::new(&file, "expected a text, got nothing"));
         }
@@ -180,18 +186,41 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// What short messages say of a page: only the signature and the rehearsal's mark stand in 【】.
-fn unsigned(page: &Page) -> serde_json::Value {
-    let mut said = texts_of(serde_json::to_value(page).unwrap_or_default(), &|text| plain::unsigned(&text));
-    for (name, own) in [("signature", &page.signature), ("rehearsal", &page.rehearsal)] {
-        said[name] = own.as_str().into();
+/// What holds texts, as short messages say them: without 【】.
+#[derive(Debug)]
+struct Unsigned(DynObject);
+
+impl Unsigned {
+    fn of(value: Value) -> Value {
+        match (value.as_str(), value.as_object()) {
+            (Some(text), _) => plain::unsigned(text).into(),
+            (None, Some(object)) => Value::from_object(Self(object.clone())),
+            (None, None) => value,
+        }
     }
-    said
+}
+
+impl Object for Unsigned {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        self.0.repr()
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.get_value(key).map(Self::of)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        match self.0.repr() {
+            // The keys alone: an enumeration of values beside them would pass by what this changes.
+            ObjectRepr::Map => Enumerator::Values(self.0.try_iter().into_iter().flatten().collect()),
+            _ => self.0.enumerate(),
+        }
+    }
 }
 
 /// A text below the rehearsal's mark, if there is one.
-fn below(mark: &Line, text: &str) -> String {
-    if mark.is_empty() { text.to_owned() } else { format!("{mark}\n\n{text}") }
+fn below(mark: &Line, text: String) -> String {
+    if mark.is_empty() { text } else { format!("{mark}\n\n{text}") }
 }
 
 /// A writer that refuses to hold too much.

@@ -202,6 +202,17 @@ fn an_office_may_say_it_in_its_own_words() {
 }
 
 #[test]
+fn a_short_message_forges_no_signature_however_deep_its_template_looks() {
+    let text = "{{ signature }}{% for one in members %}{{ one.title }}{% for name, value in (one.facts.card or {})|items \
+                if name == 'title' %}{{ value }}{% endfor %}{% endfor %}";
+    let card = CardFacts { title: "【假】".into(), ..red() };
+    let facts = delivery(vec![member(NoticeKind::Raise, card)]);
+    let (rendered, error) =
+        replaced("zh-CN/sms.txt", text).expect("a template").render(&facts, Language::Chinese, Medium::Sms);
+    assert_eq!((rendered.text.as_str(), error), ("【督办】[假][假]", None));
+}
+
+#[test]
 fn when_a_template_fails_the_bare_facts_go_out_and_operators_hear_why() {
     // No sample has a card of this kind with this unit.
     let trap = "{% if unit == '陷阱局' %}{{ nothing.at.all }}{% else %}x{% endif %}";

@@ -1,12 +1,14 @@
 //! **Voice**: one language, one place's clock and one year, in which a message speaks.
 
-use chrono::{DateTime, Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 use chrono_tz::Tz;
 
 use super::super::language::Language;
 use super::super::time_words::{amount, day_ended_by, limit};
 use crate::core::Instant;
 use crate::core::limit::{Limit, Unit};
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// In which language, on whose clock and in which year something is said.
 #[derive(Debug, Clone, Copy)]
@@ -42,18 +44,18 @@ impl Voice {
             return at.to_rfc3339();
         }
         let local: DateTime<Tz> = at.with_timezone(&self.zone);
-        format!("{} {}", self.date(local.date_naive()), local.format("%H:%M"))
+        format!("{} {:02}:{:02}", self.date(local.date_naive()), local.hour(), local.minute())
     }
 
     fn date(self, date: NaiveDate) -> String {
-        let shows_year = self.year != Some(date.year());
-        let format = match (self.language, shows_year) {
-            (Language::Chinese, false) => "%-m月%-d日",
-            (Language::Chinese, true) => "%Y年%-m月%-d日",
-            (Language::English, false) => "%-d %b",
-            (Language::English, true) => "%-d %b %Y",
-        };
-        date.format(format).to_string()
+        let (year, month, day) = (date.year(), date.month(), date.day());
+        let name = MONTHS[date.month0() as usize];
+        match (self.language, self.year != Some(year)) {
+            (Language::Chinese, false) => format!("{month}月{day}日"),
+            (Language::Chinese, true) => format!("{year:04}年{month}月{day}日"),
+            (Language::English, false) => format!("{day} {name}"),
+            (Language::English, true) => format!("{day} {name} {year:04}"),
+        }
     }
 
     /// A limit as it is written; a text that is none stays as it is.

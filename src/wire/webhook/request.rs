@@ -64,6 +64,10 @@ pub(super) struct Blank {
     secrets: Secrets,
     signer: Option<Signer>,
     asks_for_facts: bool,
+    /// Whether no template speaks of anything, so that nothing has to be made ready for them.
+    asks_for_nothing: bool,
+    /// The whole URL, where nothing in it is open.
+    fixed: Option<Url>,
 }
 
 impl Blank {
@@ -80,7 +84,8 @@ impl Blank {
         try_body(&parts, names, &secrets)?;
         let [query, form, headers] = parts.fields;
         let names = |fields: &BTreeMap<String, String>| fields.keys().cloned().collect();
-        Ok(Self {
+        let is_fixed = !parts.url.contains('{') && query.is_empty();
+        let blank = Self {
             origin,
             method: parts.method,
             body: parts.body,
@@ -90,10 +95,14 @@ impl Blank {
             form: names(form),
             headers: headers.keys().map(|name| header_name(name)).collect::<Result<_, _>>()?,
             asks_for_facts: template::asks_for_facts(&templates),
+            asks_for_nothing: template::asks_for_nothing(&templates),
             templates,
             secrets,
             signer,
-        })
+            fixed: None,
+        };
+        let fixed = is_fixed.then(|| blank.url(&Value::UNDEFINED).ok()).flatten();
+        Ok(Self { fixed, ..blank })
     }
 
     /// Where requests go, without path and query.
@@ -116,6 +125,7 @@ impl Blank {
     fn values(&self, subject: Subject<'_>, now: Instant) -> Value {
         let sent_at = now.timestamp();
         match subject {
+            _ if self.asks_for_nothing => context! {},
             Subject::Message(message) => {
                 context! { sent_at, ..template::values(message, self.medium, &self.secrets, self.asks_for_facts) }
             }
@@ -133,6 +143,9 @@ impl Blank {
     }
 
     fn url(&self, values: &Value) -> Result<Url, String> {
+        if let Some(url) = &self.fixed {
+            return Ok(url.clone());
+        }
         let text = self.render(URL, values)?;
         let path = text.split(['?', '#']).next().unwrap_or_default();
         let turns_back = |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
@@ -224,7 +237,8 @@ fn whole(message: &Message, medium: Medium) -> Result<String, String> {
     // One more member of the object.
     text.pop();
     let medium = serde_json::to_string(&medium).map_err(|error| error.to_string())?;
-    Ok(format!("{text},\"medium\":{medium}}}"))
+    text.extend([",\"medium\":", &medium, "}"]);
+    Ok(text)
 }
 
 /// A request that is ready to go.

@@ -92,6 +92,11 @@ pub(in crate::wire) fn asks_for_facts(environment: &Environment<'_>) -> bool {
     environment.templates().any(|(_, template)| template.undeclared_variables(false).contains("facts"))
 }
 
+/// Whether no template speaks of anything that a message or a question brings.
+pub(super) fn asks_for_nothing(environment: &Environment<'_>) -> bool {
+    environment.templates().all(|(_, template)| template.undeclared_variables(false).is_empty())
+}
+
 /// What templates see of a message; without its facts if nobody asks for them.
 pub(in crate::wire) fn values(
     message: &Message,
