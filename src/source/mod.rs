@@ -242,30 +242,43 @@ impl Fetched {
 
     /// The items of one chunk. Chunks can be mapped in any order and in parallel.
     pub fn map(&self, chunk: usize) -> Mapped {
-        let mut reading = Reading::new(&self.plan, self.table.columns().len());
         let mut mapped = Mapped::default();
-        self.table.visit(chunk, &mut |row| self.map_row(&mut reading, &row, &mut mapped));
+        self.map_each(chunk, &mut |row| match row {
+            Ok(item) => mapped.items.push(item),
+            Err(rejection) => mapped.rejected.push(rejection),
+        });
         mapped
     }
 
-    fn map_row(&self, reading: &mut Reading<'_>, row: &Row<'_, '_>, mapped: &mut Mapped) {
-        let mut reject = |id, reason: &str| {
+    /// The same, one row after the other, for those who do not keep them; rows that are as if they were not there are left
+    /// out.
+    pub fn map_each(&self, chunk: usize, see: &mut dyn FnMut(Result<Item, Rejection>)) {
+        let mut reading = Reading::new(&self.plan, self.table.columns().len());
+        self.table.visit(chunk, &mut |row| {
+            if let Some(mapped) = self.map_row(&mut reading, &row) {
+                see(mapped);
+            }
+        });
+    }
+
+    fn map_row(&self, reading: &mut Reading<'_>, row: &Row<'_, '_>) -> Option<Result<Item, Rejection>> {
+        let reject = |id, reason: &str| {
             let place = self.table.place(row.number);
-            mapped.rejected.push(Rejection { place, id, reason: reason.to_owned() });
+            Some(Err(Rejection { place, id, reason: reason.to_owned() }))
         };
         let twin = self.twins.get(&row.index);
         if let Some(reason) = &row.flaw {
             return reject(self.plan.id_of(row.cells), reason);
         }
         if twin == Some(&Twin::Copy) {
-            return;
+            return None;
         }
         match (reading.item(row.cells), twin) {
             (Ok(item), Some(Twin::Ambiguous(reason))) => reject(Some(item.key.id), reason),
-            (Ok(mut item), _) => match self.attachments.iter().try_for_each(|rows| rows.join(&mut item)) {
-                Ok(()) => mapped.items.push(item),
-                Err(rejection) => mapped.rejected.push(rejection),
-            },
+            (Ok(mut item), _) => {
+                let joined = self.attachments.iter().try_for_each(|rows| rows.join(&mut item));
+                Some(joined.map(|()| item))
+            }
             (Err(refusal), _) => reject(refusal.id, &refusal.reason),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::mapping::reading::Reading;
 use super::table::Cell;
-use super::{Fetched, Mapped, Rejection};
+use super::{Fetched, Rejection};
 use crate::core::item::Item;
 use crate::core::value::Name;
 
@@ -44,10 +44,7 @@ impl Fetched {
                 if head.len() == count {
                     return;
                 }
-                let mut mapped = Mapped::default();
-                self.map_row(&mut reading, &row, &mut mapped);
-                let outcome = mapped.items.pop().map(Ok).or_else(|| mapped.rejected.pop().map(Err));
-                if let Some(outcome) = outcome {
+                if let Some(outcome) = self.map_row(&mut reading, &row) {
                     let cells = row.cells.iter().map(shown).collect();
                     head.push(Shown { place: self.table.place(row.number), cells, outcome });
                 }

@@ -243,8 +243,8 @@ impl Poll<'_> {
         })
     }
 
-    /// Takes what is new or changed through turns. While one is written down, the next is thought about, and the next
-    /// chunk is mapped.
+    /// Takes what is new or changed through turns. While one is written down, the next is thought about, and what comes
+    /// after it is mapped.
     async fn turns(
         &self,
         fetched: &Arc<Fetched>,
@@ -253,20 +253,14 @@ impl Poll<'_> {
         baseline: bool,
         report: &mut Report,
     ) -> Result<()> {
-        let (mut begun, mut waiting) = (FuturesUnordered::new(), Vec::new());
-        let mut chunks = news.into_iter().map(|news| news.read(fetched, known));
-        let mut next = chunks.next();
-        while let Some(news) = next {
-            waiting.extend(news.await);
-            next = chunks.next();
-            while waiting.len() >= BATCH || next.is_none() && !waiting.is_empty() {
-                if begun.len() == TURNS_AT_ONCE {
-                    let done: Option<Result<(usize, Done)>> = begun.next().await;
-                    done.transpose()?.into_iter().for_each(|(changed, done)| report.add(changed, &done));
-                }
-                let rest = waiting.split_off(waiting.len().min(BATCH));
-                begun.push(self.take_batch(std::mem::replace(&mut waiting, rest), baseline));
+        let mut begun = FuturesUnordered::new();
+        let mut news = sight::read(news, fetched.clone(), known.cloned(), BATCH);
+        while let Some(batch) = news.recv().await {
+            if begun.len() == TURNS_AT_ONCE {
+                let done: Option<Result<(usize, Done)>> = begun.next().await;
+                done.transpose()?.into_iter().for_each(|(changed, done)| report.add(changed, &done));
             }
+            begun.push(self.take_batch(batch, baseline));
         }
         while let Some((changed, done)) = begun.next().await.transpose()? {
             report.add(changed, &done);

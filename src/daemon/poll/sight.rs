@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::mpsc;
+
 use super::known::{Known, Remembered};
 use crate::core::Instant;
 use crate::core::digest::Digest;
@@ -84,22 +86,26 @@ struct Part {
 }
 
 fn see_chunk(fetched: &Fetched, chunk: usize, known: Option<&Known>, cursor: Option<&str>) -> Part {
-    let mapped = fetched.map(chunk);
-    let mut part = Part { rejected: mapped.rejected, fresh: Vec::new(), newest: None };
+    let mut part = Part { rejected: Vec::new(), fresh: Vec::new(), newest: None };
     let remembered = |id: &Arc<str>| known.and_then(|known| known.get(id));
-    for item in mapped.items {
-        let remembered = remembered(&item.key.id);
-        if let Some(remembered) = remembered {
-            remembered.see();
+    fetched.map_each(chunk, &mut |row| match row {
+        Ok(item) => {
+            let remembered = remembered(&item.key.id);
+            if let Some(remembered) = remembered {
+                remembered.see();
+            }
+            part.newest = part.newest.max(cursor.and_then(|field| instant(&item, field)));
+            if part.fresh.len() <= KEPT {
+                part.fresh.extend(unless_same(item, remembered));
+            }
         }
-        part.newest = part.newest.max(cursor.and_then(|field| instant(&item, field)));
-        if part.fresh.len() <= KEPT {
-            part.fresh.extend(unless_same(item, remembered));
+        Err(rejection) => {
+            if let Some(remembered) = rejection.id.as_ref().and_then(remembered) {
+                remembered.see();
+            }
+            part.rejected.push(rejection);
         }
-    }
-    for remembered in part.rejected.iter().filter_map(|rejection| remembered(rejection.id.as_ref()?)) {
-        remembered.see();
-    }
+    });
     part
 }
 
@@ -116,35 +122,51 @@ impl News {
         }
     }
 
-    /// The items. A chunk that could be mapped before can be mapped again; the work begins at once, whether or not it is
-    /// waited for.
-    pub fn read(
-        self,
-        fetched: &Arc<Fetched>,
-        known: Option<&Arc<Known>>,
-    ) -> impl Future<Output = Vec<(Item, Digest)>> + use<> {
-        let again = match self {
-            Self::Few(few) => Err(few),
-            Self::Many(chunk) => {
-                let (fetched, known) = (fetched.clone(), known.cloned());
-                Ok(tokio::task::spawn_blocking(move || all_of(&fetched, chunk, known.as_deref())))
-            }
-        };
-        async {
-            match again {
-                Ok(many) => many.await.unwrap_or_default(),
-                Err(few) => few,
-            }
+    fn each(self, fetched: &Fetched, known: Option<&Known>, see: &mut dyn FnMut((Item, Digest))) {
+        match self {
+            Self::Few(few) => few.into_iter().for_each(see),
+            // A chunk that could be mapped before can be mapped again.
+            Self::Many(chunk) => fetched.map_each(chunk, &mut |row| {
+                let fresh = |item: Item| {
+                    let remembered = known.and_then(|known| known.get(&item.key.id));
+                    unless_same(item, remembered)
+                };
+                if let Some(fresh) = row.ok().and_then(fresh) {
+                    see(fresh);
+                }
+            }),
         }
     }
 }
 
-fn all_of(fetched: &Fetched, chunk: usize, known: Option<&Known>) -> Vec<(Item, Digest)> {
-    let fresh = |item: Item| {
-        let remembered = known.and_then(|known| known.get(&item.key.id));
-        unless_same(item, remembered)
-    };
-    fetched.map(chunk).items.into_iter().filter_map(fresh).collect()
+/// The items of all news, so many at once. They are mapped beside whoever takes them, and hardly faster than they are
+/// taken.
+pub fn read(
+    news: Vec<News>,
+    fetched: Arc<Fetched>,
+    known: Option<Arc<Known>>,
+    at_once: usize,
+) -> mpsc::Receiver<Vec<(Item, Digest)>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        let mut waiting = Vec::new();
+        for news in news {
+            news.each(&fetched, known.as_deref(), &mut |fresh| {
+                waiting.push(fresh);
+                if waiting.len() == at_once {
+                    // Nobody takes them any more once a turn has failed.
+                    let _ = sender.blocking_send(std::mem::take(&mut waiting));
+                }
+            });
+            if sender.is_closed() {
+                return;
+            }
+        }
+        if !waiting.is_empty() {
+            let _ = sender.blocking_send(waiting);
+        }
+    });
+    receiver
 }
 
 /// An item with its digest, unless it is as it is remembered.
