@@ -287,7 +287,7 @@ impl Playbook {
         let maps = building.maps();
         let directory = building.directory();
         let ladders = building.ladders();
-        let (routes, directory) = building.routes(directory.as_ref(), ladders.as_ref());
+        let (routes, directory) = building.routes(directory, ladders.as_ref());
         let templates = building.templates();
         let problems = building.problems;
         let (Some(calendars), Some(rulebook), Some(directory), Some(ladders), Some(templates), true) =
@@ -483,7 +483,7 @@ impl Building<'_> {
     /// The routes and preferences, and the directory with the fixed addresses that they name.
     fn routes(
         &mut self,
-        directory: Option<&Directory>,
+        directory: Option<Directory>,
         ladders: Option<&BTreeMap<String, Ladder>>,
     ) -> (RoutesFile, Option<Directory>) {
         let place = self.shown("routes.toml");
@@ -491,10 +491,10 @@ impl Building<'_> {
             Ok(file) => file,
             Err(problem) => {
                 self.problems.push(problem);
-                return (RoutesFile::default(), directory.cloned());
+                return (RoutesFile::default(), directory);
             }
         };
-        let Some(mut directory) = directory.cloned() else { return (file, None) };
+        let Some(mut directory) = directory else { return (file, None) };
         let media = |channel: &str| self.settings.channels.get(channel).map(|terms| terms.medium);
         let ladder = |name: &str| ladders.is_none_or(|ladders| ladders.contains_key(name));
         self.problems.extend(file.problems(&place, &directory, &media, &ladder));

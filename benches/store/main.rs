@@ -1,7 +1,7 @@
 //! How fast the stores are: a turn's rows beside the same rows inserted bare, couriers, and the timer over a million items.
 //!
-//! `cargo bench --bench store [-- ITEMS]`; the number of items is 1,000,000 unless given. PostgreSQL is a server of the
-//! bench's own, if it is installed. Bare rows are the yardstick of the machine; figures are medians of several rounds.
+//! `cargo bench --bench store [-- ITEMS|couriers]`; the number of items is 1,000,000 unless given; `couriers` leaves out
+//! everything but these, on an empty SQLite file. PostgreSQL is a server of the bench's own, if it is installed. Bare rows are the yardstick of the machine; figures are medians of several rounds.
 #![allow(clippy::disallowed_methods, clippy::cast_precision_loss)] // A benchmark reads the clock and prints figures.
 
 mod bare;
@@ -30,6 +30,9 @@ use place::{FILE, Place};
 async fn main() {
     let items = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000);
     let folder = tempfile::tempdir().expect("a folder");
+    if std::env::args().any(|arg| arg == "couriers") {
+        return courier::measure_single(&place::sqlite(folder.path()).await).await;
+    }
     measure(place::sqlite(folder.path()).await, items).await;
     open_again(&folder.path().join(FILE)).await;
     let Some(server) = place::server() else {

@@ -78,7 +78,7 @@ plain!(ItemRow, "items", "source, id",
 
 plain!(TransitionRow, "transitions", "card, number",
     card number source item rule name episode change from_level to_level at noticed_at reason verdict rule_version
-    calendar_version ladder);
+    calendar_version ladder unit);
 
 plain!(CardRow, "cards", "card", card source item rule name level at episode number);
 
@@ -86,4 +86,4 @@ plain!(OpeningRow, "deliveries", "id", id contact channel state not_before waits
 
 plain!(NoticeRow, "notices", "\"key\"",
     key kind card source item episode number level step ordinal contact channel planned_at rehearsal state hold delivery
-    change body);
+    change body because settled_at);

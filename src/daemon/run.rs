@@ -162,8 +162,10 @@ impl Daemon<'_> {
         let progress = Arc::new(Progress::default());
         // Nobody else is this installation.
         self.store.end_leases(self.clock.now()).await?;
-        let last_good = self.store.playbook().await?;
-        let mut wiring = self.wire(last_good.as_ref()).await?;
+        let mut wiring = {
+            let last_good = self.store.playbook().await?;
+            self.wire(last_good.as_ref()).await?
+        };
         self.put_in_force(&wiring.playbook, "start").await?;
         let guard = self.guard(progress.clone());
         let emergency = Emergency::new(self.in_force.clone());

@@ -7,14 +7,15 @@ use super::{BATCH, Pipeline};
 use crate::core::Instant;
 use crate::core::audit::Act;
 use crate::core::card::{CardId, Watch};
+use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
 use crate::core::matcher::Suspect;
 use crate::core::notice::{Hold, Notice, NoticeKind, Planned};
 use crate::core::observe::earliest;
 use crate::core::silence::Silence;
 use crate::playbook::Playbook;
-use crate::store::{ItemRecord, ItemWrite, Result, Turn};
-use crate::tell::plan::{Again, Circumstances, Joinable, LOOK_AGAIN, contacts, plan_again};
+use crate::store::{ItemRecord, ItemWrite, Kept, Result, Turn};
+use crate::tell::plan::{Again, Circumstances, Joinable, LOOK_AGAIN, plan_again};
 
 /// Held notices that are looked at for one release.
 const HELD: usize = 100_000;
@@ -22,13 +23,13 @@ const HELD: usize = 100_000;
 impl Pipeline {
     /// What a baseline holds back and is still so.
     pub async fn held(&self) -> Result<Vec<Notice>> {
-        let held = self.store.held_notices(&Hold::Baseline, HELD).await?;
-        let mut still = Vec::with_capacity(held.len());
-        for held in held.chunks(BATCH) {
-            let records = self.records(held).await?;
-            still.extend(held.iter().filter(|notice| is_still_so(notice, &records)).cloned());
-        }
-        Ok(still)
+        let mut held = self.store.held_notices(&Hold::Baseline, HELD).await?;
+        let cards: Vec<CardId> = held.iter().filter_map(|notice| notice.card).collect();
+        let standing: HashSet<_> = self.store.standing(&cards).await?.into_iter().collect();
+        let stands =
+            |notice: &Notice| notice.card.is_some_and(|card| standing.contains(&(card, notice.episode, notice.level)));
+        held.retain(|notice| outlasts(notice) || stands(notice));
+        Ok(held)
     }
 
     /// Releases what a baseline held back; how many were planned. Who did so is entered with the first that are.
@@ -113,10 +114,11 @@ impl Pipeline {
             .collect();
         let silences = self.store.silences(false).await?;
         let circumstances = Circumstances { silences: &silences, bad_addresses: self.bad_addresses().await? };
-        let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
+        let mut joinable = Joinable::default();
         let cards: Vec<CardId> = again.iter().filter_map(|again| again.notice.card).collect();
         let taken = self.store.acknowledgements(&cards).await?;
-        let notices = plan_again(&again, &taken, &playbook.office, &circumstances, &mut joinable, now);
+        let mut notices = plan_again(&again, &taken, &playbook.office, &circumstances, &mut joinable, now);
+        self.join_open(notices.iter_mut().collect(), now).await?;
         let mut by_item: BTreeMap<ItemKey, Vec<Planned>> = BTreeMap::new();
         for planned in notices {
             if let Some(item) = planned.notice.item.clone() {
@@ -124,9 +126,11 @@ impl Pipeline {
             }
         }
         let placed = |notices: &[Planned]| notices.iter().filter(|planned| planned.placement.is_some()).count();
+        let keys: HashSet<Digest> = held.iter().map(|notice| notice.key).collect();
         let items = by_item.into_iter().filter_map(|(item, notices)| {
             let record = records.remove(&item)?;
-            Some(looked_at(record, now + LOOK_AGAIN, notices))
+            let again = notices.iter().map(|planned| planned.notice.key).filter(|key| keys.contains(key)).collect();
+            Some(ItemWrite { again, ..looked_at(record, now + LOOK_AGAIN, notices) })
         });
         let turn = Turn { items: items.collect(), acts: act.cloned().into_iter().collect(), ..Turn::default() };
         if turn.items.is_empty() {
@@ -158,18 +162,22 @@ struct SaidAgain {
 /// An item as it is remembered, to be looked at by `at` at the latest.
 fn looked_at(record: ItemRecord, at: Instant, notices: Vec<Planned>) -> ItemWrite {
     let record = ItemRecord { next_look_at: earliest(record.next_look_at, Some(at)), ..record };
-    ItemWrite { notices, ..ItemWrite::of(record) }
+    ItemWrite { kept: Kept { rulings: true, watches: true }, notices, ..ItemWrite::of(record) }
 }
 
 /// Whether what a held notice says still stands. What takes something back is looked at when it is sealed.
 fn is_still_so(notice: &Notice, records: &HashMap<ItemKey, ItemRecord>) -> bool {
     let record = notice.item.as_ref().and_then(|item| records.get(item));
-    let takes_back = matches!(notice.kind, NoticeKind::Clear | NoticeKind::Revoke);
-    let outlasts = takes_back || notice.outlasts_its_card() || notice.because.gone;
     record.is_some_and(|record| {
         let stands = |watch: &Watch| {
             (Some(watch.card), watch.episode, watch.level) == (notice.card, notice.episode, notice.level)
         };
-        outlasts || record.watches.iter().any(stands)
+        outlasts(notice) || record.watches.iter().any(stands)
     })
+}
+
+/// Whether what a notice says stands whatever its card does.
+fn outlasts(notice: &Notice) -> bool {
+    let takes_back = matches!(notice.kind, NoticeKind::Clear | NoticeKind::Revoke);
+    takes_back || notice.outlasts_its_card() || notice.because.gone
 }

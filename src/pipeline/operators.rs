@@ -11,7 +11,7 @@ use crate::core::delivery::DeliveryState;
 use crate::core::notice::{Body, Notice, NoticeKind, Planned};
 use crate::playbook::Playbook;
 use crate::store::{DeliveryRecord, Result, Turn};
-use crate::tell::plan::{Circumstances, Joinable, contacts, plan_fallback, plan_system};
+use crate::tell::plan::{Circumstances, Joinable, plan_fallback, plan_system};
 
 /// Ended deliveries that are reported at once.
 const REPORTED: usize = 100;
@@ -58,7 +58,7 @@ impl Pipeline {
         now: Instant,
     ) -> Result<()> {
         let told = |joinable: &mut Joinable| plan_system(kind, subject, &body, &playbook.office, joinable, now);
-        if !self.write_down(playbook, told).await? {
+        if !self.write_down(told, now).await? {
             tracing::error!("operators could not be told, the courier was faster {TRIES} times: {}", body.title);
         }
         Ok(())
@@ -81,7 +81,7 @@ impl Pipeline {
                 notices
             };
             // Should it break off in between, the same is said again under the same keys, and so once.
-            if self.write_down(playbook, last_words).await? {
+            if self.write_down(last_words, now).await? {
                 self.store.commit(&Turn { reported: vec![delivery.id], ..Turn::default() }).await?;
             }
         }
@@ -89,10 +89,11 @@ impl Pipeline {
     }
 
     /// Commits notices of no turn. A delivery that they join may be claimed before: then they are planned anew.
-    async fn write_down(&self, playbook: &Playbook, plan: impl Fn(&mut Joinable) -> Vec<Planned>) -> Result<bool> {
+    async fn write_down(&self, plan: impl Fn(&mut Joinable) -> Vec<Planned>, now: Instant) -> Result<bool> {
         for _ in 0..TRIES {
-            let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(&playbook.office)).await?);
-            let turn = Turn { notices: plan(&mut joinable), ..Turn::default() };
+            let mut notices = plan(&mut Joinable::default());
+            self.join_open(notices.iter_mut().collect(), now).await?;
+            let turn = Turn { notices, ..Turn::default() };
             if turn.notices.is_empty() || self.store.commit(&turn).await?.lost_notices.is_empty() {
                 return Ok(true);
             }

@@ -15,9 +15,7 @@ use crate::core::notice::{Body, Notice, NoticeKind, Planned, by_card};
 use crate::core::observe::earliest;
 use crate::playbook::Playbook;
 use crate::store::Result;
-use crate::tell::plan::{
-    BEYOND, Circumstances, Happening, Joinable, Office, Reds, contacts, plan, plan_order, plan_system,
-};
+use crate::tell::plan::{BEYOND, Circumstances, Happening, Joinable, Office, Reds, plan, plan_order, plan_system};
 use crate::tell::words::order::DeedTold;
 
 /// What was said and done about cards before.
@@ -61,7 +59,7 @@ impl Pipeline {
         let mut quarter = self.quarter(thoughts.iter().filter(|t| tells(t)), office, now).await?;
         let silences = self.store.silences(false).await?;
         let circumstances = Circumstances { silences: &silences, bad_addresses: self.bad_addresses().await? };
-        let mut joinable = Joinable::new(self.store.open_deliveries(&contacts(office)).await?);
+        let mut joinable = Joinable::default();
         for thought in thoughts.iter_mut().filter(|t| tells(t)) {
             let cards: HashSet<CardId> = thought.cards().collect();
             let said: Vec<Notice> = cards.iter().filter_map(|card| history.said.get(card)).flatten().cloned().collect();
@@ -96,6 +94,22 @@ impl Pipeline {
         for (subject, body) in &system.bodies {
             let kind = NoticeKind::System;
             system.planned.extend(plan_system(kind, subject, body, office, &mut joinable, now));
+        }
+        let planned = thoughts.iter_mut().flat_map(|t| &mut t.write.notices).chain(&mut system.planned);
+        self.join_open(planned.collect(), now).await
+    }
+
+    /// Lets what is planned join the deliveries to its contacts that are open already.
+    pub(super) async fn join_open(&self, mut planned: Vec<&mut Planned>, now: Instant) -> Result<()> {
+        planned.retain(|planned| planned.placement.is_some());
+        let contacts: BTreeSet<Arc<str>> = planned.iter().map(|planned| planned.notice.contact.clone()).collect();
+        if contacts.is_empty() {
+            return Ok(());
+        }
+        let open = self.store.open_deliveries(&contacts.into_iter().collect::<Vec<_>>()).await?;
+        let open = Joinable::new(open);
+        for planned in planned {
+            open.join(planned, now);
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::core::window::Ruling;
 use crate::playbook::Playbook;
 use crate::rules::error::RuleError;
 use crate::rules::version::Recheck;
-use crate::store::{ItemRecord, ItemWrite};
+use crate::store::{ItemRecord, ItemWrite, Kept};
 use crate::tell::plan::is_handed_over;
 
 /// An item as thinking leaves it, before it is known whom to tell.
@@ -178,6 +178,7 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
     let noticed_at = if found.transitions.is_empty() { record.noticed_at } else { record.noticed_at.max(Some(now)) };
     let next_look_at = earliest(found.next_look_at, next_recheck(playbook, &rulings, now));
     let (amended, act) = amended.unzip();
+    let kept = Kept { rulings: rulings == record.rulings, watches: found.watches == record.watches };
     let record = ItemRecord {
         item: (*item).clone(),
         digest: fresh.unwrap_or(record.digest),
@@ -193,6 +194,7 @@ pub fn think(playbook: &Playbook, entry: Entry, now: Instant) -> Option<Thought>
         ..record
     };
     let write = ItemWrite {
+        kept,
         keep_snapshot: fresh.is_some(),
         transitions: found.transitions,
         remarks: amended.into_iter().collect(),

@@ -113,6 +113,13 @@ pub fn planned(turn: &Turn) -> impl Iterator<Item = &Planned> {
     turn.items.iter().flat_map(|item| &item.notices).chain(&turn.notices)
 }
 
+impl Admitted<'_> {
+    /// The keys of notices that say what they said when they were held.
+    pub fn again(&self) -> HashSet<Digest> {
+        self.items.iter().flat_map(|item| &item.again).copied().collect()
+    }
+}
+
 /// The numbers of a turn's orders.
 pub fn numbers(turn: &Turn) -> Vec<Number> {
     turn.items.iter().filter_map(|item| item.order.as_ref()?.number).collect()

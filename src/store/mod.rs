@@ -20,6 +20,7 @@ pub mod postgres;
 
 pub mod transfer;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -137,17 +138,30 @@ pub struct ItemRecord {
     pub version: i64,
 }
 
+/// What of an item's record is as it was read: these are long, and a store need not write them again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// What the rules said.
+    pub rulings: bool,
+    /// What is remembered about its windows and findings.
+    pub watches: bool,
+}
+
 /// What a turn writes about one item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemWrite {
     /// The item as it is to be remembered, with the version that was read.
     pub record: ItemRecord,
+    /// What of the record is as it was read.
+    pub kept: Kept,
     /// Whether the snapshot is new and to be kept in the history.
     pub keep_snapshot: bool,
     /// What changed.
     pub transitions: Vec<Transition>,
     /// Who is to be told.
     pub notices: Vec<Planned>,
+    /// The keys of those among them that say what they said when they were held: where they go is new, and no more.
+    pub again: HashSet<Digest>,
     /// Remarks on it: new, or decided or revoked.
     pub remarks: Vec<Remark>,
     /// The order that the item stands for, if it stands for one.
@@ -161,9 +175,11 @@ impl ItemWrite {
     pub fn of(record: ItemRecord) -> Self {
         Self {
             record,
+            kept: Kept::default(),
             keep_snapshot: false,
             transitions: Vec::new(),
             notices: Vec::new(),
+            again: HashSet::new(),
             remarks: Vec::new(),
             order: None,
             with: None,
@@ -270,6 +286,13 @@ pub struct Seal {
     /// When to look at it again instead, and why: something it depends on is still on its way (no wait), or the channel
     /// is at its limit. It can still be joined.
     pub postponed_to: Option<(Instant, Option<Wait>)>,
+}
+
+impl Seal {
+    /// Whether the delivery goes out now.
+    pub const fn is_said(&self) -> bool {
+        self.sealed.is_some() && self.postponed_to.is_none()
+    }
 }
 
 /// The end of one try.
@@ -544,6 +567,9 @@ pub trait Store: Send + Sync {
 
     /// The item of a card that was ever raised.
     async fn item_of(&self, card: CardId) -> Result<Option<ItemKey>>;
+
+    /// The episode and the open level of these cards, in no order; those that were never raised are left out.
+    async fn standing(&self, cards: &[CardId]) -> Result<Vec<(CardId, u32, Option<Level>)>>;
 
     /// What was said or is about to be said about the cards of items, oldest first.
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>>;

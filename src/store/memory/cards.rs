@@ -119,6 +119,12 @@ impl Cards {
         self.by_id.get(&card).map(|card| card.item.clone())
     }
 
+    pub fn standing(&self, cards: &[CardId]) -> Vec<(CardId, u32, Option<Level>)> {
+        let stands = |card: &Card| (card.episode, card.level.map(|(level, _)| level));
+        let found = cards.iter().filter_map(|id| self.by_id.get(id).map(|card| (id, stands(card))));
+        found.map(|(id, (episode, level))| (*id, episode, level)).collect()
+    }
+
     pub fn list(&self, items: &Items, limit: usize) -> Vec<OpenCard> {
         let ids = self.red.iter().chain(&self.yellow).take(limit);
         ids.filter_map(|(_, id)| self.by_id.get(id).and_then(|card| open_card(*id, card, items))).collect()

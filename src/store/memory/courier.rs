@@ -104,7 +104,7 @@ impl Memory {
                 record.waits_for = None;
             }
             record.reason = reason;
-            record.remote_id = remote_id.or(record.remote_id.take());
+            record.remote_id = remote_id;
             delivery.lease_until = None;
         });
         if is_end {

@@ -37,7 +37,16 @@ impl Items {
     pub fn put(&mut self, write: &ItemWrite) {
         let key = columns::key(&write.record.item.key);
         let mut record = kept_record(&write.record);
-        record.remarks = self.stored(&key).map(|stored| stored.record.remarks.clone()).unwrap_or_default();
+        record.remarks.clear();
+        if let Some(Stored { record: stored, .. }) = self.stored(&key) {
+            record.remarks.clone_from(&stored.remarks);
+            if write.kept.rulings {
+                record.rulings.clone_from(&stored.rulings);
+            }
+            if write.kept.watches {
+                record.watches.clone_from(&stored.watches);
+            }
+        }
         for remark in &write.remarks {
             let remark = kept_remark(remark);
             self.remarks.insert(remark.id, key.clone());

@@ -39,6 +39,7 @@ use crate::core::notice::{Hold, Notice};
 use crate::core::order::Order;
 use crate::core::remark::Remark;
 use crate::core::silence::Silence;
+use crate::core::window::Level;
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -147,6 +148,10 @@ impl Store for MemoryStore {
 
     async fn item_of(&self, card: CardId) -> Result<Option<ItemKey>> {
         Ok(self.memory().cards.item_of(card))
+    }
+
+    async fn standing(&self, cards: &[CardId]) -> Result<Vec<(CardId, u32, Option<Level>)>> {
+        Ok(self.memory().cards.standing(cards))
     }
 
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {

@@ -39,6 +39,16 @@ impl Notices {
         });
     }
 
+    /// Writes where a notice goes; what it says stays.
+    pub fn place(&mut self, notice: &Notice) {
+        let Some(place) = self.by_key.get(&notice.key).copied() else { return self.put(notice) };
+        self.change(place, |stored| {
+            stored.planned_at = cut(notice.planned_at);
+            (stored.state, stored.hold) = (notice.state, notice.hold.clone());
+            (stored.delivery, stored.settled_at) = (notice.delivery, None);
+        });
+    }
+
     /// What counts a unit's cards may be said of another one than before.
     fn move_to(&mut self, place: usize, fresh: &Notice) {
         let about = |notice: &Notice| notice.card.and(notice.item.clone());

@@ -19,8 +19,13 @@ impl Memory {
         for opening in &admitted.deliveries {
             self.deliveries.put(opening);
         }
+        let again = admitted.again();
         for notice in &admitted.notices {
-            self.notices.put(notice);
+            if again.contains(&notice.key) {
+                self.notices.place(notice);
+            } else {
+                self.notices.put(notice);
+            }
         }
         self.deliveries.report(admitted.reported);
         for (schedule, at) in &turn.fired {

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::rows::{
-    ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, IdRow, LeaseRow, NoticeRow, SealRow, SettleRow,
+    ClaimableRow, ClaimedRow, DroppedRow, GivenBackRow, IdRow, LeaseRow, NoticeRow, PastAttemptRow, SealRow, SettleRow,
+    UnsaidRow,
 };
 use super::session::{Engine, Session};
 use super::{audit, id, json, limit as rows, maybe_instant, micros, plain, receipts, values};
 use crate::core::Instant;
 use crate::core::audit::Act;
-use crate::core::delivery::DeliveryId;
+use crate::core::delivery::{DeliveryId, DeliveryState};
 use crate::core::notice::{Hold, Notice};
 use crate::store::{Claimable, Claimed, GivenBack, Result, Seal, Settle};
 
@@ -27,22 +28,24 @@ pub async fn claim<E: Engine>(
     limit: usize,
     of: Claimable<'_>,
 ) -> Result<Vec<Claimed>> {
-    let given = [micros(now).into(), micros(lease.until).into(), rows(limit), lease.holder.to_owned().into()];
-    let mut claimed: Vec<DeliveryRow> = match of.only {
-        None => session.select_over(E::CLAIM, &given, channels(of.except)).await?,
-        Some(only) => session.select_over(E::CLAIM_OF, &given, ClaimableRow::all(only, of.except)).await?,
+    let given = [micros(now).into(), rows(limit)];
+    let mut claimed: Vec<ClaimedRow> = match of.only {
+        None => session.select_over(E::CLAIMABLE, &given, channels(of.except)).await?,
+        Some(only) => session.select_over(E::CLAIMABLE_OF, &given, ClaimableRow::all(only, of.except)).await?,
     };
     claimed.sort_by(|a, b| (a.not_before, a.opened_at, &a.id).cmp(&(b.not_before, b.opened_at, &b.id)));
+    let lost = claimed.iter().filter_map(|row| PastAttemptRow::lost(row, now));
+    session.write(PUT_PAST_ATTEMPTS, &[], lost).await?;
     let ids = IdRow::all(claimed.iter().map(|row| &row.id));
-    session.write(LOSE_LEASES, &[micros(now).into()], ids.iter().cloned()).await?;
-    session.write(BEGIN_ATTEMPTS, &[micros(now).into()], ids.iter().cloned()).await?;
+    let given = [micros(now).into(), micros(lease.until).into(), lease.holder.to_owned().into()];
+    session.write(CLAIM, &given, ids.iter().cloned()).await?;
     let members: Vec<Notice> = values(session.look_up::<NoticeRow, _>(MEMBERS, ids).await?)?;
     let mut by_delivery: HashMap<Option<DeliveryId>, Vec<Notice>> = HashMap::new();
     for member in members {
         by_delivery.entry(member.delivery).or_default().push(member);
     }
-    let with_members = |row: DeliveryRow| {
-        let fence = row.fence;
+    let with_members = |row: ClaimedRow| {
+        let fence = row.fence + 1;
         let members = by_delivery.remove(&Some(id(&row.id)?)).unwrap_or_default();
         Ok(Claimed { delivery: row.try_into()?, fence, members })
     };
@@ -53,23 +56,25 @@ fn channels(names: &[Arc<str>]) -> Vec<IdRow> {
     IdRow::all(names.iter().map(|name| plain(name)))
 }
 
-/// What follows on the statement that claims.
-macro_rules! claimed {
+/// The columns of a [`ClaimedRow`].
+macro_rules! claimable {
     () => {
-        " RETURNING id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, fence, sealed_at,
-                    sealed, settled_at, reason, remote_id, receipt"
+        "d.id, d.contact, d.channel, d.state, d.not_before, d.waits_for, d.opened_at, d.tries, d.rehearsal, d.fence,
+         d.claimed_at, d.sealed_at,
+         CASE WHEN d.sealed_at IS NOT NULL THEN (SELECT content FROM seals WHERE delivery = d.id) END AS sealed,
+         d.reason, d.remote_id, d.receipt"
     };
 }
 
-pub(in crate::store) use claimed;
+pub(in crate::store) use claimable;
 
-pub const LOSE_LEASES: &str = "
-    UPDATE attempts SET settled_at = $1, outcome = 'lease_lost'
-    WHERE delivery IN (SELECT id FROM r) AND settled_at IS NULL";
+pub const CLAIM: &str = "
+    UPDATE deliveries SET state = 'sending', fence = fence + 1, tries = tries + 1, claimed_at = $1, lease_until = $2,
+        holder = $3
+    WHERE id IN (SELECT id FROM r)";
 
-pub const BEGIN_ATTEMPTS: &str = "
-    INSERT INTO attempts (delivery, fence, number, claimed_at)
-    SELECT d.id, d.fence, d.tries, $1 FROM r CROSS JOIN deliveries AS d WHERE d.id = r.id";
+const PUT_PAST_ATTEMPTS: &str = "
+    INSERT INTO past_attempts ({columns}) SELECT {columns} FROM r";
 
 pub const MEMBERS: &str = r#"
     SELECT n."key", n.kind, n.card, n.source, n.item, n.episode, n.number, n.level, n.step, n.ordinal, n.contact,
@@ -99,10 +104,14 @@ pub async fn seal(session: &mut impl Session, now: Instant, seals: &[Seal]) -> R
     let (held, lost) = sort(session, SEALABLE, seals, |seal| (seal.id, seal.fence)).await?;
     let dropped = held.iter().flat_map(|seal| DroppedRow::all(seal));
     session.write(DROP_NOTICES, &[], dropped).await?;
-    let rows: Vec<SealRow> = held.into_iter().map(SealRow::from).collect();
-    session.write(END_SEALED_ATTEMPTS, &[micros(now).into()], rows.iter().cloned()).await?;
-    session.write(DROP_CANCELLED, &[json(&Hold::Cancelled).into()], rows.iter().cloned()).await?;
-    session.write(SEAL, &[micros(now).into()], rows).await?;
+    let said = held.iter().filter_map(|seal| SealRow::new(seal));
+    session.write(PUT_SEALS, &[], said).await?;
+    let (said, unsaid): (Vec<&Seal>, Vec<&Seal>) = held.into_iter().partition(|seal| seal.is_said());
+    session.write(SEAL, &[micros(now).into()], IdRow::all(said.into_iter().map(|seal| seal.id))).await?;
+    let unsaid: Vec<UnsaidRow> = unsaid.into_iter().map(UnsaidRow::from).collect();
+    session.write(END_UNSAID_ATTEMPTS, &[micros(now).into()], unsaid.iter().cloned()).await?;
+    session.write(DROP_CANCELLED, &[json(&Hold::Cancelled).into()], unsaid.iter().cloned()).await?;
+    session.write(LEAVE_UNSAID, &[micros(now).into()], unsaid).await?;
     Ok(lost)
 }
 
@@ -110,23 +119,38 @@ pub const SEALABLE: &str = "
     SELECT t.id, t.fence FROM r CROSS JOIN deliveries AS t
     WHERE t.id = r.id AND t.state = 'sending' AND t.fence = r.fence AND t.sealed_at IS NULL ORDER BY t.id";
 
-// What was not sent was not tried.
+const PUT_SEALS: &str = "
+    INSERT INTO seals ({columns}) SELECT {columns} FROM r";
+
 pub const SEAL: &str = "
+    UPDATE deliveries SET sealed_at = $1 WHERE id IN (SELECT id FROM r)";
+
+// What was not sent was not tried.
+pub const LEAVE_UNSAID: &str = "
     UPDATE deliveries SET
         state = r.state,
         not_before = coalesce(r.not_before, deliveries.not_before),
         waits_for = CASE WHEN r.not_before IS NULL THEN deliveries.waits_for ELSE r.waits_for END,
-        tries = CASE WHEN r.state = 'sending' OR tries = 0 THEN tries ELSE tries - 1 END,
-        lease_until = CASE r.state WHEN 'sending' THEN lease_until END,
-        holder = CASE r.state WHEN 'sending' THEN holder END,
-        sealed = r.sealed,
-        sealed_at = CASE WHEN r.sealed IS NOT NULL THEN $1 END,
+        tries = CASE tries WHEN 0 THEN 0 ELSE tries - 1 END,
+        claimed_at = NULL,
+        lease_until = NULL,
+        holder = NULL,
         settled_at = CASE r.state WHEN 'cancelled' THEN $1 END
     FROM r WHERE deliveries.id = r.id";
 
-pub const END_SEALED_ATTEMPTS: &str = "
-    UPDATE attempts SET settled_at = $1, outcome = r.outcome
-    FROM r WHERE attempts.delivery = r.id AND attempts.fence = r.fence AND r.outcome IS NOT NULL";
+/// Puts the newest tries of deliveries among the past ones, with their outcomes, reasons and remote ids.
+macro_rules! end_attempts {
+    ($ends:literal) => {
+        concat!(
+            "INSERT INTO past_attempts (delivery, fence, number, claimed_at, settled_at, outcome, reason, remote_id)
+             SELECT d.id, d.fence, d.tries, d.claimed_at, $1, ",
+            $ends,
+            " FROM r CROSS JOIN deliveries AS d WHERE d.id = r.id"
+        )
+    };
+}
+
+pub const END_UNSAID_ATTEMPTS: &str = end_attempts!("r.outcome, NULL, NULL");
 
 pub const DROP_NOTICES: &str = r#"
     UPDATE notices SET state = r.state, hold = r.hold,
@@ -141,8 +165,9 @@ pub async fn settle(session: &mut impl Session, now: Instant, settles: &[Settle]
     let (held, lost) = sort(session, HELD, settles, |settle| (settle.id, settle.fence)).await?;
     receipts::put_bad_addresses(session, now, &held).await?;
     let rows: Vec<SettleRow> = held.into_iter().map(SettleRow::from).collect();
+    let again = rows.iter().filter(|row| row.state == DeliveryState::Retryable.word());
+    session.write(END_ATTEMPTS, &[micros(now).into()], again.cloned()).await?;
     session.write(SETTLE, &[micros(now).into()], rows.iter().cloned()).await?;
-    session.write(END_ATTEMPTS, &[micros(now).into()], rows.iter().cloned()).await?;
     session.write(END_NOTICES, &[micros(now).into()], rows).await?;
     Ok(lost)
 }
@@ -156,16 +181,15 @@ pub const SETTLE: &str = "
         state = r.state,
         not_before = coalesce(r.not_before, deliveries.not_before),
         waits_for = CASE r.state WHEN 'retryable' THEN NULL ELSE deliveries.waits_for END,
+        claimed_at = CASE WHEN r.state <> 'retryable' THEN claimed_at END,
         lease_until = NULL,
         holder = NULL,
         settled_at = CASE WHEN r.state IN ('sent', 'unknown', 'discarded') THEN $1 END,
         reason = r.reason,
-        remote_id = coalesce(r.remote_id, deliveries.remote_id)
+        remote_id = r.remote_id
     FROM r WHERE deliveries.id = r.id";
 
-pub const END_ATTEMPTS: &str = "
-    UPDATE attempts SET settled_at = $1, outcome = r.state, reason = r.reason, remote_id = r.remote_id
-    FROM r WHERE attempts.delivery = r.id AND attempts.fence = r.fence";
+pub const END_ATTEMPTS: &str = end_attempts!("r.state, r.reason, r.remote_id");
 
 // A notice ends in the state of its delivery, under the same word.
 pub const END_NOTICES: &str = "
@@ -182,9 +206,7 @@ pub async fn give_back(session: &mut impl Session, now: Instant, claims: &[Given
     Ok(())
 }
 
-pub const GIVE_BACK_ATTEMPTS: &str = "
-    UPDATE attempts SET settled_at = $1, outcome = 'given_back'
-    FROM r WHERE attempts.delivery = r.id AND attempts.fence = r.fence AND attempts.settled_at IS NULL";
+pub const GIVE_BACK_ATTEMPTS: &str = end_attempts!("'given_back', NULL, NULL");
 
 // What was sealed cannot be joined, whatever it waits for.
 pub const GIVE_BACK: &str = "
@@ -193,6 +215,7 @@ pub const GIVE_BACK: &str = "
         not_before = coalesce(r.not_before, deliveries.not_before),
         waits_for = CASE WHEN r.not_before IS NULL THEN deliveries.waits_for ELSE r.waits_for END,
         tries = CASE tries WHEN 0 THEN 0 ELSE tries - 1 END,
+        claimed_at = NULL,
         lease_until = NULL,
         holder = NULL
     FROM r WHERE deliveries.id = r.id";
@@ -203,6 +226,7 @@ pub async fn retry_delivery(
     now: Instant,
     act: Option<&Act>,
 ) -> Result<bool> {
+    session.run(KEEP_ATTEMPT, &[id.to_string().into()]).await?;
     let is_retried = session.run(RETRY, &[id.to_string().into(), micros(now).into()]).await? == 1;
     session.run(RETRY_NOTICES, &[id.to_string().into()]).await?;
     audit::append(session, act.filter(|_| is_retried)).await?;
@@ -210,9 +234,14 @@ pub async fn retry_delivery(
     Ok(is_retried)
 }
 
+const KEEP_ATTEMPT: &str = "
+    INSERT INTO past_attempts (delivery, fence, number, claimed_at, settled_at, outcome, reason, remote_id)
+    SELECT id, fence, tries, claimed_at, settled_at, state, reason, remote_id FROM deliveries
+    WHERE id = $1 AND state IN ('discarded', 'unknown') AND claimed_at IS NOT NULL";
+
 // A receipt of the message that was given up must not be taken for one of the next.
 const RETRY: &str = "
-    UPDATE deliveries SET state = 'available', not_before = $2, waits_for = NULL, tries = 0, settled_at = NULL,
+    UPDATE deliveries SET state = 'available', not_before = $2, waits_for = NULL, tries = 0, claimed_at = NULL, settled_at = NULL,
         remote_id = NULL, receipt = NULL, receipt_at = NULL, reported = false
     WHERE id = $1 AND state IN ('discarded', 'unknown')";
 

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::remarks;
-use super::rows::{KeyRow, LoadedRow, SnapshotRow, TransitionRow, UnitRow};
+use super::rows::{IdRow, KeyRow, LoadedRow, SnapshotRow, TransitionRow, UnitRow};
 use super::session::{Given, Session};
-use super::{cut, id, limit as rows, maybe_instant, micros, plain, unreadable, values};
+use super::{cut, from_word, id, limit as rows, maybe_instant, micros, number, plain, unreadable, values};
 use crate::core::Instant;
 use crate::core::card::{CardId, Transition};
 use crate::core::digest::Digest;
 use crate::core::item::ItemKey;
+use crate::core::window::Level;
 use crate::store::{ItemRecord, Result, Snapshot};
 
 pub async fn digests(
@@ -94,18 +95,23 @@ pub const NEXT_LOOK_AT_OF: &str = "
 
 pub async fn load(session: &mut impl Session, items: &[ItemKey]) -> Result<Vec<ItemRecord>> {
     let found: Vec<LoadedRow> = session.look_up(LOAD, items.iter().map(KeyRow::from)).await?;
-    let is_remarked = |row: &&LoadedRow| row.is_remarked;
-    let remarked: Vec<KeyRow> = found.iter().filter(is_remarked).map(|row| KeyRow::from(&row.item)).collect();
-    let mut found: Vec<ItemRecord> = values(found.into_iter().map(|row| row.item).collect())?;
-    remarks::add(session, &mut found, remarked).await?;
+    let mut remarked = Vec::new();
+    let mut records = Vec::with_capacity(found.len());
+    for row in found {
+        let is_remarked = row.is_remarked;
+        let record = ItemRecord::try_from(row)?;
+        remarked.extend(is_remarked.then(|| KeyRow::from(&record.item.key)));
+        records.push(record);
+    }
+    remarks::add(session, &mut records, remarked).await?;
     let asked: HashMap<&ItemKey, usize> = items.iter().zip(0..).collect();
-    found.sort_by_key(|record| asked.get(&record.item.key));
-    Ok(found)
+    records.sort_by_key(|record| asked.get(&record.item.key));
+    Ok(records)
 }
 
 pub const LOAD: &str = "
-    SELECT i.source, i.id, i.digest, i.judged_under, i.version, i.first_seen_at, i.seen_at, i.noticed_at,
-           i.next_look_at, i.missing_polls, i.left_at, i.title, i.unit, i.item, i.rulings, i.watches,
+    SELECT i.digest, i.judged_under, i.version, i.first_seen_at, i.seen_at, i.noticed_at, i.next_look_at,
+           i.missing_polls, i.left_at, i.item, i.rulings, i.watches,
            EXISTS (SELECT 1 FROM remarks AS m WHERE m.source = i.source AND m.item = i.id) AS is_remarked
     FROM r CROSS JOIN items AS i WHERE i.source = r.source AND i.id = r.id";
 
@@ -131,6 +137,17 @@ pub async fn item_of(session: &mut impl Session, card: CardId) -> Result<Option<
 }
 
 pub const ITEM_OF: &str = "SELECT source, item FROM cards WHERE card = $1";
+
+pub async fn standing(session: &mut impl Session, cards: &[CardId]) -> Result<Vec<(CardId, u32, Option<Level>)>> {
+    let found = session.look_up::<(String, i64, Option<String>), _>(STANDING, IdRow::all(cards)).await?;
+    let stands = |(card, episode, level): (String, i64, Option<String>)| {
+        Ok((CardId(id(&card)?), number(episode)?, level.as_deref().map(from_word).transpose()?))
+    };
+    found.into_iter().map(stands).collect()
+}
+
+pub const STANDING: &str = "
+    SELECT c.card, c.episode, c.level FROM r CROSS JOIN cards AS c WHERE c.card = r.id";
 
 pub async fn transitions(session: &mut impl Session, item: &ItemKey) -> Result<Vec<Transition>> {
     let KeyRow { source, id } = item.into();

@@ -31,14 +31,17 @@ pub async fn open_deliveries(session: &mut impl Session, contacts: &[Arc<str>]) 
 pub const OPEN_DELIVERIES: &str = "
     SELECT d.id, d.contact, d.channel, d.not_before, d.waits_for, d.rehearsal
     FROM r CROSS JOIN deliveries AS d
-    WHERE d.contact = r.id AND d.state IN ('scheduled', 'available') AND d.sealed_at IS NULL
+    WHERE d.contact = r.id AND d.claim_at IS NOT NULL
+        AND d.state IN ('scheduled', 'available') AND d.sealed_at IS NULL
     ORDER BY d.opened_at, d.id";
 
 macro_rules! records {
     ($rest:literal) => {
         concat!(
-            "SELECT id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, fence, sealed_at,
-                    sealed, settled_at, reason, remote_id, receipt FROM deliveries ",
+            "SELECT id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, sealed_at,
+                    CASE WHEN sealed_at IS NOT NULL THEN (SELECT content FROM seals WHERE delivery = deliveries.id) END
+                        AS sealed,
+                    settled_at, reason, remote_id, receipt FROM deliveries ",
             $rest
         )
     };
@@ -47,8 +50,12 @@ macro_rules! records {
 pub(in crate::store) use records;
 
 // One statement for each index.
-pub const DELIVERIES_BY_STATE: &str =
-    records!("WHERE state = $1 AND ($2 IS NULL OR contact = $2) ORDER BY opened_at DESC, id LIMIT $3");
+pub const DELIVERIES_SETTLED: &str = records!(
+    "WHERE settled_at IS NOT NULL AND state = $1 AND ($2 IS NULL OR contact = $2) ORDER BY opened_at DESC, id LIMIT $3"
+);
+pub const DELIVERIES_WAITING: &str = records!(
+    "WHERE claim_at IS NOT NULL AND state = $1 AND ($2 IS NULL OR contact = $2) ORDER BY opened_at DESC, id LIMIT $3"
+);
 pub const DELIVERIES_BY_CONTACT: &str =
     records!("WHERE $1 IS NULL AND contact = $2 ORDER BY opened_at DESC, id LIMIT $3");
 pub const DELIVERIES_BY_TIME: &str = records!("WHERE $1 IS NULL AND $2 IS NULL ORDER BY opened_at DESC, id LIMIT $3");
@@ -56,7 +63,8 @@ pub const DELIVERIES_BY_ID: &str = records!("WHERE id >= $1 AND id < $1 || 'g' O
 
 pub async fn deliveries(session: &mut impl Session, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>> {
     let statement = match (filter.state, &filter.contact) {
-        (Some(_), _) => DELIVERIES_BY_STATE,
+        (Some(state), _) if state.is_settled() => DELIVERIES_SETTLED,
+        (Some(_), _) => DELIVERIES_WAITING,
         (None, Some(_)) => DELIVERIES_BY_CONTACT,
         (None, None) => DELIVERIES_BY_TIME,
     };
@@ -123,7 +131,7 @@ pub async fn counts(session: &mut impl Session) -> Result<Counts> {
             "sent" => counts.sent = number,
             "discarded" => counts.discarded = number,
             "unknown" => counts.unknown = number,
-            "scheduled" | "available" | "retryable" | "sending" => counts.waiting += number,
+            "waiting" => counts.waiting = number,
             _ => {}
         }
     }
@@ -133,4 +141,5 @@ pub async fn counts(session: &mut impl Session) -> Result<Counts> {
 pub const COUNTS: &str = "
     SELECT 'items', count(*) FROM items
     UNION ALL SELECT level, count(*) FROM cards WHERE level IS NOT NULL GROUP BY level
-    UNION ALL SELECT state, count(*) FROM deliveries GROUP BY state";
+    UNION ALL SELECT 'waiting', count(*) FROM deliveries WHERE claim_at IS NOT NULL
+    UNION ALL SELECT state, count(*) FROM deliveries WHERE settled_at IS NOT NULL GROUP BY state";

@@ -40,7 +40,8 @@ use std::str::FromStr;
 
 use rows::{IdRow, Row};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use session::{Engine, Given, Session};
 
 use super::{Result, StoreError};
@@ -89,8 +90,8 @@ pub fn word(value: &impl Serialize) -> String {
 
 /// The value that a word names.
 pub fn from_word<T: DeserializeOwned>(word: &str) -> Result<T> {
-    let json = serde_json::Value::String(word.to_owned());
-    serde_json::from_value(json).map_err(|error| unreadable("a word", error, cut(word)))
+    let deserializer: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
+    T::deserialize(deserializer).map_err(|error| unreadable("a word", error, cut(word)))
 }
 
 /// The identity of a column of hex digits.

@@ -131,6 +131,8 @@ pub async fn put_receipts(
             rows.push(ReceiptRow { id, delivered: *delivered, reason: plain(reason) });
         }
     }
+    let refused = rows.iter().filter(|row| !row.delivered);
+    session.write(KEEP_ATTEMPTS, &[], refused.cloned()).await?;
     session.write(PUT_RECEIPTS, &[micros(now).into()], rows.iter().cloned()).await?;
     session.write(DISCARD_NOTICES, &[micros(now).into()], rows.iter().cloned()).await?;
     let mut ids = rows.iter().map(|row| id(&row.id)).collect::<Result<Vec<DeliveryId>>>()?;
@@ -143,8 +145,15 @@ pub const RECEIVABLE: &str = "
     WHERE t.channel = r.channel AND t.remote_id = r.remote_id AND t.state = 'sent' AND t.receipt IS NULL
     ORDER BY t.id";
 
+// The peer took it, whatever became of it later.
+pub const KEEP_ATTEMPTS: &str = "
+    INSERT INTO past_attempts (delivery, fence, number, claimed_at, settled_at, outcome, reason, remote_id)
+    SELECT d.id, d.fence, d.tries, d.claimed_at, d.settled_at, d.state, d.reason, d.remote_id
+    FROM r CROSS JOIN deliveries AS d WHERE d.id = r.id AND d.claimed_at IS NOT NULL";
+
 pub const PUT_RECEIPTS: &str = "
     UPDATE deliveries SET
+        claimed_at = CASE WHEN r.delivered THEN claimed_at END,
         receipt = r.delivered,
         receipt_at = $1,
         state = CASE WHEN r.delivered THEN deliveries.state ELSE 'discarded' END,

@@ -81,11 +81,11 @@ pub trait Engine: Send + Sync + 'static {
     /// Its transactions.
     type Session: Session + 'static;
 
-    /// Claims deliveries: now, the end of the lease, at most how many, who holds it; over channels that are left out.
-    const CLAIM: &'static str;
+    /// What can be claimed, kept from others: by when, at most how many; over channels that are left out.
+    const CLAIMABLE: &'static str;
 
     /// The same for some contacts only; over contacts and channels that are left out.
-    const CLAIM_OF: &'static str;
+    const CLAIMABLE_OF: &'static str;
 
     /// Keeps others from entering the same names for the same thing until the end of the transaction, where others could:
     /// a number for the thing; over names.

@@ -18,6 +18,7 @@ use crate::core::order::Order;
 use crate::core::rate::Rates;
 use crate::core::remark::Remark;
 use crate::core::silence::Silence;
+use crate::core::window::Level;
 use crate::store::{
     Attempt, BadAddress, Claimable, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord,
     OpenCard, OrderQuery, PlaybookRecord, Result, RuleRecord, Seal, Settle, Snapshot, SourceRecord, Store, Turn, Want,
@@ -90,6 +91,10 @@ impl<E: Engine> Store for SqlStore<E> {
 
     async fn item_of(&self, card: CardId) -> Result<Option<ItemKey>> {
         verb!(self.reading, items::item_of, card)
+    }
+
+    async fn standing(&self, cards: &[CardId]) -> Result<Vec<(CardId, u32, Option<Level>)>> {
+        verb!(self.reading, items::standing, cards)
     }
 
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {

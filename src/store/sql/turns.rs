@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::rows::{
-    CardRow, IdRow, ItemRow, KeyRow, NoticeRow, OpeningRow, RemarkRow, SnapshotRow, StandingRow, StoredRow, TouchRow,
-    TransitionRow,
+    AgainRow, CardRow, IdRow, ItemRow, KeyRow, NoticeRow, OpeningRow, RemarkRow, SnapshotRow, StandingRow, StoredRow,
+    TouchRow, TransitionRow,
 };
 use super::session::{Engine, Session};
 use super::{audit, enter, from_word, id, orders, plain, playbooks, receipts, remarks};
@@ -102,7 +102,7 @@ async fn put_items(session: &mut impl Session, items: &[&ItemWrite], contents: &
         contents.get(&item.key) == Some(&(*digest, *judged_under))
     };
     let (touched, put): (Vec<&ItemWrite>, Vec<&ItemWrite>) = items.iter().copied().partition(is_stored);
-    session.write(TOUCH_ITEMS, &[], touched.iter().map(|item| TouchRow::from(&item.record))).await?;
+    session.write(TOUCH_ITEMS, &[], touched.iter().copied().map(TouchRow::from)).await?;
     session.write(PUT_ITEMS, &[], put.iter().map(|item| ItemRow::from(&item.record))).await?;
     let kept = put.iter().filter(|item| item.keep_snapshot);
     session.write(KEEP_SNAPSHOTS, &[], kept.map(|item| KeyRow::from(&item.record.item.key))).await?;
@@ -124,7 +124,8 @@ fn cards(item: &ItemWrite) -> impl Iterator<Item = (bool, CardRow)> {
     // The newest transition of a card that is not watched any more says how it stands.
     let gone = item.transitions.iter().rev().filter(move |transition| seen.insert(transition.card));
     let gone = gone.map(|transition| (transition.card, CardRow::of_transition(key, transition)));
-    let watched = item.record.watches.iter().map(|watch| (watch.card, CardRow::of_watch(key, watch)));
+    let changed = if item.kept.watches { &[] } else { &*item.record.watches };
+    let watched = changed.iter().map(|watch| (watch.card, CardRow::of_watch(key, watch)));
     let is_new = |card| item.transitions.iter().any(|t| t.card == card && t.number == 1 && t.from.is_none());
     watched.chain(gone).filter_map(move |(card, row)| row.map(|row| (is_new(card), row)))
 }
@@ -137,11 +138,11 @@ const PUT_ITEMS: &str = "
         next_look_at = excluded.next_look_at, missing_polls = excluded.missing_polls, left_at = excluded.left_at,
         title = excluded.title, unit = excluded.unit, item = excluded.item, rulings = excluded.rulings, watches = excluded.watches";
 
-// An item's content is long, and most turns do not change it.
+// An item's content is long, and most turns do not change it; what is missing stays too.
 pub const TOUCH_ITEMS: &str = "
     UPDATE items SET version = r.version, seen_at = r.seen_at, noticed_at = r.noticed_at,
-        next_look_at = r.next_look_at, missing_polls = r.missing_polls, left_at = r.left_at, rulings = r.rulings,
-        watches = r.watches
+        next_look_at = r.next_look_at, missing_polls = r.missing_polls, left_at = r.left_at,
+        rulings = coalesce(r.rulings, items.rulings), watches = coalesce(r.watches, items.watches)
     FROM r WHERE items.source = r.source AND items.id = r.id";
 
 // What was just put holds the same content, which is long; so it does not travel twice.
@@ -172,7 +173,11 @@ async fn put_notices(session: &mut impl Session, admitted: &Admitted<'_>, known:
     let (stored, fresh): (Vec<&Notice>, Vec<&Notice>) =
         admitted.notices.iter().partition(|notice| known.notices.contains_key(&notice.key));
     session.write(ADD_NOTICES, &[], fresh.into_iter().map(NoticeRow::from)).await?;
-    session.write(REPLACE_NOTICES, &[], stored.into_iter().map(NoticeRow::from)).await
+    let keys = admitted.again();
+    let (again, other): (Vec<&Notice>, Vec<&Notice>) =
+        stored.into_iter().partition(|notice| keys.contains(&notice.key));
+    session.write(PLACE_NOTICES, &[], again.into_iter().map(AgainRow::from)).await?;
+    session.write(REPLACE_NOTICES, &[], other.into_iter().map(NoticeRow::from)).await
 }
 
 // A stored one is joined or, if it was cancelled, reopened: its fence goes on from where it was.
@@ -186,6 +191,12 @@ const PUT_DELIVERIES: &str = "
 
 const ADD_NOTICES: &str = "
     INSERT INTO notices ({columns}) SELECT {columns} FROM r";
+
+// The indexes of what does not change are left alone.
+pub const PLACE_NOTICES: &str = r#"
+    UPDATE notices SET planned_at = r.planned_at, state = r.state, hold = r.hold, delivery = r.delivery,
+        settled_at = NULL
+    FROM r WHERE notices."key" = r."key""#;
 
 pub const REPLACE_NOTICES: &str = r#"
     UPDATE notices SET card = r.card, source = r.source, item = r.item, episode = r.episode, number = r.number,

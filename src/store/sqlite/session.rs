@@ -9,7 +9,7 @@ use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{Arguments, AssertSqlSafe, SqlitePool, Transaction};
 
 use super::SqliteEngine;
-use crate::store::sql::courier::claimed;
+use crate::store::sql::courier::claimable;
 use crate::store::sql::rows::{Found, Row};
 use crate::store::sql::session::{Engine, Given, Rows, Session};
 use crate::store::sql::{BATCH_ROWS, json, next_batch};
@@ -22,31 +22,26 @@ pub struct SqliteSession {
 }
 
 /// How often is looked whether a command beside the daemon has written something.
-const LOOK_FOR_OTHERS: Duration = Duration::from_millis(250);
+const LOOK_FOR_OTHERS: Duration = Duration::from_millis(100);
 
 #[async_trait]
 impl Engine for SqliteEngine {
     type Session = SqliteSession;
 
-    const CLAIM: &'static str = concat!(
-        "UPDATE deliveries SET state = 'sending', fence = fence + 1, tries = tries + 1, lease_until = $2, holder = $4
-         WHERE id IN (
-             SELECT id FROM deliveries
-             WHERE claim_at <= $1 AND channel NOT IN (SELECT id FROM r)
-             ORDER BY claim_at LIMIT $3
-         )",
-        claimed!()
+    const CLAIMABLE: &'static str = concat!(
+        "SELECT ",
+        claimable!(),
+        " FROM deliveries AS d
+          WHERE d.claim_at <= $1 AND d.channel NOT IN (SELECT id FROM r) ORDER BY d.claim_at LIMIT $2"
     );
 
-    const CLAIM_OF: &'static str = concat!(
-        "UPDATE deliveries SET state = 'sending', fence = fence + 1, tries = tries + 1, lease_until = $2, holder = $4
-         WHERE id IN (
-             SELECT d.id FROM r CROSS JOIN deliveries AS d
-             WHERE d.contact = r.contact AND d.claim_at <= $1
-                 AND d.channel NOT IN (SELECT channel FROM r WHERE channel IS NOT NULL)
-             ORDER BY d.claim_at LIMIT $3
-         )",
-        claimed!()
+    const CLAIMABLE_OF: &'static str = concat!(
+        "SELECT ",
+        claimable!(),
+        " FROM r CROSS JOIN deliveries AS d
+          WHERE d.contact = r.contact AND d.claim_at <= $1
+              AND d.channel NOT IN (SELECT channel FROM r WHERE channel IS NOT NULL)
+          ORDER BY d.claim_at LIMIT $2"
     );
 
     // There is one writer.

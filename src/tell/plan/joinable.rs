@@ -1,4 +1,7 @@
 //! Where a notice goes: into a delivery to the same contact by the same channel at the same time, else into a new one.
+//!
+//! A turn is planned as if nothing was open. Only then is it known of whom the store is to be asked what is, and
+//! [`Joinable::join`] lets these notices join it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,26 +34,41 @@ impl Joinable {
         Planned { notice, placement: Some(placement) }
     }
 
-    /// Finds a delivery to the same contact by the same channel at the same time, or opens one. What waits because the
-    /// channel is at its limit takes everything that may leave by then: another message would only wait longer.
+    /// Lets a planned notice join what is open here, if it fits, in the place of what it would open.
+    pub fn join(&self, planned: &mut Planned, now: Instant) {
+        let Planned { notice, placement: Some(placement) } = planned else { return };
+        if let Some(open) = self.find(notice, placement.not_before, placement.waits_for, now) {
+            notice.delivery = Some(open.delivery);
+            *placement = open;
+        }
+    }
+
+    /// Finds a delivery to the same contact by the same channel at the same time, or opens one.
     fn place(&mut self, notice: &Notice, wait: Option<(Instant, Wait)>, now: Instant) -> Placement {
         let not_before = wait.map_or(now, |(until, _)| until);
         let waits_for = wait.map(|(_, wait)| wait);
+        if let Some(open) = self.find(notice, not_before, waits_for, now) {
+            return open;
+        }
         let rehearsal = notice.rehearsal;
-        let address = (notice.contact.clone(), notice.channel.clone());
+        let delivery = DeliveryId::new(&notice.contact, &notice.channel, notice.key);
+        let (contact, channel) = (notice.contact.clone(), notice.channel.clone());
+        self.add(OpenDelivery { id: delivery, contact, channel, not_before, waits_for, rehearsal });
+        Placement { delivery, opens: true, not_before, waits_for, rehearsal }
+    }
+
+    /// What waits because the channel is at its limit takes everything that may leave by then: another message would only
+    /// wait longer.
+    fn find(&self, notice: &Notice, not_before: Instant, waits_for: Option<Wait>, now: Instant) -> Option<Placement> {
+        let rehearsal = notice.rehearsal;
         let fits = |d: &&OpenDelivery| {
             let leaves_at = d.not_before.max(now);
             d.rehearsal == rehearsal
                 && (leaves_at == not_before || d.waits_for == Some(Wait::Rate) && not_before <= leaves_at)
         };
-        if let Some(open) = self.0.get(&address).and_then(|all| all.iter().find(fits)) {
-            let waits_for = if open.not_before.max(now) == not_before { waits_for } else { open.waits_for };
-            let not_before = not_before.max(open.not_before);
-            return Placement { delivery: open.id, opens: false, not_before, waits_for, rehearsal };
-        }
-        let delivery = DeliveryId::new(&notice.contact, &notice.channel, notice.key);
-        let (contact, channel) = address;
-        self.add(OpenDelivery { id: delivery, contact, channel, not_before, waits_for, rehearsal });
-        Placement { delivery, opens: true, not_before, waits_for, rehearsal }
+        let open = self.0.get(&(notice.contact.clone(), notice.channel.clone()))?.iter().find(fits)?;
+        let waits_for = if open.not_before.max(now) == not_before { waits_for } else { open.waits_for };
+        let not_before = not_before.max(open.not_before);
+        Some(Placement { delivery: open.id, opens: false, not_before, waits_for, rehearsal })
     }
 }

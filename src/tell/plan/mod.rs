@@ -353,11 +353,6 @@ pub fn plan_fallback(
     planned
 }
 
-/// The contacts whom a plan could reach: those whose open deliveries matter.
-pub fn contacts(office: &Office) -> Vec<Arc<str>> {
-    office.directory.all().iter().map(|c| c.id.clone()).collect()
-}
-
 fn has_address(office: &Office, contact: &Contact, channel: &str) -> bool {
     office.channels.get(channel).is_some_and(|terms| contact.address(terms.medium).is_some())
 }

@@ -2,8 +2,9 @@
 -- comments as JSON hold JSON. Words in CHECKs are those of the code, the JSON and the pages. What is
 -- looked up by order has the collation "C": by bytes, as the code and SQLite order, whatever the database's own is.
 --
--- Snapshots, cards, transitions, notices and attempts have no foreign keys, as they have on SQLite: a verb writes them with
--- what they belong to or has just read it, and PostgreSQL would look up and lock it again for every row.
+-- Snapshots, cards, transitions and notices have no foreign keys, as they have on SQLite: a verb writes them with what they
+-- belong to or has just read it, and PostgreSQL would look up and lock it again for every row. Seals and past attempts have
+-- none on either.
 
 CREATE TABLE playbooks (
     -- Every playbook that was ever in force, with all of its files.
@@ -156,10 +157,10 @@ CREATE TABLE deliveries (
     tries      BIGINT  NOT NULL CHECK (tries >= 0), -- claims since it was opened, or since a person retried it
     rehearsal  BOOLEAN NOT NULL,
     fence      BIGINT  NOT NULL CHECK (fence >= 0), -- grows with each claim
+    claimed_at BIGINT,                                -- when its newest try began, unless that is among the past ones
     lease_until BIGINT,
     holder     TEXT,                                -- who holds the lease: empty, or one of several installations
     sealed_at  BIGINT,
-    sealed     TEXT,                                -- JSON: members, contact, facts
     settled_at BIGINT,
     reason     TEXT,                                -- of the last try
     remote_id  TEXT COLLATE "C",
@@ -176,24 +177,29 @@ CREATE TABLE deliveries (
                    WHEN state IN ('unknown', 'discarded') AND NOT reported THEN settled_at
                END) STORED,
     CHECK ((state = 'sending') = (lease_until IS NOT NULL)),
+    CHECK (state <> 'sending' OR claimed_at IS NOT NULL),
+    CHECK (state IN ('sending', 'sent', 'unknown', 'discarded') OR claimed_at IS NULL),
     CHECK ((state = 'sending') = (holder IS NOT NULL)),
     CHECK ((state IN ('sent', 'unknown', 'discarded', 'cancelled')) = (settled_at IS NOT NULL)),
-    CHECK ((sealed IS NULL) = (sealed_at IS NULL)),
-    CHECK (state <> 'cancelled' OR sealed IS NULL),
+    CHECK (state <> 'cancelled' OR sealed_at IS NULL),
     CHECK ((receipt IS NULL) = (receipt_at IS NULL))
 );
 
 CREATE INDEX deliveries_claimable ON deliveries (claim_at, channel) WHERE claim_at IS NOT NULL;
 CREATE INDEX deliveries_claimable_of ON deliveries (contact, claim_at) WHERE claim_at IS NOT NULL;
-CREATE INDEX deliveries_open ON deliveries (contact)
-    WHERE state IN ('scheduled', 'available') AND sealed_at IS NULL;
-CREATE INDEX deliveries_by_state ON deliveries (state, opened_at);
+CREATE INDEX deliveries_settled ON deliveries (state, opened_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX deliveries_by_contact ON deliveries (contact, opened_at);
 CREATE INDEX deliveries_by_time ON deliveries (opened_at);
 CREATE INDEX deliveries_unreported ON deliveries (unreported_at, id) WHERE unreported_at IS NOT NULL;
 CREATE INDEX deliveries_without_receipt ON deliveries (channel, settled_at, id)
     WHERE state = 'sent' AND remote_id IS NOT NULL AND receipt IS NULL;
 CREATE INDEX deliveries_by_remote_id ON deliveries (channel, remote_id) WHERE remote_id IS NOT NULL;
+
+CREATE TABLE seals (
+    -- What a delivery says in all its tries; written once, and apart, since it is long and its delivery changes often.
+    delivery TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    content  TEXT NOT NULL -- JSON: facts, medium, language, thread
+);
 
 CREATE TABLE notices (
     -- One thing to be said to one contact by one channel. A key is said once, ever.
@@ -230,21 +236,28 @@ CREATE INDEX notices_of_order ON notices (source, item) WHERE kind = 'order';
 CREATE INDEX notices_of_delivery ON notices (delivery) WHERE delivery IS NOT NULL;
 CREATE INDEX notices_held ON notices (hold, planned_at) WHERE state = 'held';
 
-CREATE TABLE attempts (
-    -- Each try to send a delivery: the proof that it was claimed, and what came of it.
+CREATE TABLE past_attempts (
+    -- Each try to send a delivery that another followed, or may follow. Most deliveries need one, which is in their row.
     delivery   TEXT COLLATE "C" NOT NULL,
-    fence      BIGINT  NOT NULL, -- of the claim
-    number     BIGINT  NOT NULL, -- the how-manieth try, from 1
-    claimed_at BIGINT  NOT NULL,
-    settled_at BIGINT,
-    outcome    TEXT CHECK (outcome IN ('sent', 'retryable', 'unknown', 'discarded', -- settled
-                                          'cancelled', 'postponed',                    -- ended by sealing
-                                          'given_back', 'lease_lost')),
+    fence      BIGINT NOT NULL, -- of the claim
+    number     BIGINT NOT NULL, -- the how-manieth try, from 1
+    claimed_at BIGINT NOT NULL,
+    settled_at BIGINT NOT NULL,
+    outcome    TEXT    NOT NULL CHECK (outcome IN ('sent', 'retryable', 'unknown', 'discarded', -- settled
+                                                   'cancelled', 'postponed',                    -- ended by sealing
+                                                   'given_back', 'lease_lost')),
     reason     TEXT,
     remote_id  TEXT,
-    PRIMARY KEY (delivery, fence),
-    CHECK ((outcome IS NULL) = (settled_at IS NULL))
+    PRIMARY KEY (delivery, fence)
 );
+
+-- Every try to send a delivery: the proof that it was claimed, and what came of it.
+CREATE VIEW attempts AS
+    SELECT delivery, fence, number, claimed_at, settled_at, outcome, reason, remote_id FROM past_attempts
+    UNION ALL
+    SELECT id, fence, tries, claimed_at, settled_at, CASE WHEN settled_at IS NOT NULL THEN state END,
+           CASE WHEN settled_at IS NOT NULL THEN reason END, CASE WHEN settled_at IS NOT NULL THEN remote_id END
+    FROM deliveries WHERE claimed_at IS NOT NULL;
 
 CREATE TABLE remarks (
     -- Facts that named persons added to items, with their basis. Rows are added, decided and revoked, never changed.

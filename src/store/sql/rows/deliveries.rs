@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::row;
+use crate::core::Instant;
 use crate::core::delivery::{DeliveryId, DeliveryState};
 use crate::core::notice::{Hold, NoticeState, OpenDelivery};
 use crate::store::admission::{Opening, Standing};
@@ -22,7 +23,6 @@ row! {
         pub opened_at: i64,
         pub tries: i64,
         pub rehearsal: bool,
-        pub fence: i64,
         pub sealed_at: Option<i64>,
         pub sealed: Option<String>,
         pub settled_at: Option<i64>,
@@ -53,6 +53,75 @@ impl TryFrom<DeliveryRow> for DeliveryRecord {
             remote_id: row.remote_id,
             receipt: row.receipt,
         })
+    }
+}
+
+row! {
+    /// A delivery as it stands before it is claimed.
+    pub struct ClaimedRow {
+        pub id: String,
+        pub contact: String,
+        pub channel: String,
+        pub state: String,
+        pub not_before: i64,
+        pub waits_for: Option<String>,
+        pub opened_at: i64,
+        pub tries: i64,
+        pub rehearsal: bool,
+        pub fence: i64,
+        pub claimed_at: Option<i64>,
+        pub sealed_at: Option<i64>,
+        pub sealed: Option<String>,
+        pub reason: Option<String>,
+        pub remote_id: Option<String>,
+        pub receipt: Option<bool>,
+    }
+}
+
+impl TryFrom<ClaimedRow> for DeliveryRecord {
+    type Error = StoreError;
+
+    /// The delivery as it stands claimed.
+    fn try_from(row: ClaimedRow) -> Result<Self> {
+        Ok(Self {
+            id: id(&row.id)?,
+            contact: row.contact.into(),
+            channel: row.channel.into(),
+            state: DeliveryState::Sending,
+            not_before: instant(row.not_before)?,
+            waits_for: row.waits_for.as_deref().map(from_word).transpose()?,
+            opened_at: instant(row.opened_at)?,
+            tries: number(row.tries + 1)?,
+            rehearsal: row.rehearsal,
+            sealed_at: maybe_instant(row.sealed_at)?,
+            sealed: row.sealed.as_deref().map(from_json).transpose()?,
+            settled_at: None,
+            reason: row.reason,
+            remote_id: row.remote_id,
+            receipt: row.receipt,
+        })
+    }
+}
+
+row! {
+    /// A try that another followed, or may follow.
+    pub struct PastAttemptRow {
+        pub delivery: String,
+        pub fence: i64,
+        pub number: i64,
+        pub claimed_at: i64,
+        pub settled_at: i64,
+        pub outcome: String,
+    }
+}
+
+impl PastAttemptRow {
+    /// The try of a delivery whose lease ran out, if that is why it is claimed again.
+    pub fn lost(row: &ClaimedRow, now: Instant) -> Option<Self> {
+        let claimed_at = row.claimed_at.filter(|_| row.state == DeliveryState::Sending.word())?;
+        let (delivery, fence, number) = (row.id.clone(), row.fence, row.tries);
+        let outcome = word(&AttemptOutcome::LeaseLost);
+        Some(Self { delivery, fence, number, claimed_at, settled_at: micros(now), outcome })
     }
 }
 
@@ -223,33 +292,46 @@ impl DroppedRow {
 }
 
 row! {
-    /// What a seal changes.
+    /// What a delivery says.
     pub struct SealRow {
-        pub id: String,
-        pub fence: i64,
-        pub state: String,
-        pub sealed: Option<String>,
-        pub not_before: Option<i64>,
-        pub waits_for: Option<String>,
-        pub outcome: Option<String>,
+        pub delivery: String,
+        pub content: String,
     }
 }
 
-impl From<&Seal> for SealRow {
+impl SealRow {
+    /// What a seal fixes, if the delivery is to be sent.
+    pub fn new(seal: &Seal) -> Option<Self> {
+        let content = seal.sealed.as_ref().filter(|_| seal.is_said())?.text().to_owned();
+        Some(Self { delivery: seal.id.to_string(), content })
+    }
+}
+
+row! {
+    /// What sealing changes of a delivery that is not sent now.
+    pub struct UnsaidRow {
+        pub id: String,
+        pub fence: i64,
+        pub state: String,
+        pub not_before: Option<i64>,
+        pub waits_for: Option<String>,
+        pub outcome: String,
+    }
+}
+
+impl From<&Seal> for UnsaidRow {
     fn from(seal: &Seal) -> Self {
-        let (state, outcome, sealed) = match (seal.postponed_to, &seal.sealed) {
-            (Some(_), _) => (DeliveryState::Scheduled, Some(AttemptOutcome::Postponed), None),
-            (None, None) => (DeliveryState::Cancelled, Some(AttemptOutcome::Cancelled), None),
-            (None, Some(sealed)) => (DeliveryState::Sending, None, Some(sealed.text().to_owned())),
+        let (state, outcome) = match seal.postponed_to {
+            Some(_) => (DeliveryState::Scheduled, AttemptOutcome::Postponed),
+            None => (DeliveryState::Cancelled, AttemptOutcome::Cancelled),
         };
         Self {
             id: seal.id.to_string(),
             fence: seal.fence,
             state: word(&state),
-            sealed,
             not_before: seal.postponed_to.map(|(at, _)| micros(at)),
             waits_for: seal.postponed_to.and_then(|(_, wait)| wait).as_ref().map(word),
-            outcome: outcome.as_ref().map(word),
+            outcome: word(&outcome),
         }
     }
 }

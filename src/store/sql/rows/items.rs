@@ -4,7 +4,7 @@ use super::row;
 use crate::core::card::{Transition, Watch};
 use crate::core::item::{Item, ItemKey};
 use crate::store::sql::{from_json, from_word, id, instant, json, maybe_instant, micros, number, plain, word};
-use crate::store::{ItemRecord, OpenCard, Result, Snapshot};
+use crate::store::{ItemRecord, ItemWrite, OpenCard, Result, Snapshot};
 
 row! {
     /// An item's key.
@@ -73,10 +73,29 @@ impl From<&ItemRecord> for ItemRow {
     }
 }
 
-impl TryFrom<ItemRow> for ItemRecord {
+row! {
+    /// An item as it is found, and whether there are remarks on it.
+    pub struct LoadedRow {
+        pub digest: String,
+        pub judged_under: String,
+        pub version: i64,
+        pub first_seen_at: i64,
+        pub seen_at: i64,
+        pub noticed_at: Option<i64>,
+        pub next_look_at: Option<i64>,
+        pub missing_polls: i64,
+        pub left_at: Option<i64>,
+        pub item: String,
+        pub rulings: String,
+        pub watches: String,
+        pub is_remarked: bool,
+    }
+}
+
+impl TryFrom<LoadedRow> for ItemRecord {
     type Error = crate::store::StoreError;
 
-    fn try_from(row: ItemRow) -> Result<Self> {
+    fn try_from(row: LoadedRow) -> Result<Self> {
         Ok(Self {
             item: from_json(&row.item)?,
             digest: id(&row.digest)?,
@@ -96,22 +115,6 @@ impl TryFrom<ItemRow> for ItemRecord {
     }
 }
 
-/// An item as it is found, and whether there are remarks on it.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct LoadedRow {
-    /// The row.
-    #[sqlx(flatten)]
-    pub item: ItemRow,
-    /// Whether there are.
-    pub is_remarked: bool,
-}
-
-impl From<&ItemRow> for KeyRow {
-    fn from(row: &ItemRow) -> Self {
-        Self { source: row.source.clone(), id: row.id.clone() }
-    }
-}
-
 row! {
     /// What changes of an item whose snapshot and playbook are those that are stored.
     pub struct TouchRow {
@@ -123,14 +126,14 @@ row! {
         pub next_look_at: Option<i64>,
         pub missing_polls: i64,
         pub left_at: Option<i64>,
-        pub rulings: String,
-        pub watches: String,
+        pub rulings: Option<String>,
+        pub watches: Option<String>,
     }
 }
 
-impl From<&ItemRecord> for TouchRow {
+impl From<&ItemWrite> for TouchRow {
     /// The row to be written: its version is the next one.
-    fn from(record: &ItemRecord) -> Self {
+    fn from(ItemWrite { record, kept, .. }: &ItemWrite) -> Self {
         let KeyRow { source, id } = (&record.item.key).into();
         Self {
             source,
@@ -141,8 +144,8 @@ impl From<&ItemRecord> for TouchRow {
             next_look_at: record.next_look_at.map(micros),
             missing_polls: record.missing_polls.into(),
             left_at: record.left_at.map(micros),
-            rulings: json(&record.rulings),
-            watches: json(&record.watches),
+            rulings: (!kept.rulings).then(|| json(&record.rulings)),
+            watches: (!kept.watches).then(|| json(&record.watches)),
         }
     }
 }

@@ -12,13 +12,14 @@ mod remarks;
 
 pub use audit::{AuditRow, HeadRow, seq_column};
 pub use deliveries::{
-    AddresseeRow, AttemptRow, BadAddressRow, ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, LeaseRow, MessageRow,
-    OpenDeliveryRow, OpeningRow, ReceiptRow, SealRow, SendRow, SendsRow, SettleRow, StandingRow,
+    AddresseeRow, AttemptRow, BadAddressRow, ClaimableRow, ClaimedRow, DeliveryRow, DroppedRow, GivenBackRow, LeaseRow,
+    MessageRow, OpenDeliveryRow, OpeningRow, PastAttemptRow, ReceiptRow, SealRow, SendRow, SendsRow, SettleRow,
+    StandingRow, UnsaidRow,
 };
 pub use items::{
     CardRow, ItemRow, KeyRow, LoadedRow, OpenCardRow, SnapshotRow, StoredRow, TouchRow, TransitionRow, UnitRow,
 };
-pub use notices::NoticeRow;
+pub use notices::{AgainRow, NoticeRow};
 pub use orders::{OrderContentRow, OrderNumberRow, OrderRow};
 pub use persons::{AcknowledgementRow, SilenceRow};
 pub use playbooks::{PlaybookRow, RuleRow, SourceRow};
@@ -92,14 +93,39 @@ cell!(Option<i64>, "bigint", |_| 16, Option<i64>, |number| *number);
 cell!(bool, "boolean", |_| 4, bool, |flag| *flag);
 cell!(Option<bool>, "boolean", |_| 4, Option<bool>, |flag| *flag);
 
+/// The value of the next column, which a statement has to find in the order of the row: a name would be looked up for each
+/// value.
+fn cell<'r, R, T>(row: &'r R, place: Option<usize>, name: &str) -> sqlx::Result<T>
+where
+    R: sqlx::Row,
+    usize: sqlx::ColumnIndex<R>,
+    T: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let place = place.unwrap_or_default();
+    debug_assert_eq!(row.columns().get(place).map(sqlx::Column::name), Some(name), "column {place} of a row");
+    row.try_get(place)
+}
+
 /// Declares a row: the columns are explained in the schema.
 macro_rules! row {
     ($(#[$attribute:meta])* pub struct $name:ident { $(pub $column:ident: $type:ty,)+ }) => {
         $(#[$attribute])*
-        #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+        #[derive(Debug, Clone, PartialEq, Eq)]
         #[allow(missing_docs)]
         pub struct $name {
             $(pub $column: $type,)+
+        }
+
+        impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for $name
+        where
+            usize: sqlx::ColumnIndex<R>,
+            $($type: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,)+
+        {
+            fn from_row(row: &'r R) -> sqlx::Result<Self> {
+                let mut place = 0..;
+                $(let $column = $crate::store::sql::rows::cell(row, place.next(), stringify!($column))?;)+
+                Ok(Self { $($column,)+ })
+            }
         }
 
         impl serde::Serialize for $name {

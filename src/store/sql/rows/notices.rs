@@ -62,6 +62,29 @@ impl From<&Notice> for NoticeRow {
     }
 }
 
+row! {
+    /// Where a notice goes that says what it said before.
+    pub struct AgainRow {
+        pub key: String,
+        pub planned_at: i64,
+        pub state: String,
+        pub hold: Option<String>,
+        pub delivery: Option<String>,
+    }
+}
+
+impl From<&Notice> for AgainRow {
+    fn from(notice: &Notice) -> Self {
+        Self {
+            key: notice.key.to_string(),
+            planned_at: micros(notice.planned_at),
+            state: word(&notice.state),
+            hold: notice.hold.as_ref().map(json),
+            delivery: notice.delivery.map(|delivery| delivery.to_string()),
+        }
+    }
+}
+
 impl TryFrom<NoticeRow> for Notice {
     type Error = crate::store::StoreError;
 
