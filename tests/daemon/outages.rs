@@ -8,7 +8,8 @@ use std::thread::sleep;
 
 use chrono::TimeDelta;
 use duban::core::Instant;
-use sqlx::{AssertSqlSafe, ConnectOptions as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection};
+use tokio::runtime::{self, Runtime};
 
 use crate::machine;
 use crate::proof::{
@@ -32,8 +33,8 @@ const SOON: TimeDelta = TimeDelta::seconds(5);
 /// What goes wrong.
 #[derive(Debug, Clone, Copy)]
 enum Outage {
-    /// The server breaks while the daemon is in a transaction that writes this table, or at any instant.
-    Server(Break, Option<&'static str>),
+    /// The server breaks while the daemon is in this work's transaction, or at any instant.
+    Server(Break, Option<&'static Gate>),
     /// The network cuts every connection after some bytes.
     Cut(How, Direction),
     /// The network stands still in a direction after some bytes.
@@ -67,10 +68,22 @@ use Direction::{Down, Up};
 use How::{Close, Reset};
 use Outage::{Cut, Refuse, Server, Stall};
 
-/// Written by turns only.
-const TURN: Option<&str> = Some("transitions");
-/// Written by claims and settlements.
-const SETTLE: Option<&str> = Some("attempts");
+/// The first half of the gates' keys, as the server's advisory locks are named.
+const GATES: i32 = 0x6761_7465;
+
+/// A place in the midst of a transaction at which the daemon can be made to wait.
+#[derive(Debug)]
+struct Gate {
+    key: i32,
+    /// The rows that pass through it, as a trigger names them.
+    rows: &'static str,
+}
+
+/// What turns write and nobody else.
+const TURN: Option<&Gate> = Some(&Gate { key: 1, rows: "BEFORE INSERT ON transitions FOR EACH ROW" });
+/// What settlements write: a notice that was sent.
+const SETTLE: Option<&Gate> =
+    Some(&Gate { key: 2, rows: "BEFORE UPDATE ON notices FOR EACH ROW WHEN (new.state = 'sent')" });
 
 const OUTAGES: [Outage; 14] = [
     Server(Crash, TURN),
@@ -94,8 +107,9 @@ struct Scene<'a> {
     postgres: &'a Postgres,
     database: &'a Database<'a>,
     proxy: &'a Proxy,
-    /// What the daemon was doing when the server broke, as the server saw it.
-    amid: RefCell<Vec<String>>,
+    /// The gates at which the daemon waited when the server broke.
+    amid: RefCell<Vec<i32>>,
+    runtime: &'a Runtime,
 }
 
 impl Scene<'_> {
@@ -103,7 +117,7 @@ impl Scene<'_> {
     fn suffer(&self, outage: Outage) -> (Instant, Instant) {
         match outage {
             Server(how, None) => self.break_server(how),
-            Server(how, Some(table)) => self.amid(table, || self.break_server(how)),
+            Server(how, Some(gate)) => self.amid(gate, || self.break_server(how)),
             Cut(how, direction) => self.cut(how, direction),
             Stall(direction) => {
                 let bytes = usize::try_from(some_millis(0, 2_000).as_millis()).expect("few");
@@ -153,31 +167,42 @@ impl Scene<'_> {
         (began, now())
     }
 
-    /// Does something while the daemon waits to write a table, in the midst of a transaction.
-    fn amid<T>(&self, table: &str, work: impl FnOnce() -> T) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-        let _inside = runtime.enter();
-        let options = self.postgres.superuser(&self.database.name);
-        let connect = || runtime.block_on(options.connect()).expect("connected");
-        let (mut lock, mut eyes) = (connect(), connect());
-        let sql = format!("BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE");
-        runtime.block_on(sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut lock)).expect("locked");
-        let waits =
-            "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-        let mut waiting: Option<String> = None;
+    /// Puts up a gate: a trigger that waits for whoever holds the gate's key.
+    fn put_up(&self, gate: &Gate) {
+        let Gate { key, rows } = gate;
+        let sql = format!(
+            "CREATE FUNCTION gate_{key}() RETURNS trigger LANGUAGE plpgsql AS
+                 'BEGIN PERFORM pg_advisory_xact_lock_shared({GATES}, {key}); RETURN new; END';
+             CREATE TRIGGER gate_{key} {rows} EXECUTE FUNCTION gate_{key}()"
+        );
+        let mut connection = self.superuser();
+        self.runtime.block_on(sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection)).expect("put up");
+    }
+
+    fn superuser(&self) -> PgConnection {
+        self.runtime.block_on(self.postgres.superuser(&self.database.name).connect()).expect("connected")
+    }
+
+    /// Does something while the daemon waits at a gate.
+    fn amid<T>(&self, gate: &Gate, work: impl FnOnce() -> T) -> T {
+        let (mut guard, mut eyes) = (self.superuser(), self.superuser());
+        let close = sqlx::query("SELECT pg_advisory_lock($1, $2)").bind(GATES).bind(gate.key);
+        self.runtime.block_on(close.execute(&mut guard)).expect("closed");
+        let waits = "SELECT count(*) > 0 FROM pg_locks
+            WHERE locktype = 'advisory' AND NOT granted AND classid::int = $1 AND objid::int = $2";
         let waits = || {
-            waiting = runtime.block_on(sqlx::query_scalar(waits).fetch_optional(&mut eyes)).expect(waits);
-            waiting.is_some()
+            let waits = sqlx::query_scalar(waits).bind(GATES).bind(gate.key);
+            self.runtime.block_on(waits.fetch_one(&mut eyes)).expect("asked")
         };
-        assert!(holds_within(20, waits), "nothing is written to {table}");
+        assert!(holds_within(20, waits), "nobody comes to {gate:?}");
         let done = work();
-        self.amid.borrow_mut().extend(waiting);
+        self.amid.borrow_mut().push(gate.key);
         done
     }
 
-    /// How often the daemon was in the midst of a statement with these words.
-    fn times_amid(&self, words: &str) -> usize {
-        self.amid.borrow().iter().filter(|statement| statement.contains(words)).count()
+    /// How often the server broke while the daemon waited at a gate.
+    fn times_amid(&self, gate: Option<&Gate>) -> usize {
+        self.amid.borrow().iter().filter(|key| gate.is_some_and(|gate| gate.key == **key)).count()
     }
 }
 
@@ -303,7 +328,7 @@ fn settle_up(scene: &Scene, events: &[Event], work: &Work, memory: &Memory, sink
     let in_flight = in_flight(memory, events);
     let repeats = repeats(&taken, &in_flight);
 
-    let (turns, settlements) = (scene.times_amid("INTO transitions"), scene.times_amid("UPDATE attempts"));
+    let (turns, settlements) = (scene.times_amid(TURN), scene.times_amid(SETTLE));
     let cut_amid = scene.postgres.log().matches("on client connection with an open transaction").count();
     println!("{} events: {turns} in mid-turn, {settlements} in mid-settle", events.len());
     println!("{} connections cut, {cut_amid} connections lost in mid-transaction", scene.proxy.cuts());
@@ -322,10 +347,13 @@ fn a_server_that_breaks_again_and_again_loses_no_card_and_the_daemon_goes_on_by_
     site.configure(&format!("{LIVE}{}", plain_mail_to(sink.port)));
     site.contacts((0..=count * (LOAD + 1)).map(Work::id));
     let work = Work { site: &site, tickets: RefCell::default(), on_site: RefCell::default() };
-    let scene = Scene { postgres: &postgres, database: &database, proxy: &proxy, amid: RefCell::default() };
+    let runtime = &runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let _inside = runtime.enter();
+    let scene = Scene { postgres: &postgres, database: &database, proxy: &proxy, amid: RefCell::default(), runtime };
     // A source that never had a row would not be believed.
     work.falls_due([ahead(10)]);
     let daemon = Daemon::polled(&site);
+    [TURN, SETTLE].into_iter().flatten().for_each(|gate| scene.put_up(gate));
 
     let mut events = Vec::new();
     for outage in OUTAGES.into_iter().cycle().take(count) {
