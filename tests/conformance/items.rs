@@ -8,7 +8,7 @@ use duban::core::reading::Verdict;
 use duban::core::reason::Reason;
 use duban::core::value::Value;
 use duban::core::window::{Level, Ruling, Window};
-use duban::store::{ItemWrite, Snapshot, Store};
+use duban::store::{ItemWrite, Kept, Snapshot, Store};
 
 use crate::for_every_store;
 use crate::sample::*;
@@ -17,6 +17,8 @@ for_every_store!(
     an_item_is_remembered_as_it_was_written,
     many_items_of_one_turn_are_remembered_as_they_were_written,
     a_snapshot_is_kept_when_it_is_new,
+    what_is_kept_stays_as_it_was_read,
+    a_card_stands_in_an_episode_at_a_level,
     transitions_come_back_oldest_first,
     the_transitions_of_several_items_come_together,
     red_cards_are_counted_by_the_unit_of_their_time,
@@ -96,6 +98,38 @@ async fn a_snapshot_is_kept_when_it_is_new(store: Arc<dyn Store>) {
     let kept = [first, item.record].map(|r| Snapshot { seen_at: r.seen_at, digest: r.digest, item: r.item });
     assert_eq!(store.snapshots(&key("A")).await.expect("snapshots"), kept);
     assert_eq!(store.snapshots(&key("B")).await.expect("snapshots"), []);
+}
+
+async fn what_is_kept_stays_as_it_was_read(store: Arc<dyn Store>) {
+    let mut item = raised("A", Level::Red, "01:00:00");
+    commit(&store, [item.clone()]).await;
+    item = ItemWrite { keep_snapshot: false, transitions: vec![], ..item };
+    item.record.version = 1;
+    item.record.next_look_at = Some(at("07:00:00"));
+    item.kept = Kept { rulings: true, watches: true };
+    commit(&store, [item.clone()]).await;
+    item.record.version = 2;
+    assert_eq!(loaded(&store, "A").await, item.record);
+    // A new snapshot is written with all that belongs to it.
+    item.record.item.fields.set("status", Value::text("signed"));
+    item.record.digest = item.record.item.digest();
+    item.record.watches[0].level = None;
+    item.kept.watches = false;
+    commit(&store, [item.clone()]).await;
+    item.record.version = 3;
+    assert_eq!(loaded(&store, "A").await, item.record);
+    assert_eq!(store.standing(&[card("A")]).await.expect("cards"), [(card("A"), 1, None)]);
+}
+
+async fn a_card_stands_in_an_episode_at_a_level(store: Arc<dyn Store>) {
+    commit(&store, [raised("A", Level::Red, "01:00:00"), raised("B", Level::Yellow, "01:00:00"), write("C")]).await;
+    let asked = ["C", "B", "A", "D"].map(card);
+    let mut standing = store.standing(&asked).await.expect("cards");
+    standing.sort();
+    let mut expected = [(card("A"), 1, Some(Level::Red)), (card("B"), 1, Some(Level::Yellow))];
+    expected.sort();
+    assert_eq!(standing, expected);
+    assert_eq!(store.standing(&[]).await.expect("cards"), []);
 }
 
 /// The second transition of an item's card.

@@ -13,11 +13,21 @@ use crate::stores::in_database;
 use crate::support::postgres::Postgres;
 
 /// The tables that grow with the city.
-const BIG: [&str; 9] =
-    ["items", "snapshots", "transitions", "cards", "deliveries", "notices", "attempts", "sends", "acknowledgements"];
+const BIG: [&str; 10] = [
+    "items",
+    "snapshots",
+    "transitions",
+    "cards",
+    "deliveries",
+    "seals",
+    "notices",
+    "past_attempts",
+    "sends",
+    "acknowledgements",
+];
 
 /// A big city, from one item: nothing of it is due.
-const CITY: [&str; 9] = [
+const CITY: [&str; 10] = [
     "INSERT INTO items SELECT 'tickets', 'T' || n, digest, judged_under, 1, 0, 0, NULL, 4000000000000000 + n, 0, NULL, title,
         NULL, item, rulings, watches FROM items CROSS JOIN generate_series(1, 30000) AS n",
     "INSERT INTO snapshots (source, item, seen_at, digest, content)
@@ -34,7 +44,8 @@ const CITY: [&str; 9] = [
         planned_at, rehearsal, state, delivery, because)
         SELECT md5('notice' || n), 'raise', md5('card' || n), 'tickets', 'T' || n, 1, 1, 'red', 0, 0, 'c' || n % 200,
         'mail', n, false, 'planned', md5('delivery' || 1 + n % 600), '{}' FROM generate_series(1, 30000) AS n",
-    "INSERT INTO attempts SELECT id, 1, 1, 0, 0, 'sent', NULL, NULL FROM deliveries",
+    "INSERT INTO past_attempts SELECT id, 1, 1, 0, 0, 'sent', NULL, NULL FROM deliveries",
+    "INSERT INTO seals SELECT id, '{}' FROM deliveries",
     "INSERT INTO sends (channel, contact, at) SELECT 'c' || n % 3, 'c' || n % 200, n FROM generate_series(1, 30000) AS n",
     "INSERT INTO acknowledgements (card, episode, level, step, contact, \"by\", via, at)
         SELECT card, 1, 'red', 0, 'li', 'li', 'link', 0 FROM cards",
@@ -66,6 +77,7 @@ async fn work(store: &Arc<dyn Store>) {
     store.held_notices(&Hold::Baseline, 10).await.expect("held");
     let open = store.open_cards(10).await.expect("cards");
     assert_eq!(store.item_of(open[0].card).await.expect("item"), Some(open[0].item.clone()));
+    store.standing(&[open[0].card]).await.expect("a standing card");
     store.open_deliveries(&["li".into()]).await.expect("open");
     let filter = DeliveryFilter { limit: 10, ..DeliveryFilter::default() };
     store.deliveries(&filter).await.expect("deliveries");

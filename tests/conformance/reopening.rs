@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use duban::core::delivery::DeliveryState;
-use duban::core::notice::{Hold, NoticeState, Planned};
+use duban::core::notice::{Hold, Notice, NoticeState, Planned};
 use duban::store::{Claimed, DeliveryFilter, Seal, Store};
 
 use crate::for_every_store;
@@ -12,6 +12,7 @@ use crate::sample::*;
 for_every_store!(
     a_held_notice_is_planned_again,
     a_held_notice_is_held_for_another_reason,
+    what_says_the_same_again_only_goes_elsewhere,
     what_is_planned_again_of_another_card_is_about_that_one,
     a_cancelled_delivery_is_reopened_under_its_id,
     a_delivery_that_sealing_emptied_is_reopened_under_its_id,
@@ -54,6 +55,29 @@ async fn a_held_notice_is_held_for_another_reason(store: Arc<dyn Store>) {
     again(&store, "A", held("A", "li", Hold::NoAddress)).await;
     assert_eq!(notices(&store, "A").await[0].hold, Some(Hold::NoAddress));
     assert_eq!(store.held_notices(&Hold::Baseline, 9).await.expect("held"), []);
+}
+
+async fn what_says_the_same_again_only_goes_elsewhere(store: Arc<dyn Store>) {
+    commit(&store, [tells("A", [held("A", "li", Hold::Baseline), held("A", "wang", Hold::Baseline)])]).await;
+    let before = notices(&store, "A").await;
+    let mut item = tells("A", [opens("A", "li"), held("A", "wang", Hold::NoAddress), opens("A", "zhao")]);
+    item.notices.iter_mut().for_each(|planned| planned.notice.planned_at = at("04:00:00"));
+    item.again = ["li", "wang"].map(|contact| notice("A", contact).key).into();
+    let fresh = item.notices[2].notice.clone();
+    item.record.version = 1;
+    commit(&store, [item]).await;
+    let li = Notice {
+        planned_at: at("04:00:00"),
+        state: NoticeState::Planned,
+        hold: None,
+        delivery: Some(delivery("A", "li")),
+        ..before[0].clone()
+    };
+    let wang = Notice { planned_at: at("04:00:00"), hold: Some(Hold::NoAddress), ..before[1].clone() };
+    assert_eq!(notices(&store, "A").await, [li.clone(), wang, fresh]);
+    assert_eq!(store.held_notices(&Hold::Baseline, 9).await.expect("held"), []);
+    assert_eq!(store.held_notices(&Hold::NoAddress, 9).await.expect("held").len(), 1);
+    assert_eq!(store.delivery(&delivery("A", "li").to_string()).await.expect("a delivery")[0].1, [li]);
 }
 
 async fn what_is_planned_again_of_another_card_is_about_that_one(store: Arc<dyn Store>) {

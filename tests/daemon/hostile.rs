@@ -218,6 +218,9 @@ fn mail_of(case: &Case) -> String {
     format!("{}@city.test", case.id.to_lowercase())
 }
 
+/// When the tame ticket is dispatched: the same in every table, so that it does not change.
+static FAR: LazyLock<Instant> = LazyLock::new(|| ahead(90_000));
+
 /// Puts the tickets in place: overdue on the spot.
 fn tickets(site: &Site, prefix: &str, cases: &[Case], raw: &[(&'static str, String)]) {
     let clock = |at: Instant| at.with_timezone(&chrono_tz::Asia::Shanghai).format("%Y-%m-%d %H:%M:%S").to_string();
@@ -228,7 +231,7 @@ fn tickets(site: &Site, prefix: &str, cases: &[Case], raw: &[(&'static str, Stri
     let open = now() - chrono::TimeDelta::hours(2);
     let head = "编号,诉求,类型,主体,承办单位,承办人,受理时间,派单时间,到场时间,反馈企业,反馈平台,办结时间";
     let mut rows = vec![head.split(',').map(str::to_owned).collect::<Vec<_>>()];
-    rows.push(row("T0", TAME, "h00", ahead(90_000)).into());
+    rows.push(row("T0", TAME, "h00", *FAR).into());
     let id = |case: &Case| case.id.replace('H', prefix);
     rows.extend(cases.iter().map(|case| row(&id(case), &case.title, &case.id.to_lowercase(), open).into()));
     rows.extend(raw.iter().enumerate().map(|(n, (_, text))| row(&format!("R{n}"), text, "h00", open).into()));
@@ -573,10 +576,11 @@ fn in_the_log(site: &Site, cases: &[Case], rejected: usize) {
     }
     assert!(!log.contains("panicked"), "{log}");
     assert_eq!(log.matches("not sent: ").count(), cases.len(), "one line each");
-    // The operators hear that a channel fails, and what the first poll found.
+    // The operators hear that a channel fails, what the first poll found, and of what was refused, as much as there is at a
+    // time: far fewer messages than one for each.
     let sent = log.lines().filter(|line| line.contains("courier: sent id=")).count();
-    assert!((cases.len() * 12..cases.len() * 12 + 4).contains(&sent), "{sent}");
-    let polled = format!("rows={} changed={}", cases.len() + rejected + 1, cases.len() + 1);
+    assert!((cases.len() * 12..cases.len() * 12 + cases.len() / 3).contains(&sent), "{sent}");
+    let polled = format!("rows={} changed={}", cases.len() + rejected + 1, cases.len());
     assert!(log.contains(&polled), "{polled}: {log:.2000}");
 }
 

@@ -37,11 +37,11 @@ fn live(daemon: &Daemon, kill: usize, start: u64) {
     if !is_long() {
         sleep(some_millis(150, 1_000 + start));
     } else if kill.is_multiple_of(2) {
-        sleep(some_millis(50, 900));
+        sleep(some_millis(50, 750));
     } else {
         let before = daemon.times(SENT);
         holds_within(5, || daemon.times(SENT) > before);
-        sleep(some_millis(0, 400));
+        sleep(some_millis(0, 300));
     }
 }
 

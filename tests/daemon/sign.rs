@@ -132,7 +132,7 @@ fn a_person_signs_by_link_and_a_scanner_does_not(site: &Site) {
     assert_eq!(daemon.stop(), 0);
     let mode = fs::metadata(site.path("sign.key")).expect("a key").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(memory().number("SELECT count(*) FROM deliveries WHERE sealed LIKE '%/sign/%'"), 0);
+    assert_eq!(memory().number("SELECT count(*) FROM seals WHERE content LIKE '%/sign/%'"), 0);
     let daemon = Daemon::start(site);
     let unit = link_of(site, "u1@");
     assert!(holds_within(20, || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()), "{}", daemon.log());

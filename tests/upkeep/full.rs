@@ -86,17 +86,18 @@ INSERT INTO cards SELECT 'c' || i, 's', 'i' || i || t, 'r', t, nullif('red', iif
 INSERT INTO transitions SELECT i, 'c' || i, 1, 's', 'i' || i || t, 'r', t, 0, 'raise', NULL, 'red', at, at, t, NULL, 'v',
     'v', nullif(t, ''), nullif(t, '') FROM numbers;
 INSERT INTO deliveries (id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, fence,
-    lease_until, holder, sealed_at, sealed, settled_at, reason, remote_id, receipt, receipt_at, reported)
+    claimed_at, lease_until, holder, sealed_at, settled_at, reason, remote_id, receipt, receipt_at, reported)
 SELECT 'd' || i, t, 'mail', CASE i % 4 WHEN 0 THEN 'scheduled' WHEN 1 THEN 'sending' WHEN 2 THEN 'sent' ELSE 'discarded' END,
-    at, iif(i % 8 = 0, 'quiet_hours', NULL), at, i % 5, i % 2, i, iif(i % 4 = 1, at, NULL), iif(i % 4 = 1, '', NULL),
-    iif(i % 4, at, NULL), iif(i % 4, t, NULL), iif(i % 4 > 1, at, NULL), t, t,
+    at, iif(i % 8 = 0, 'quiet_hours', NULL), at, i % 5, i % 2, i, iif(i % 4, at, NULL), iif(i % 4 = 1, at, NULL),
+    iif(i % 4 = 1, '', NULL), iif(i % 4, at, NULL), iif(i % 4 > 1, at, NULL), t, t,
     iif(i % 4 > 1, i % 3 = 0, NULL), iif(i % 4 > 1, at, NULL), i % 8 = 3 FROM numbers;
 INSERT INTO notices (seq, \"key\", kind, card, source, item, episode, number, level, step, ordinal, contact, channel,
     planned_at, rehearsal, state, hold, delivery, change, body, because,
     settled_at)
 SELECT i * 2, 'k' || i, 'raise', nullif('c' || i, 'c7'), NULL, NULL, 1, 1, 'red', 0, 0, t, 'mail', at, i % 2,
     iif(i % 2, 'held', 'sent'), iif(i % 2, t, NULL), 'd' || i, t, NULL, t, nullif(at, 0) FROM numbers;
-INSERT INTO attempts SELECT 'd' || i, i, 1, at, at, 'sent', t, NULL FROM numbers;
+INSERT INTO past_attempts SELECT 'd' || i, i, 1, at, at, 'sent', t, NULL FROM numbers;
+INSERT INTO seals SELECT 'd' || i, t FROM numbers;
 INSERT INTO orders (id, card, episode, source, item, state, year, ordinal, unit, proposed_at, ended_at, content)
 SELECT 'o' || i, 'c' || i, 1, 's', 'i' || i || t, iif(i % 2, 'signed', 'closed'), iif(i % 2, 2026, NULL), iif(i % 2, i, NULL),
     nullif(t, ''), at, iif(i % 2, NULL, at), t FROM numbers WHERE i > 0;

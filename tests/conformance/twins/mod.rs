@@ -22,7 +22,7 @@ use duban::core::value::Value;
 use duban::core::window::Level;
 use duban::store::sqlite::SqliteStore;
 use duban::store::{
-    Claimable, Claimed, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord, ItemWrite, PlaybookRecord, Result,
+    Claimable, Claimed, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord, ItemWrite, Kept, PlaybookRecord, Result,
     RuleRecord, Seal, Settle, SourceRecord, Store, StoreError, Turn, Want,
 };
 use proptest::prelude::*;
@@ -311,7 +311,8 @@ impl Twins {
 
     async fn item(&mut self, deed: &ItemDeed) -> ItemWrite {
         let found = self.one.load(&[key(deed.item)]).await.expect("a load").pop();
-        let mut record = found.unwrap_or_else(|| ItemRecord { version: 0, ..sample::record("") });
+        let before = found.unwrap_or_else(|| ItemRecord { version: 0, ..sample::record("") });
+        let mut record = before.clone();
         record.item.key = key(deed.item);
         record.item.fields.set("title", Value::text(format!("{}\0{}", deed.item, deed.keep_snapshot)));
         record.digest = record.item.digest();
@@ -321,7 +322,8 @@ impl Twins {
         record.next_look_at = deed.look_in.map(|seconds| self.in_seconds(seconds));
         let transitions = deed.card.iter().map(|card| self.change(&mut record, card)).collect();
         let notices = self.notices(&deed.notices).await;
-        ItemWrite { keep_snapshot: deed.keep_snapshot, transitions, notices, ..ItemWrite::of(record) }
+        let kept = Kept { rulings: record.rulings == before.rulings, watches: record.watches == before.watches };
+        ItemWrite { kept, keep_snapshot: deed.keep_snapshot, transitions, notices, ..ItemWrite::of(record) }
     }
 
     /// Changes a card of an item.

@@ -44,6 +44,7 @@ async fn look_at_items(store: &dyn Store, now: Instant, seen: &mut Vec<String>) 
     look!(seen, store.open_cards(1));
     for open in store.open_cards(99).await.expect("open cards") {
         look!(seen, store.item_of(open.card));
+        look!(seen, store.standing(&[open.card]));
     }
     look!(seen, store.histories(&keys));
     for since in [sample::at("00:00:00"), now - TimeDelta::minutes(5)] {

@@ -15,6 +15,7 @@ use duban::core::notice::{Hold, Notice, OpenDelivery};
 use duban::core::order::Order;
 use duban::core::remark::Remark;
 use duban::core::silence::Silence;
+use duban::core::window::Level;
 use duban::store::memory::MemoryStore;
 use duban::store::{
     Attempt, BadAddress, Claimable, Claimed, Committed, Counts, DeliveryFilter, DeliveryRecord, GivenBack, ItemRecord,
@@ -95,6 +96,10 @@ impl Store for Witness {
 
     async fn notices_about(&self, items: &[ItemKey]) -> Result<Vec<Notice>> {
         self.read().await?.notices_about(items).await
+    }
+
+    async fn standing(&self, cards: &[CardId]) -> Result<Vec<(CardId, u32, Option<Level>)>> {
+        self.read().await?.standing(cards).await
     }
 
     async fn remarks(&self, beginning: &str, limit: usize) -> Result<Vec<Remark>> {
