@@ -61,7 +61,7 @@ pub struct Watch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// The instant of the open level.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::read_maybe")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "instant::maybe")]
     pub at: Option<Instant>,
     /// How many episodes there were.
     pub episode: u32,
@@ -81,7 +81,7 @@ pub struct Stop {
     /// In time, late, or not to be said.
     pub verdict: Verdict,
     /// When.
-    #[serde(deserialize_with = "instant::read")]
+    #[serde(with = "instant")]
     pub at: Instant,
 }
 
@@ -153,8 +153,10 @@ pub struct Transition {
     /// The level after.
     pub to: Option<Level>,
     /// When it happened.
+    #[serde(with = "instant")]
     pub at: Instant,
     /// When duban noticed it.
+    #[serde(with = "instant")]
     pub noticed_at: Instant,
     /// Why.
     pub reason: Reason,

@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::instant;
 use super::item::Item;
-use super::value::{Value, instant_text};
+use super::value::Value;
 use super::window::Level;
 
 /// Which cards something is about.
@@ -105,7 +106,7 @@ fn plain(value: &Value) -> Option<Cow<'_, str>> {
         Value::Bool(flag) => Some(Cow::Owned(flag.to_string())),
         Value::Int(number) => Some(Cow::Owned(number.to_string())),
         Value::Float(number) => Some(Cow::Owned(number.to_string())),
-        Value::Instant(at) => Some(Cow::Owned(instant_text(*at))),
+        Value::Instant(at) => Some(Cow::Owned(instant::text(*at))),
         Value::Missing | Value::List(_) | Value::Map(_) => None,
     }
 }

@@ -301,7 +301,7 @@ pub struct CardChange {
     /// What kind of change.
     pub change: Change,
     /// When it happened.
-    #[serde(deserialize_with = "instant::read")]
+    #[serde(with = "instant")]
     pub at: Instant,
     /// Why.
     pub reason: Reason,

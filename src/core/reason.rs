@@ -15,16 +15,16 @@ pub enum Reason {
     /// Red: not done by the due instant.
     Due {
         /// The first instant that was too late.
-        #[serde(deserialize_with = "instant::read")]
+        #[serde(with = "instant")]
         due_at: Instant,
     },
     /// Yellow: soon due.
     SoonDue {
         /// When it turned yellow.
-        #[serde(deserialize_with = "instant::read")]
+        #[serde(with = "instant")]
         yellow_at: Instant,
         /// When it falls due.
-        #[serde(deserialize_with = "instant::read")]
+        #[serde(with = "instant")]
         due_at: Instant,
     },
     /// A rule decided the level itself.
@@ -35,19 +35,19 @@ pub enum Reason {
     /// The start of the clock has been missing for too long.
     StartMissing {
         /// When the item was first seen.
-        #[serde(deserialize_with = "instant::read")]
+        #[serde(with = "instant")]
         since: Instant,
     },
     /// The clock has stood still for too long.
     PausedTooLong {
         /// When the pause began.
-        #[serde(deserialize_with = "instant::read")]
+        #[serde(with = "instant")]
         since: Instant,
     },
     /// Done, in time or late.
     Finished {
         /// When.
-        #[serde(deserialize_with = "instant::read")]
+        #[serde(with = "instant")]
         done_at: Instant,
     },
     /// What had been reported as done is not done.
@@ -55,7 +55,7 @@ pub enum Reason {
     /// The clock stands still.
     Paused {
         /// Since when.
-        #[serde(deserialize_with = "instant::read")]
+        #[serde(with = "instant")]
         since: Instant,
     },
     /// The pause that was too long is over.
@@ -63,17 +63,19 @@ pub enum Reason {
     /// More time was granted, or the due instant moved for another cause.
     DueMoved {
         /// The due instant now; `None` if there is none.
+        #[serde(default, with = "instant::maybe")]
         due_at: Option<Instant>,
     },
     /// The start that was missing is known.
     Started {
         /// When the clock started.
-        #[serde(deserialize_with = "instant::read")]
+        #[serde(with = "instant")]
         from: Instant,
     },
     /// By what is now known, the card would not have stood.
     Corrected {
         /// The due instant by what is now known.
+        #[serde(default, with = "instant::maybe")]
         due_at: Option<Instant>,
     },
     /// A successful judging no longer names it.

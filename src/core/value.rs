@@ -8,7 +8,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::SecondsFormat;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -84,11 +83,6 @@ impl Value {
     }
 }
 
-/// Instants in JSON and SQL: RFC 3339, UTC, whole seconds where they are whole.
-pub fn instant_text(instant: Instant) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -97,7 +91,7 @@ impl Serialize for Value {
             Self::Int(i) => serializer.serialize_i64(*i),
             Self::Float(f) => serializer.serialize_f64(*f),
             Self::Text(s) => serializer.serialize_str(s),
-            Self::Instant(at) => serializer.serialize_str(&instant_text(*at)),
+            Self::Instant(at) => instant::serialize(at, serializer),
             Self::List(list) => serializer.collect_seq(list),
             Self::Map(fields) => fields.serialize(serializer),
         }

@@ -36,10 +36,10 @@ pub struct Window {
     /// The name inside its rule.
     pub name: Arc<str>,
     /// When the clock starts; `None` if that is not known yet.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::read_maybe")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "instant::maybe")]
     pub from: Option<Instant>,
     /// When what was asked for was done; `None` if it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "instant::read_maybe")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "instant::maybe")]
     pub done: Option<Instant>,
     /// How long it may take.
     pub limit: Limit,

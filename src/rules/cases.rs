@@ -449,7 +449,7 @@ impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local(local) => write!(f, "{}", local.format("%Y-%m-%d %H:%M:%S")),
-            Self::Fixed(at) => f.write_str(&crate::core::value::instant_text(*at)),
+            Self::Fixed(at) => f.write_str(&crate::core::instant::text(*at)),
         }
     }
 }

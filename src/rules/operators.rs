@@ -299,7 +299,7 @@ pub fn plain(value: &Dynamic) -> Option<ImmutableString> {
     if let Some(day) = value.read_lock::<Day>() {
         return Some(day.date.to_string().into());
     }
-    value.read_lock::<Instant>().map(|at| crate::core::value::instant_text(*at).into())
+    value.read_lock::<Instant>().map(|at| crate::core::instant::text(*at).into())
 }
 
 fn calculate(op: &str, a: &Dynamic, b: &Dynamic) -> Answer<Dynamic> {

@@ -317,7 +317,7 @@ mod tests {
     fn read(formats: &[&str], zone: &str, text: &str) -> Result<String, String> {
         let formats: Vec<String> = formats.iter().map(|&f| f.to_owned()).collect();
         let moments = Moments::new(&formats, zone.parse().ok())?;
-        moments.read(text, &mut Offsets::default()).map(crate::core::value::instant_text)
+        moments.read(text, &mut Offsets::default()).map(crate::core::instant::text)
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::Instant;
 use crate::core::acknowledgement::Via;
 use crate::core::card::Change;
 use crate::core::item::{Extension, Pause};
@@ -13,6 +12,7 @@ use crate::core::notice::{Body, Gap, NoticeKind};
 use crate::core::reading::Granted;
 use crate::core::reason::Reason;
 use crate::core::window::Level;
+use crate::core::{Instant, instant};
 
 /// What one delivery says, to whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,7 @@ pub struct Facts {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rest: Vec<Rest>,
     /// When the facts were fixed.
+    #[serde(with = "instant")]
     pub sealed_at: Instant,
     /// The name of the office's time zone: instants are shown on its clock.
     pub zone: String,
@@ -116,6 +117,7 @@ pub struct CardFacts {
     /// The level that is told (of a closed card, the one that it had).
     pub level: Level,
     /// When the change happened.
+    #[serde(with = "instant")]
     pub at: Instant,
     /// Why.
     pub reason: Reason,
@@ -154,6 +156,7 @@ pub struct CardFacts {
     #[serde(default)]
     pub taken: Vec<Taken>,
     /// When the source's last good poll began.
+    #[serde(default, with = "instant::maybe")]
     pub data_as_of: Option<Instant>,
     /// The receiver's own link for signing; without it messages link the board's page of the card.
     pub sign_url: Option<String>,
@@ -165,12 +168,15 @@ pub struct ClockFacts {
     /// The limit, in limit notation.
     pub limit: String,
     /// When it started.
+    #[serde(default, with = "instant::maybe")]
     pub from: Option<Instant>,
     /// The first instant that is too late.
+    #[serde(default, with = "instant::maybe")]
     pub due_at: Option<Instant>,
     /// Whether `due_at` rests on days that the calendar does not know yet.
     pub provisional: bool,
     /// When it was stopped.
+    #[serde(default, with = "instant::maybe")]
     pub stopped_at: Option<Instant>,
     /// What remains, in hundredths of the limit's unit, negative when over.
     pub remaining: Option<i64>,
@@ -189,6 +195,7 @@ pub struct ClockFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remarked {
     /// The instant.
+    #[serde(with = "instant")]
     pub at: Instant,
     /// On what ground.
     pub evidence: Arc<str>,
@@ -206,8 +213,10 @@ pub struct Taken {
     /// The level at which it was taken.
     pub level: Level,
     /// When.
+    #[serde(with = "instant")]
     pub at: Instant,
     /// Until when reminders and the next step rest for it, if they do.
+    #[serde(default, with = "instant::maybe")]
     pub rests_until: Option<Instant>,
 }
 
@@ -219,5 +228,6 @@ pub struct Told {
     /// The channel.
     pub channel: String,
     /// When it was planned.
+    #[serde(with = "instant")]
     pub at: Instant,
 }

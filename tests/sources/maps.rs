@@ -90,7 +90,7 @@ fn field(item: &Item, name: &str) -> String {
     match item.fields.get(name).expect(name) {
         Value::Missing => "-".to_owned(),
         Value::Text(text) => text.to_string(),
-        Value::Instant(at) => duban::core::value::instant_text(*at),
+        Value::Instant(at) => duban::core::instant::text(*at),
         other => format!("{other:?}"),
     }
 }

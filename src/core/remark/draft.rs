@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Remark, Statement, Waits};
 use crate::core::Instant;
 use crate::core::digest::Digest;
+use crate::core::instant;
 use crate::core::item::{Extension, ItemKey, Pause};
-use crate::core::value::instant_text;
 
 /// What is put down, before it is a remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub enum RemarkError {
     #[error("the remark {0} says the same already")]
     SaidByRemark(Digest),
     /// The extension was asked for after the window was due.
-    #[error("it was asked for when {rule}/{name} was due already, at {}", instant_text(*due_at))]
+    #[error("it was asked for when {rule}/{name} was due already, at {}", instant::text(*due_at))]
     AskedTooLate {
         /// The rule.
         rule: Arc<str>,
@@ -91,7 +91,7 @@ pub enum RemarkError {
     #[error("there is no such remark on the item")]
     Unknown,
     /// It was decided already.
-    #[error("{by} has decided it at {}", instant_text(*at))]
+    #[error("{by} has decided it at {}", instant::text(*at))]
     Decided {
         /// Who.
         by: String,
@@ -102,7 +102,7 @@ pub enum RemarkError {
     #[error("it does not wait for a decision")]
     NotWaiting,
     /// It was revoked already.
-    #[error("{by} has revoked it at {}", instant_text(*at))]
+    #[error("{by} has revoked it at {}", instant::text(*at))]
     Revoked {
         /// Who.
         by: String,

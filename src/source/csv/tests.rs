@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::core::instant;
 use crate::core::item::Item;
-use crate::core::value::{Value, instant_text};
+use crate::core::value::Value;
 use crate::source::mapping::MappingConfig;
 use crate::source::{Mapped, Rejection};
 
@@ -49,7 +50,7 @@ fn ids(items: &[Item]) -> Vec<&str> {
 }
 
 fn instant(item: &Item, name: &str) -> String {
-    item.fields.get(name).and_then(Value::as_instant).map(instant_text).unwrap_or_default()
+    item.fields.get(name).and_then(Value::as_instant).map(instant::text).unwrap_or_default()
 }
 
 #[test]
