@@ -15,7 +15,7 @@ use super::{Language, Rendered, SHORT_MESSAGE, plain, sample};
 use crate::core::contact::Medium;
 
 /// What ships, by language and medium.
-const BUILT_IN: [(&str, &str); 10] = [
+pub(super) const BUILT_IN: [(&str, &str); 10] = [
     ("zh-CN/mail.subject", include_str!("../../../config/templates/zh-CN/mail.subject")),
     ("zh-CN/mail.txt", include_str!("../../../config/templates/zh-CN/mail.txt")),
     ("zh-CN/mail.html", include_str!("../../../config/templates/zh-CN/mail.html")),
@@ -71,21 +71,28 @@ impl TemplateError {
 }
 
 impl Templates {
-    /// The built-in templates, some replaced. Each is checked with sample facts of every kind. What lies in no language's
+    /// The built-in templates, some replaced. Those are checked with sample facts of every kind. What lies in no language's
     /// folder, such as a README, is no template.
     pub fn new(overrides: impl Iterator<Item = (String, String)>) -> Result<Self, TemplateError> {
         let mut environment = environment();
-        let built_in = BUILT_IN.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
-        for (name, text) in built_in.chain(overrides.filter(|(name, _)| name.contains('/'))) {
+        for (name, text) in BUILT_IN {
+            environment.add_template(name, text).map_err(|error| TemplateError::of(name, &error))?;
+        }
+        // The built-in ones were checked before they were shipped.
+        let mut is_checked = true;
+        for (name, text) in overrides.filter(|(name, _)| name.contains('/')) {
             if !BUILT_IN.iter().any(|(known, _)| *known == name) {
                 let known = BUILT_IN.map(|(known, _)| known).join(", ");
                 return Err(TemplateError::new(&name, format!("no such template; there are {known}")));
             }
             let added = environment.add_template_owned(name.clone(), text.replace("\r\n", "\n"));
             added.map_err(|error| TemplateError::of(&name, &error))?;
+            is_checked = false;
         }
         let templates = Self { environment };
-        templates.check()?;
+        if !is_checked {
+            templates.check()?;
+        }
         Ok(templates)
     }
 

@@ -30,6 +30,12 @@ fn replaced(name: &str, text: &str) -> Result<Templates, TemplateError> {
     Templates::new(std::iter::once((name.to_owned(), text.to_owned())))
 }
 
+#[test]
+fn the_built_in_templates_pass_the_check_of_those_that_replace_them() {
+    let texts = super::templates::BUILT_IN.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(Templates::new(texts).err(), None);
+}
+
 fn instant(text: &str) -> Instant {
     text.parse().expect("instant")
 }
