@@ -44,6 +44,7 @@ pub async fn open(path: &Path) -> Result<SqliteEngine> {
     let readers = options(path).pragma("query_only", "ON").pragma("cache_size", READER_CACHE);
     let readers = pool(READERS).connect_with(readers).await?;
     let others = AtomicI64::new(version(&writer).await?);
+    do_not_wait(&writer).await?;
     Ok(SqliteEngine { writer, readers, doubted: Arc::default(), others, _lock: Some(lock) })
 }
 
@@ -116,6 +117,12 @@ async fn update(path: &Path, writer: &SqlitePool, schema: &Migrator) -> Result<U
     schema::update(path, &mut connection, schema).await
 }
 
+/// From here on whoever begins a transaction waits for the lock, and not SQLite.
+async fn do_not_wait(writer: &SqlitePool) -> sqlx::Result<()> {
+    sqlx::query("PRAGMA busy_timeout = 0").execute(writer).await?;
+    Ok(())
+}
+
 /// Opens a store that exists, beside the process that owns it: without its lock, and without touching its schema.
 pub async fn visit(path: &Path) -> Result<SqliteEngine> {
     let writer = options(path).foreign_keys(true).synchronous(SqliteSynchronous::Full);
@@ -128,6 +135,7 @@ pub async fn visit(path: &Path) -> Result<SqliteEngine> {
     match found {
         Found::Store(schema) if schema == wanted => {
             let others = AtomicI64::new(version(&writer).await?);
+            do_not_wait(&writer).await?;
             Ok(SqliteEngine { writer, readers, doubted: Arc::default(), others, _lock: None })
         }
         Found::Store(schema) if wanted < schema => Err(schema::newer(path, schema, wanted).await),

@@ -9,6 +9,7 @@ use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{Arguments, AssertSqlSafe, SqlitePool, Transaction};
 
 use super::SqliteEngine;
+use super::trouble::is_busy;
 use crate::store::sql::courier::claimable;
 use crate::store::sql::rows::{Found, Row};
 use crate::store::sql::session::{Engine, Given, Rows, Session};
@@ -55,7 +56,7 @@ impl Engine for SqliteEngine {
 
     /// Holds the write lock from the start.
     async fn writing(&self) -> Result<SqliteSession> {
-        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let tx = begin(&self.writer).await?;
         if self.doubted.load(Ordering::Acquire) {
             return Err(StoreError::Unconfirmed("what came before".to_owned()));
         }
@@ -156,6 +157,23 @@ impl Session for SqliteSession {
         }
         done
     }
+}
+
+/// How soon is tried again to begin while another process writes. SQLite itself would sleep for ever longer, and a daemon
+/// and a command that write in turns would mostly sleep.
+const BEGIN_AGAIN: Duration = Duration::from_millis(1);
+/// How often: a try takes up to two milliseconds, so together they are about as long as SQLite's own wait.
+const TRIES: u32 = 2_500;
+
+/// Begins a transaction as soon as nobody else writes.
+async fn begin(writer: &SqlitePool) -> sqlx::Result<Transaction<'static, Sqlite>> {
+    for _ in 0..TRIES {
+        match writer.begin_with("BEGIN IMMEDIATE").await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(BEGIN_AGAIN).await,
+            begun => return begun,
+        }
+    }
+    writer.begin_with("BEGIN IMMEDIATE").await
 }
 
 /// The file's version as a connection counts it: its own commits do not count.

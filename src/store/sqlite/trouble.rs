@@ -25,6 +25,12 @@ mod code {
     pub const IOERR_OF_SYNC: [u32; 2] = [1_034, 1_290];
 }
 
+/// Whether somebody else holds the lock that a statement needs.
+pub fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|database| database.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == code::BUSY)
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
