@@ -133,7 +133,7 @@ async fn tell_operators(playbook: &Playbook, ways: &Ways, why: &str, now: Instan
     let subject = format!("emergency:{}", now.timestamp());
     let body = words(playbook.language, why);
     let mut joinable = Joinable::new(Vec::new());
-    let planned = plan_system(NoticeKind::System, &subject, &body, &playbook.office, &mut joinable, now);
+    let planned = plan_system(NoticeKind::System, &subject, &body, &playbook.office, &mut joinable, None, now);
     let mut is_told = false;
     for planned in planned {
         let (Some(id), notice) = (planned.notice.delivery, planned.notice) else { continue };

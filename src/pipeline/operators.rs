@@ -3,18 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
+use chrono::TimeDelta;
+
 use super::planning::System;
 use super::thinking::Thought;
 use super::{Pipeline, TRIES};
 use crate::core::Instant;
 use crate::core::delivery::DeliveryState;
-use crate::core::notice::{Body, Notice, NoticeKind, Planned};
+use crate::core::notice::{Body, Notice, NoticeKind, Planned, Wait};
 use crate::playbook::Playbook;
 use crate::store::{DeliveryRecord, Result, Turn};
 use crate::tell::plan::{Circumstances, Joinable, plan_fallback, plan_system};
 
 /// Ended deliveries that are reported at once.
 const REPORTED: usize = 100;
+
+/// How long a message about a dead letter waits for others: what breaks a channel breaks it for many.
+const TOGETHER: TimeDelta = TimeDelta::seconds(5);
 
 /// Items that a message about a dead letter names.
 const NAMED: usize = 10;
@@ -57,7 +62,7 @@ impl Pipeline {
         body: Body,
         now: Instant,
     ) -> Result<()> {
-        let told = |joinable: &mut Joinable| plan_system(kind, subject, &body, &playbook.office, joinable, now);
+        let told = |joinable: &mut Joinable| plan_system(kind, subject, &body, &playbook.office, joinable, None, now);
         if !self.write_down(told, now).await? {
             tracing::error!("operators could not be told, the courier was faster {TRIES} times: {}", body.title);
         }
@@ -76,7 +81,8 @@ impl Pipeline {
                 let mut notices = plan_fallback(members, &playbook.office, &circumstances, joinable, now);
                 if !is_own {
                     let (subject, body) = obituary(playbook, delivery, members, &notices);
-                    notices.extend(plan_system(NoticeKind::System, &subject, &body, &playbook.office, joinable, now));
+                    let (kind, office, wait) = (NoticeKind::System, &playbook.office, (now + TOGETHER, Wait::Group));
+                    notices.extend(plan_system(kind, &subject, &body, office, joinable, Some(wait), now));
                 }
                 notices
             };

@@ -93,7 +93,7 @@ impl Pipeline {
         }
         for (subject, body) in &system.bodies {
             let kind = NoticeKind::System;
-            system.planned.extend(plan_system(kind, subject, body, office, &mut joinable, now));
+            system.planned.extend(plan_system(kind, subject, body, office, &mut joinable, None, now));
         }
         let planned = thoughts.iter_mut().flat_map(|t| &mut t.write.notices).chain(&mut system.planned);
         self.join_open(planned.collect(), now).await

@@ -58,17 +58,21 @@ impl Joinable {
     }
 
     /// What waits because the channel is at its limit takes everything that may leave by then: another message would only
-    /// wait longer.
+    /// wait longer. What waits for more to say takes what would wait for that too, and leaves no later for it.
     fn find(&self, notice: &Notice, not_before: Instant, waits_for: Option<Wait>, now: Instant) -> Option<Placement> {
         let rehearsal = notice.rehearsal;
         let fits = |d: &&OpenDelivery| {
             let leaves_at = d.not_before.max(now);
-            d.rehearsal == rehearsal
-                && (leaves_at == not_before || d.waits_for == Some(Wait::Rate) && not_before <= leaves_at)
+            let takes = match d.waits_for {
+                Some(Wait::Rate) => not_before <= leaves_at,
+                Some(Wait::Group) => waits_for == Some(Wait::Group) && leaves_at <= not_before,
+                _ => false,
+            };
+            d.rehearsal == rehearsal && (leaves_at == not_before || takes)
         };
         let open = self.0.get(&(notice.contact.clone(), notice.channel.clone()))?.iter().find(fits)?;
-        let waits_for = if open.not_before.max(now) == not_before { waits_for } else { open.waits_for };
-        let not_before = not_before.max(open.not_before);
-        Some(Placement { delivery: open.id, opens: false, not_before, waits_for, rehearsal })
+        let leaves_at = open.not_before.max(now);
+        let waits_for = if leaves_at == not_before { waits_for } else { open.waits_for };
+        Some(Placement { delivery: open.id, opens: false, not_before: leaves_at, waits_for, rehearsal })
     }
 }

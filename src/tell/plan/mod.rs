@@ -28,7 +28,7 @@ use crate::core::item::Item;
 use crate::core::limit::{Family, Limit};
 use crate::core::matcher::Suspect;
 use crate::core::notice::{
-    Because, Body, CardChange, Gap, Hold, Notice, NoticeIdentity, NoticeKind, NoticeState, Planned,
+    Because, Body, CardChange, Gap, Hold, Notice, NoticeIdentity, NoticeKind, NoticeState, Planned, Wait,
 };
 use crate::core::observe::earliest;
 use crate::core::route::Routing;
@@ -299,13 +299,15 @@ impl<'a> Planner<'a, '_> {
     }
 }
 
-/// Plans a message that is about no card: to each operator, by each channel of the ladder `operators`.
+/// Plans a message that is about no card: to each operator, by each channel of the ladder `operators`; at once, unless it
+/// waits.
 pub fn plan_system(
     kind: NoticeKind,
     subject: &str,
     body: &Body,
     office: &Office,
     joinable: &mut Joinable,
+    wait: Option<(Instant, Wait)>,
     now: Instant,
 ) -> Vec<Planned> {
     let channels = office.channels_of_operators();
@@ -323,7 +325,7 @@ pub fn plan_system(
                 rehearsal: office.rehearsal,
             };
             let notice = Notice { body: Some(body.clone()), ..blank(&identity, now) };
-            planned.push(joinable.planned(notice, None, now));
+            planned.push(joinable.planned(notice, wait, now));
         }
     }
     planned

@@ -215,7 +215,7 @@ fn a_red_on_hours_and_what_is_for_operators_pass_quiet_hours() {
     assert_eq!(planned.iter().map(written).collect::<Vec<_>>(), ["raise o1 mail 02 22:00"]);
     let body = Body { title: "t".into(), lines: Vec::new() };
     let mut joinable = Joinable::default();
-    let system = plan_system(NoticeKind::System, "rule:x", &body, &scene.office, &mut joinable, at("02 22:00"));
+    let system = plan_system(NoticeKind::System, "rule:x", &body, &scene.office, &mut joinable, None, at("02 22:00"));
     assert_eq!(system.iter().map(written).collect::<Vec<_>>(), ["system o1 mail 02 22:00"]);
 }
 

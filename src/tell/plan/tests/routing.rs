@@ -3,6 +3,7 @@
 use super::*;
 use crate::core::acknowledgement::Via;
 use crate::core::contact::Contact;
+use crate::core::notice::Placement;
 use crate::core::route::{Preference, Route};
 
 fn scene(routes: &str, preferences: &str) -> Scene {
@@ -84,6 +85,21 @@ fn a_route_waits_for_more_to_say_and_the_later_reason_counts() {
     assert_eq!(scene.raise("solved", 1, Yellow, "02 10:00")[0], "raise z1 mail 02 10:10");
     assert_eq!(scene.raise("feedback", 1, Yellow, "02 22:00")[0], "raise z1 mail 03 09:00");
     assert_eq!(scene.raise("arranged", 1, Yellow, "02 08:55")[0], "raise z1 mail 02 09:05");
+}
+
+#[test]
+fn what_comes_while_a_message_waits_for_more_to_say_goes_with_it() {
+    let mut scene = scene("[[routes]]\nname = 'a'\nwait = '10m'", "");
+    let mut placed = |name: &str, now: &str| {
+        let transition = scene.transition(name, 1, Change::Raise, [None, Some(Yellow)], at(now));
+        scene.plan(&[transition], at(now)).remove(0).placement.expect("placed")
+    };
+    let first = placed("solved", "02 10:00");
+    let joins = Placement { opens: false, ..first.clone() };
+    assert_eq!(placed("feedback", "02 10:03"), joins, "it leaves when the first would have left");
+    assert_eq!(placed("arranged", "02 10:10"), joins, "at the last moment");
+    let at_once = Placement { not_before: at("02 10:11"), ..joins };
+    assert_eq!(placed("on_site", "02 10:11"), at_once, "nobody has claimed it yet");
 }
 
 #[test]
