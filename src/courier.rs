@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 
 use self::failing::Failing;
-use self::sealing::{Sealed, Sealing};
+use self::sealing::{Said, Sealed, Sealing};
 use crate::core::Instant;
 use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
 use crate::core::json::Json;
@@ -118,6 +118,16 @@ pub struct Courier {
     jitter: u64,
 }
 
+/// What becomes of a delivery that is sealed.
+enum Look {
+    /// It goes: what is sealed, and what it says.
+    Goes(Json, Box<Said>),
+    /// It would wait for its channel for longer than it may.
+    WaitsTooLong(Json),
+    /// It has nothing to say, can wait, or was lost.
+    Stays,
+}
+
 /// A claim for some channels.
 struct Share {
     /// How much.
@@ -204,17 +214,33 @@ impl Courier {
         self.sending.values().sum()
     }
 
-    /// Settles what is over, claims what is due and starts to send it. Returns how much it did.
+    /// Claims what is due and starts to send it, and settles what is over. Returns how much it did; if nothing, nothing is
+    /// left that could be done now.
     pub async fn run_once(&mut self, playbook: &Arc<Playbook>, pipeline: &Pipeline, now: Instant) -> Result<usize> {
-        let settled = self.settle(playbook, pipeline, now).await?;
+        // What is over by the last round is told by messages that can be claimed in this one.
+        self.report(playbook, pipeline, now).await?;
         let mut renewed = 0;
         if self.claimed.is_empty() {
             // What is claimed again because its lease ran out counts as work: there may be more to claim.
             renewed = self.claim(now).await?;
         }
         let count = self.claimed.len() + renewed;
-        self.carry(playbook, now).await?;
-        Ok(settled + count)
+        let all = std::mem::take(&mut self.claimed);
+        let (fresh, sealed): (Vec<_>, Vec<_>) = all.into_iter().partition(|c| c.delivery.sealed.is_none());
+        self.claimed = sealed;
+        // What is over is written down while what is claimed is looked at.
+        let ends = self.ends(now);
+        let (written, sealed) = tokio::join!(self.write(&ends, now), self.seal(playbook, &fresh, now));
+        let carried = match sealed {
+            Ok(sealed) => self.carry(playbook, fresh, sealed, now).await,
+            Err(e) => {
+                // It stays claimed and is carried later.
+                self.claimed.extend(fresh);
+                Err(e)
+            }
+        };
+        let settled = self.settled(ends, written, now)?;
+        carried.map(|()| settled + count)
     }
 
     /// Claims what is due, for no channel more than it has room for; how much of it was under way already.
@@ -293,20 +319,26 @@ impl Courier {
         all.map(|way| way.channel.longest() * 8).max().unwrap_or(GRACE).min(Duration::from_mins(15))
     }
 
-    /// Seals what is new of what is claimed, and starts to send. If the store fails, it stays claimed and is carried later.
-    async fn carry(&mut self, playbook: &Arc<Playbook>, now: Instant) -> Result<()> {
-        let all = std::mem::take(&mut self.claimed);
-        let (mut fresh, sealed): (Vec<_>, Vec<_>) = all.into_iter().partition(|c| c.delivery.sealed.is_none());
-        self.claimed = sealed;
-        match self.seal(playbook, &mut fresh, now).await {
-            Ok(sealed) => {
-                for (claimed, sealed) in fresh.into_iter().zip(sealed) {
-                    self.send(playbook, claimed, Some(sealed));
+    /// Starts to send what has just been sealed, and what was sealed before.
+    async fn carry(
+        &mut self,
+        playbook: &Arc<Playbook>,
+        fresh: Vec<Claimed>,
+        sealed: Vec<Look>,
+        now: Instant,
+    ) -> Result<()> {
+        for (mut claimed, look) in fresh.into_iter().zip(sealed) {
+            match look {
+                Look::Goes(sealed, said) => {
+                    claimed.delivery.sealed = Some(sealed);
+                    self.send(playbook, claimed, Some(*said));
                 }
-            }
-            Err(e) => {
-                self.claimed.append(&mut fresh);
-                return Err(e);
+                Look::WaitsTooLong(sealed) => {
+                    claimed.delivery.sealed = Some(sealed);
+                    let reason = "the channel is at its limit for longer than a message waits".to_owned();
+                    self.end_untried(claimed, Outcome::Permanent { reason, bad_address: false });
+                }
+                Look::Stays => {}
             }
         }
         // What is left was sealed before: another try counts against the limits too.
@@ -376,13 +408,13 @@ impl Courier {
     }
 
     /// Looks again at the members of deliveries, and fixes what they say. What has nothing to say is cancelled; what is
-    /// at a limit waits, and can still be joined. What is left of them is to be sent, and that is what each says.
-    async fn seal(&mut self, playbook: &Playbook, claimed: &mut Vec<Claimed>, now: Instant) -> Result<Vec<Sealed>> {
+    /// at a limit waits, and can still be joined.
+    async fn seal(&self, playbook: &Playbook, claimed: &[Claimed], now: Instant) -> Result<Vec<Look>> {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
         let found = Sealing::begin(&self.store, playbook, now).await?.seals(claimed).await?;
-        let (mut seals, said): (Vec<Seal>, Vec<Option<Sealed>>) = found.into_iter().unzip();
+        let (mut seals, said): (Vec<Seal>, Vec<Option<Said>>) = found.into_iter().unzip();
         let ready: Vec<usize> = (0..seals.len()).filter(|index| seals[*index].sealed.is_some()).collect();
         let wants = ready.iter().map(|index| Self::first_want(playbook, &claimed[*index])).collect();
         let limits = self.limits(wants, now).await?;
@@ -397,20 +429,13 @@ impl Courier {
             seals[index].postponed_to = Some((at, Some(Wait::Rate)));
         }
         let lost: HashSet<DeliveryId> = self.store.seal(now, &seals).await?.into_iter().collect();
-        let mut to_say = Vec::with_capacity(seals.len());
-        for ((mut one, seal), said) in std::mem::take(claimed).into_iter().zip(seals).zip(said) {
-            if let (Some(sealed), None, false) = (seal.sealed, seal.postponed_to, lost.contains(&seal.id)) {
-                one.delivery.sealed = Some(sealed);
-                if impatient.contains(&seal.id) {
-                    let reason = "the channel is at its limit for longer than a message waits".to_owned();
-                    self.end_untried(one, Outcome::Permanent { reason, bad_address: false });
-                } else if let Some(said) = said {
-                    claimed.push(one);
-                    to_say.push(said);
-                }
-            }
-        }
-        Ok(to_say)
+        let look = |(seal, said): (Seal, Option<Said>)| match (seal.sealed, said) {
+            _ if seal.postponed_to.is_some() || lost.contains(&seal.id) => Look::Stays,
+            (Some(sealed), _) if impatient.contains(&seal.id) => Look::WaitsTooLong(sealed),
+            (Some(sealed), Some(said)) => Look::Goes(sealed, Box::new(said)),
+            _ => Look::Stays,
+        };
+        Ok(seals.into_iter().zip(said).map(look).collect())
     }
 
     /// A try, as the limits of its channel count it.
@@ -436,7 +461,7 @@ impl Courier {
     }
 
     /// Renders a sealed delivery and starts to send it. Who has just sealed it knows what it says; else it is read.
-    fn send(&mut self, playbook: &Arc<Playbook>, claimed: Claimed, sealed: Option<Sealed>) {
+    fn send(&mut self, playbook: &Arc<Playbook>, claimed: Claimed, said: Option<Said>) {
         let name = claimed.delivery.channel.clone();
         let way = self.way(&claimed.delivery).cloned();
         self.leases.insert(claimed.delivery.id, claimed.fence);
@@ -446,7 +471,7 @@ impl Courier {
         let links = self.links.clone();
         tokio::spawn(async move {
             let retry = way.as_ref().map(|way| way.retry.clone()).unwrap_or_default();
-            let message = message(&playbook, &claimed, sealed, links.as_deref(), rehearsal);
+            let message = message(&playbook, &claimed, said, links.as_deref(), rehearsal);
             let template = message.as_ref().ok().and_then(|(_, error)| error.clone());
             let (to, subject, outcome) = match (message, way) {
                 (Ok((message, _)), Some(way)) => {
@@ -464,38 +489,61 @@ impl Courier {
         });
     }
 
-    /// Writes down the ends of tries.
-    async fn settle(&mut self, playbook: &Playbook, pipeline: &Pipeline, now: Instant) -> Result<usize> {
+    /// The tries that are over, with what is written down of each.
+    fn ends(&mut self, now: Instant) -> Vec<(Sent, Settle)> {
         let mut over = Vec::new();
         while let Ok(sent) = self.results.1.try_recv() {
-            over.push(sent);
+            let settle = self.settlement(&sent, now);
+            over.push((sent, settle));
         }
-        let count = over.len();
-        let settles: Vec<Settle> = over.iter().map(|sent| self.settlement(sent, now)).collect();
-        if count > 0 {
-            self.jitter = self.jitter.wrapping_add(1);
-            fail::fail_point!("settle.before", |_| std::process::abort());
-            if let Err(e) = self.store.settle(now, &settles).await {
-                // Not written: they stay ours to settle.
-                for sent in over {
-                    let _ = self.results.0.send(sent);
-                }
-                return Err(e);
+        self.jitter = self.jitter.wrapping_add(u64::from(!over.is_empty()));
+        over
+    }
+
+    /// Writes the ends of tries down.
+    async fn write(&self, ends: &[(Sent, Settle)], now: Instant) -> Result<()> {
+        if ends.is_empty() {
+            return Ok(());
+        }
+        fail::fail_point!("settle.before", |_| std::process::abort());
+        let settles: Vec<Settle> = ends.iter().map(|(_, settle)| settle.clone()).collect();
+        self.store.settle(now, &settles).await?;
+        fail::fail_point!("settle.after", |_| std::process::abort());
+        Ok(())
+    }
+
+    /// Writes the ends of tries down, and tells operators what there is to tell of them.
+    async fn settle(&mut self, playbook: &Playbook, pipeline: &Pipeline, now: Instant) -> Result<()> {
+        let ends = self.ends(now);
+        let written = self.write(&ends, now).await;
+        self.settled(ends, written, now)?;
+        self.report(playbook, pipeline, now).await
+    }
+
+    /// Lets go of the tries whose ends are written down; how many there were.
+    fn settled(&mut self, ends: Vec<(Sent, Settle)>, written: Result<()>, now: Instant) -> Result<usize> {
+        if let Err(e) = written {
+            // They stay ours to settle.
+            for (sent, _) in ends {
+                let _ = self.results.0.send(sent);
             }
-            fail::fail_point!("settle.after", |_| std::process::abort());
+            return Err(e);
         }
-        for sent in &over {
+        for (sent, settle) in &ends {
             self.leases.remove(&sent.claimed.delivery.id);
             if let Some(count) = self.sending.get_mut(&sent.way) {
                 *count = count.saturating_sub(1);
             }
-        }
-        for (sent, settle) in over.iter().zip(&settles) {
             self.unreported |= matches!(settle.state, DeliveryState::Discarded | DeliveryState::Unknown);
             self.failing.hear(sent.template.as_ref());
             self.show(sent, settle);
             self.hear(sent, now);
         }
+        Ok(ends.len())
+    }
+
+    /// Tells operators what the ends of tries say: channels that take nothing, dead letters, templates that fail.
+    async fn report(&mut self, playbook: &Playbook, pipeline: &Pipeline, now: Instant) -> Result<()> {
         self.tell_outages(playbook, pipeline, now).await?;
         // Whoever carries beside this one, or carried before it, may have died before it could report.
         if (now - self.looked_at).abs() >= LOOK_FOR_ENDS {
@@ -504,8 +552,7 @@ impl Courier {
         while self.unreported {
             self.unreported = pipeline.report(playbook, now).await?;
         }
-        self.failing.tell(playbook, pipeline, now).await?;
-        Ok(count)
+        self.failing.tell(playbook, pipeline, now).await
     }
 
     fn settlement(&self, sent: &Sent, now: Instant) -> Settle {
@@ -603,7 +650,7 @@ fn words(playbook: &Playbook, outage: &Outage) -> Body {
 
 /// How many deliveries may wait in a channel.
 fn room(way: &Way) -> usize {
-    way.channel.at_once() * 4
+    way.channel.at_once() * 8
 }
 
 /// Whether a message would wait so long for its channel that the fallback takes it.
@@ -624,15 +671,18 @@ fn no_channel(name: &str) -> Outcome {
 fn message(
     playbook: &Playbook,
     claimed: &Claimed,
-    sealed: Option<Sealed>,
+    said: Option<Said>,
     links: Option<&LinkKey>,
     rehearsal: Option<String>,
 ) -> std::result::Result<(Message, Option<TemplateError>), String> {
-    let stored = || claimed.delivery.sealed.as_ref().ok_or("nothing is sealed")?.read().map_err(|e| e.to_string());
-    let Sealed { mut facts, medium, language, thread } = sealed.map_or_else(stored, Ok)?;
+    let stored = || claimed.delivery.sealed.as_ref().ok_or("nothing is sealed".to_owned());
+    let read = || Said::read(stored()?).map_err(|e| e.to_string());
+    let Said { sealed: Sealed { mut facts, medium, language, thread }, facts: mut json } =
+        said.map_or_else(read, Ok)?;
     // A link is as good as a password: it is made now, and what is sealed holds none.
     if let Some(key) = links {
         put_links(&mut facts, key);
+        json = Json::of(&facts);
     }
     let (rendered, error) = playbook.templates.render(&facts, language, medium);
     if let Some(error) = &error {
@@ -647,7 +697,7 @@ fn message(
         text: rendered.text,
         html: rendered.html,
         thread,
-        facts: Json::of(&facts),
+        facts: json,
     };
     Ok((message, error))
 }

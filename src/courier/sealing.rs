@@ -33,12 +33,34 @@ const AT_ONCE: usize = 1_000;
 
 /// What is sealed: facts, and what the envelope needs. The same for every try.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Sealed {
-    pub facts: Facts,
+pub(super) struct Sealed<F = Facts> {
+    pub facts: F,
     pub medium: Medium,
     /// In which it is said, also after a reload.
     pub language: Language,
     pub thread: Vec<DeliveryId>,
+}
+
+/// What has just been sealed, with the JSON of its facts, which are long.
+pub(super) struct Said {
+    pub sealed: Sealed,
+    pub facts: Json,
+}
+
+impl Said {
+    /// What is sealed, and what says it.
+    fn new(sealed: Sealed) -> (Json, Self) {
+        let Sealed { ref facts, medium, language, ref thread } = sealed;
+        let facts = Json::of(facts);
+        let stored = Json::of(&Sealed { facts: &facts, medium, language, thread: thread.clone() });
+        (stored, Self { sealed, facts })
+    }
+
+    /// What was sealed earlier.
+    pub(super) fn read(stored: &Json) -> serde_json::Result<Self> {
+        let sealed: Sealed = stored.read()?;
+        Ok(Self { facts: Json::of(&sealed.facts), sealed })
+    }
 }
 
 /// What sealing is done with.
@@ -65,7 +87,7 @@ impl<'a> Sealing<'a> {
     }
 
     /// A seal for each, in their order, and what is sealed.
-    pub(super) async fn seals(&self, claimed: &[Claimed]) -> Result<Vec<(Seal, Option<Sealed>)>> {
+    pub(super) async fn seals(&self, claimed: &[Claimed]) -> Result<Vec<(Seal, Option<Said>)>> {
         let mut seals = Vec::with_capacity(claimed.len());
         for group in groups(claimed) {
             if let [long] = group
@@ -86,7 +108,7 @@ impl<'a> Sealing<'a> {
 
     /// Seals a delivery of very many members, piece by piece: first all are looked at, then those that are told one by
     /// one are fetched again.
-    async fn seal_long(&self, claimed: &Claimed) -> Result<(Seal, Option<Sealed>)> {
+    async fn seal_long(&self, claimed: &Claimed) -> Result<(Seal, Option<Said>)> {
         let mut by_item: BTreeMap<Option<&ItemKey>, Vec<&Notice>> = BTreeMap::new();
         for member in &claimed.members {
             by_item.entry(member.item.as_ref()).or_default().push(member);
@@ -131,7 +153,7 @@ impl<'a> Sealing<'a> {
         Ok(known)
     }
 
-    fn seal(&self, claimed: &Claimed, look: Look, known: &Known, rest: Counts) -> (Seal, Option<Sealed>) {
+    fn seal(&self, claimed: &Claimed, look: Look, known: &Known, rest: Counts) -> (Seal, Option<Said>) {
         let (id, fence) = (claimed.delivery.id, claimed.fence);
         let mut seal = Seal { id, fence, dropped: look.dropped, sealed: None, postponed_to: None };
         let mut what = None;
@@ -141,8 +163,8 @@ impl<'a> Sealing<'a> {
         } else if !look.kept.is_empty() {
             let mut sealed = self.facts(claimed, &look.kept, known);
             sealed.facts.rest = counted(rest);
-            seal.sealed = Some(Json::of(&sealed));
-            what = Some(sealed);
+            let (stored, said) = Said::new(sealed);
+            (seal.sealed, what) = (Some(stored), Some(said));
         }
         (seal, what)
     }

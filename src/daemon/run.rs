@@ -597,7 +597,7 @@ async fn courier_loop(shift: Arc<Shift>, mut courier: Courier) -> Result<(), Sto
                 shift.progress.stamp(Loop::Courier, at);
                 shift.progress.stamp(Loop::Store, at);
                 shift.emergency.is_over("courier");
-                if courier.under_way() >= CROWD {
+                if courier.under_way() >= CROWD && worked < CROWD {
                     // What ends meanwhile is settled together.
                     shift.clock.sleep(CROWD_PAUSE).await;
                 } else if worked == 0 && doubt.is_some() {
