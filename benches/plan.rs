@@ -136,7 +136,7 @@ fn playbook(base: &Path) -> Playbook {
     let config = Config::read("duban.toml", CONFIG).expect("a configuration");
     let channels = [("mail", Medium::Mail), ("sms", Medium::Sms)];
     let channels = channels.map(|(name, medium)| (name.to_owned(), ChannelTerms::of(medium))).into();
-    Playbook::build(gather(&config, base, channels, None).expect("files"), &[]).expect("a playbook")
+    Playbook::build(gather(&config, base, channels, None, None).expect("files"), &[]).expect("a playbook")
 }
 
 /// Eight handlers and a contact for each unit, the districts' people, the city's, and others up to their number.

@@ -119,7 +119,7 @@ pub struct RulesConfig {
 
 impl Default for RulesConfig {
     fn default() -> Self {
-        Self { enabled: ["2110", "137", "order"].map(String::from).to_vec() }
+        Self { enabled: ["2110", "137", "approval-limit", "order"].map(String::from).to_vec() }
     }
 }
 

@@ -128,16 +128,20 @@ struct Settings {
     pace: Option<Rate>,
     /// The fields that sources map; `None` while no source is configured.
     mapped: Option<BTreeSet<String>>,
+    /// The kinds of items that sources give; `None` while nobody knows.
+    kinds: Option<BTreeSet<String>>,
     /// How each text's path is shown to people.
     shown: BTreeMap<String, String>,
 }
 
-/// Reads the files of a playbook. `base` is the folder of `duban.toml`; `channels` and `mapped` come from its wiring.
+/// Reads the files of a playbook. `base` is the folder of `duban.toml`; `channels`, `mapped` and `kinds` come from its
+/// wiring.
 pub fn gather(
     config: &Config,
     base: &Path,
     channels: BTreeMap<String, ChannelTerms>,
     mapped: Option<BTreeSet<String>>,
+    kinds: Option<BTreeSet<String>>,
 ) -> Result<Files, Vec<ConfigProblem>> {
     let mut gathering = Gathering { base, files: Files::new(), shown: BTreeMap::new(), problems: Vec::new() };
     let calendars: Vec<String> = std::iter::once(&config.calendar).chain(&config.calendars).cloned().collect();
@@ -170,6 +174,7 @@ pub fn gather(
         lists_at: config.notify.list_times().unwrap_or_default(),
         pace: config.notify.pace().unwrap_or_default(),
         mapped,
+        kinds,
         shown: gathering.shown,
     };
     let (mut files, mut problems) = (gathering.files, gathering.problems);
@@ -442,7 +447,7 @@ impl Building<'_> {
             Ok(rulebook) => {
                 if let Some(mapped) = &self.settings.mapped {
                     let mapped = mapped.iter().map(String::as_str).collect();
-                    let unmapped = rulebook.unmapped(&mapped);
+                    let unmapped = rulebook.unmapped(&mapped, self.settings.kinds.as_ref());
                     self.problems.extend(unmapped.iter().map(rule_problem));
                 }
                 Some(rulebook)

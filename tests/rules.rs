@@ -678,7 +678,7 @@ fn the_lint_knows_what_no_source_maps() {
          fn windows(item) { if late(item) { [] } else { [window(\"a\", \"1wd\", #{ from: item.recieved_at })] } }",
     );
     let mapped = BTreeSet::from(["title", "received_at", "lines"]);
-    let found: Vec<String> = book.unmapped(&mapped).into_iter().map(|error| error.message).collect();
+    let found: Vec<String> = book.unmapped(&mapped, None).into_iter().map(|error| error.message).collect();
     assert_eq!(
         found,
         [
@@ -687,6 +687,8 @@ fn the_lint_knows_what_no_source_maps() {
             "no source maps a field `titel`; did you mean `title`?",
         ]
     );
+    let unmapped = |kind: &str| book.unmapped(&mapped, Some(&BTreeSet::from([kind.to_owned()]))).len();
+    assert_eq!([unmapped("ticket"), unmapped("task")], [3, 0], "a rule for other kinds waits for a source of them");
     let fields = book.rules().next().expect("rule").fields;
     assert_eq!(fields, ["helper", "kind", "lines", "recieved_at", "titel"]);
 }

@@ -32,6 +32,7 @@ use crate::source::http::HttpSource;
 use crate::source::joined::{Attached, Joined};
 use crate::source::ledger::SheetSource;
 use crate::source::mapping::Mapping;
+use crate::source::mapping::config::WordConfig;
 use crate::source::push::PushSource;
 use crate::source::sql::{MySqlSource, PostgresSource, SqlConfig};
 use crate::source::sqlite::SqliteSource;
@@ -240,7 +241,7 @@ impl Site {
     pub fn playbook_alone(&self) -> Result<Playbook, Vec<ConfigProblem>> {
         let terms = |config: &ChannelConfig| terms(config, config.medium(), Rates::default());
         let channels = self.config.channels.iter().map(|(name, c)| (name.clone(), terms(c))).collect();
-        let files = gather(&self.config, &self.base, channels, self.mapped())?;
+        let files = gather(&self.config, &self.base, channels, self.mapped(), self.kinds())?;
         Playbook::build(files, &[])
     }
 
@@ -248,7 +249,7 @@ impl Site {
     pub fn playbook_with(&self, lists: [(&str, String); 2]) -> Result<Playbook, Vec<ConfigProblem>> {
         let terms = |config: &ChannelConfig| terms(config, config.medium(), Rates::default());
         let channels = self.config.channels.iter().map(|(name, c)| (name.clone(), terms(c))).collect();
-        let mut files = gather(&self.config, &self.base, channels, self.mapped())?;
+        let mut files = gather(&self.config, &self.base, channels, self.mapped(), self.kinds())?;
         files.extend(lists.map(|(name, text)| (name.to_owned(), text)));
         Playbook::build(files, &[])
     }
@@ -258,7 +259,7 @@ impl Site {
             let config = &self.config.channels[&**name];
             (name.to_string(), terms(config, way.channel.medium(), way.channel.rates()))
         };
-        gather(&self.config, &self.base, channels.iter().map(terms).collect(), self.mapped())
+        gather(&self.config, &self.base, channels.iter().map(terms).collect(), self.mapped(), self.kinds())
     }
 
     /// The fields that any source maps; unknown while a mapping is wrong, which is told in its own place.
@@ -277,6 +278,18 @@ impl Site {
             mapped.extend(order::item::FIELDS.iter().map(|name| (*name).to_owned()));
         }
         Some(mapped)
+    }
+
+    /// The kinds of items that there can be; unknown while there is no source, and where a column says the kind.
+    fn kinds(&self) -> Option<BTreeSet<String>> {
+        let of = |source: &SourceConfig| match &source.mapping.kind {
+            WordConfig::Constant(kind) => Some(kind.clone()),
+            WordConfig::Column(_) => None,
+        };
+        let kinds: Option<BTreeSet<String>> = self.config.source.values().map(of).collect();
+        let mut kinds = kinds.filter(|kinds| !kinds.is_empty())?;
+        kinds.insert(order::KIND.to_owned());
+        Some(kinds)
     }
 
     fn shown(&self, key: &str) -> String {

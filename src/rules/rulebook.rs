@@ -163,10 +163,15 @@ impl Rulebook {
         self.rules.iter().map(|rule| rule.current.info())
     }
 
-    /// Everything that rules read and no source maps; `mapped` are the names of all fields that any source maps.
-    pub fn unmapped(&self, mapped: &BTreeSet<&str>) -> Vec<RuleError> {
+    /// Everything that rules read and no source maps; `mapped` are the names of all fields that any source maps, `kinds`
+    /// the kinds of items that sources give, if that is known. A rule for other kinds waits for a source of them.
+    pub fn unmapped(&self, mapped: &BTreeSet<&str>, kinds: Option<&BTreeSet<String>>) -> Vec<RuleError> {
+        let is_asked = |edition: &&Edition| match (&edition.kinds, kinds) {
+            (Some(own), Some(kinds)) => own.iter().any(|kind| kinds.contains(kind)),
+            _ => true,
+        };
         let of = |edition: &Edition| edition.complaints(lint::unmapped(&edition.reads, mapped));
-        self.rules.iter().flat_map(|rule| of(&rule.current)).collect()
+        self.rules.iter().map(|rule| &rule.current).filter(is_asked).flat_map(of).collect()
     }
 
     /// Judges an item by every rule: an entry for each rule that applies to it or fails on it. A rule without an entry

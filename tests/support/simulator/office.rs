@@ -317,7 +317,7 @@ fn playbook(base: &Path, edition: &Edition) -> Playbook {
     write(base, "ladders.toml", edition.ladders);
     write(base, "absences.csv", edition.absences);
     let channels = CHANNELS.map(|(name, medium)| (name.to_owned(), terms(edition, name, medium))).into();
-    let files = gather(&config(edition), base, channels, None).expect("files");
+    let files = gather(&config(edition), base, channels, None, None).expect("files");
     Playbook::build(files, &[]).expect("a playbook")
 }
 
