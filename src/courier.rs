@@ -648,9 +648,10 @@ fn words(playbook: &Playbook, outage: &Outage) -> Body {
     Body { title, lines: vec![count, reason.clone()] }
 }
 
-/// How many deliveries may wait in a channel.
+/// How many deliveries may wait in a channel. Where a whole batch can, the next is looked at while it is sent.
 fn room(way: &Way) -> usize {
-    way.channel.at_once() * 8
+    let room = way.channel.at_once() * 4;
+    if room < BATCH { room } else { room + BATCH }
 }
 
 /// Whether a message would wait so long for its channel that the fallback takes it.

@@ -16,6 +16,8 @@ use crate::support::memory::Memory;
 use crate::support::patience::{ahead, holds_within, now};
 use crate::support::sink::{Sink, Taken};
 use crate::support::site::{Site, Ticket, plain_mail_to};
+use crate::support::stage::{Stage, dispatched, office};
+use crate::threads::VISIT;
 
 on_both_stores!(
     ten_thousand_overdue_at_the_first_start_are_one_digest_until_they_are_released,
@@ -169,4 +171,15 @@ fn a_person_gets_one_message_in_the_pace_and_what_waits_becomes_one(site: &Site)
     assert!(first.contains("T1") && !first.contains("T2"), "{first}");
     assert!(["T2", "T3", "T4"].iter().all(|id| second.contains(id)), "{second}");
     assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn what_comes_while_a_message_waits_for_more_to_say_is_in_it() {
+    let site = office(&[("visit", VISIT)], "");
+    site.put("routes.toml", "[[routes]]\nname = \"together\"\nwait = \"10m\"\n");
+    let mut stage = Stage::open_at(site, "2026-03-02 09:00");
+    let due = |(id, at): (&str, &str)| dispatched(id, &format!("2026-03-02 {at}"));
+    stage.source(&[("T1", "08:00"), ("T2", "08:04"), ("T3", "08:09"), ("T4", "08:20")].map(due));
+    stage.until("2026-03-02 11:00");
+    stage.tells("h1", &["03-02 10:10 [3 red] 3 in all", "03-02 10:30 [Red card] T4"]);
 }

@@ -26,7 +26,7 @@ pub const LONGEST: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 2;
 
 /// How many deliveries may wait in a channel of the courier, at least.
-pub const ROOM: usize = AT_ONCE * 8;
+pub const ROOM: usize = AT_ONCE * 4;
 
 /// How a channel's peer is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
