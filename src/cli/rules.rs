@@ -217,7 +217,10 @@ impl Shelf {
 }
 
 /// All of a list, or a word for none.
-fn listed<'t>(language: crate::tell::language::Language, names: impl IntoIterator<Item = &'t str>) -> String {
+pub(super) fn listed<'t>(
+    language: crate::tell::language::Language,
+    names: impl IntoIterator<Item = &'t str>,
+) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     if names.is_empty() { words::none(language).to_owned() } else { names.join(words::comma(language)) }
 }

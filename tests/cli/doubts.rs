@@ -81,7 +81,7 @@ fn steps_that_no_card_reaches_and_ladders_that_nothing_names_are_told() {
             "ladders.toml: forgotten: no window, no route and not notify.ladder names this ladder",
             "ladders.toml: forgotten: step 2 has no channel for any level, so it tells nobody",
             "ladders.toml: forgotten: no contact on duty holds the role nobody",
-            "ladders.toml: forgotten: there is no channel \"pigeon\", so naming it does nothing",
+            "ladders.toml: there is no channel \"pigeon\", so naming it does nothing in forgotten",
         ],
     );
 }

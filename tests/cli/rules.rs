@@ -161,7 +161,10 @@ fn an_enabled_rule_stands_in_the_list_and_disabling_it_is_the_undo() {
 fn a_rule_that_does_not_load_is_named_and_can_be_taken_out_while_another_does_not_load_either() {
     let desk = desk("", "");
     for name in ["one", "two"] {
-        desk.put(&format!("rules/{name}.rhai"), "fn applies(item) { item.kind == \"ticket\" && item.nobody_maps == 1 }");
+        desk.put(
+            &format!("rules/{name}.rhai"),
+            "fn applies(item) { item.kind == \"ticket\" && item.nobody_maps == 1 }",
+        );
     }
     let broken = config(&desk).replace("[\"reply\"]", "[\"reply\", \"one\", \"two\"]");
     desk.put("duban.toml", &broken);

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use super::Remark;
 use crate::cli::Caller;
+use crate::cli::rules::listed;
 use crate::cli::words::check as say;
 use crate::core::ladder::{Count, Ladder, Step};
 use crate::core::window::Level;
@@ -19,7 +20,8 @@ use crate::tell::people::muster::{Doubt, Weight, muster};
 pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
     let office = &wiring.playbook.office;
     let today = office.today(caller.now());
-    let mut found = People { wiring, language: caller.language, today, remarks: Vec::new(), told: BTreeSet::new() };
+    let (remarks, told, missing) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+    let mut found = People { wiring, language: caller.language, today, remarks, told, missing };
     if office.directory.all().is_empty() {
         found.remarks.push(Remark::warning("contacts.csv", say::no_contacts(caller.language)));
         return found.remarks;
@@ -29,11 +31,13 @@ pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
         for (number, step) in (1..).zip(&ladder.steps) {
             // Built-in ladders are there for whoever wants them.
             if !wiring.playbook.has_built_in_ladders() || wiring.playbook.climbs(&name) {
-                found.step(&place, step);
+                found.channels(&name, step.yellow.iter().chain(&step.red));
+                found.roles(&place, step.roles(Level::Red));
             }
             found.reminders(&place, number, step);
         }
         for count in &ladder.counts {
+            found.channels(&name, count.channels.iter());
             found.count(&place, count);
         }
         found.reach(&place, &ladder);
@@ -41,6 +45,7 @@ pub fn all(wiring: &Wiring, caller: &Caller<'_>) -> Vec<Remark> {
             found.warn(&place, say::unused_ladder(caller.language));
         }
     }
+    found.missing_channels();
     found.remarks.extend(doubts(&wiring.playbook, today, caller.language));
     found.preferences();
     found.remarks
@@ -72,29 +77,30 @@ struct People<'a> {
     today: NaiveDate,
     remarks: Vec<Remark>,
     told: BTreeSet<String>,
+    /// Channels that are not there, with the ladders that name them.
+    missing: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl People<'_> {
-    /// Roles that nobody holds, channels that are not there.
-    fn step(&mut self, place: &str, step: &Step) {
-        let named: BTreeSet<&String> = step.yellow.iter().chain(&step.red).collect();
-        for channel in &named {
-            if !self.wiring.playbook.office.channels.contains_key(channel.as_str()) {
-                self.warn(place, say::unknown_channel(self.language, channel));
-            }
+    /// Those that a ladder names and that are not there.
+    fn channels<'c>(&mut self, ladder: &str, named: impl Iterator<Item = &'c String>) {
+        let there = &self.wiring.playbook.office.channels;
+        for channel in named.filter(|channel| !there.contains_key(channel.as_str())) {
+            self.missing.entry(channel.clone()).or_default().insert(ladder.to_owned());
         }
-        self.roles(place, step.roles(Level::Red));
+    }
+
+    /// A warning for each channel that is not there.
+    fn missing_channels(&mut self) {
+        for (channel, ladders) in std::mem::take(&mut self.missing) {
+            let ladders = listed(self.language, ladders.iter().map(String::as_str));
+            self.warn("ladders.toml", say::unknown_channel(self.language, &channel, &ladders));
+        }
     }
 
     /// Counts are told like steps.
     fn count(&mut self, place: &str, count: &Count) {
-        let named: BTreeSet<&String> = count.channels.iter().collect();
-        for channel in &named {
-            if !self.wiring.playbook.office.channels.contains_key(channel.as_str()) {
-                self.warn(place, say::unknown_channel(self.language, channel));
-            }
-        }
-        if named.is_empty() || count.roles.is_empty() {
+        if count.channels.is_empty() || count.roles.is_empty() {
             self.warn(place, say::silent_count(self.language));
         }
         self.roles(place, count.roles.iter());

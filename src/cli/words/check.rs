@@ -113,11 +113,11 @@ pub fn weak_trust(language: Language, tls: Tls) -> &'static str {
     }
 }
 
-/// A ladder names a channel that is not there.
-pub fn unknown_channel(language: Language, channel: &str) -> String {
+/// Ladders name a channel that is not there.
+pub fn unknown_channel(language: Language, channel: &str, ladders: &str) -> String {
     match language {
-        Chinese => format!("没有通道 {channel:?}，阶梯中的这一项不起作用"),
-        English => format!("there is no channel {channel:?}, so naming it does nothing"),
+        Chinese => format!("没有通道 {channel:?}，以下阶梯中的这一项不起作用：{ladders}"),
+        English => format!("there is no channel {channel:?}, so naming it does nothing in {ladders}"),
     }
 }
 
