@@ -14,20 +14,17 @@ use self::sealing::{Said, Sealed, Sealing};
 use crate::core::Instant;
 use crate::core::delivery::{DeliveryId, DeliveryState, Outcome, RetryPolicy};
 use crate::core::json::Json;
-use crate::core::notice::{Body, NoticeKind, Wait};
-use crate::core::outage::{Change, Outage, Outages};
+use crate::core::notice::Wait;
+use crate::core::outage::{Outage, Outages};
 use crate::pipeline::Pipeline;
 use crate::playbook::Playbook;
-use crate::store::{
-    Attempt, AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Seal, Settle, Store, Want,
-};
-use crate::tell::language::Language;
+use crate::store::{Attempt, AttemptOutcome, Claimable, Claimed, DeliveryRecord, GivenBack, Result, Seal, Store, Want};
 use crate::tell::link::{LinkKey, put_links};
-use crate::tell::time_words;
 use crate::tell::words::TemplateError;
 use crate::time::Clock;
 use crate::wire::{Message, SharedChannel};
 
+mod ends;
 mod failing;
 mod sealing;
 
@@ -39,9 +36,6 @@ pub const REHEARSAL: &str = "notify.rehearsal_to";
 
 /// How long a lease outlasts the longest try.
 const GRACE: Duration = Duration::from_mins(1);
-
-/// How often bad ends are looked for that somebody else wrote down, who died before reporting them.
-const LOOK_FOR_ENDS: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
 
 /// A channel with how it tries again.
 #[derive(Clone)]
@@ -119,7 +113,7 @@ pub struct Courier {
 }
 
 /// What becomes of a delivery that is sealed.
-enum Look {
+enum Fate {
     /// It goes: what is sealed, and what it says.
     Goes(Json, Box<Said>),
     /// It would wait for its channel for longer than it may.
@@ -324,21 +318,21 @@ impl Courier {
         &mut self,
         playbook: &Arc<Playbook>,
         fresh: Vec<Claimed>,
-        sealed: Vec<Look>,
+        fates: Vec<Fate>,
         now: Instant,
     ) -> Result<()> {
-        for (mut claimed, look) in fresh.into_iter().zip(sealed) {
-            match look {
-                Look::Goes(sealed, said) => {
+        for (mut claimed, fate) in fresh.into_iter().zip(fates) {
+            match fate {
+                Fate::Goes(sealed, said) => {
                     claimed.delivery.sealed = Some(sealed);
                     self.send(playbook, claimed, Some(*said));
                 }
-                Look::WaitsTooLong(sealed) => {
+                Fate::WaitsTooLong(sealed) => {
                     claimed.delivery.sealed = Some(sealed);
                     let reason = "the channel is at its limit for longer than a message waits".to_owned();
                     self.end_untried(claimed, Outcome::Permanent { reason, bad_address: false });
                 }
-                Look::Stays => {}
+                Fate::Stays => {}
             }
         }
         // What is left was sealed before: another try counts against the limits too.
@@ -409,7 +403,7 @@ impl Courier {
 
     /// Looks again at the members of deliveries, and fixes what they say. What has nothing to say is cancelled; what is
     /// at a limit waits, and can still be joined.
-    async fn seal(&self, playbook: &Playbook, claimed: &[Claimed], now: Instant) -> Result<Vec<Look>> {
+    async fn seal(&self, playbook: &Playbook, claimed: &[Claimed], now: Instant) -> Result<Vec<Fate>> {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
@@ -429,13 +423,13 @@ impl Courier {
             seals[index].postponed_to = Some((at, Some(Wait::Rate)));
         }
         let lost: HashSet<DeliveryId> = self.store.seal(now, &seals).await?.into_iter().collect();
-        let look = |(seal, said): (Seal, Option<Said>)| match (seal.sealed, said) {
-            _ if seal.postponed_to.is_some() || lost.contains(&seal.id) => Look::Stays,
-            (Some(sealed), _) if impatient.contains(&seal.id) => Look::WaitsTooLong(sealed),
-            (Some(sealed), Some(said)) => Look::Goes(sealed, Box::new(said)),
-            _ => Look::Stays,
+        let fate = |(seal, said): (Seal, Option<Said>)| match (seal.sealed, said) {
+            _ if seal.postponed_to.is_some() || lost.contains(&seal.id) => Fate::Stays,
+            (Some(sealed), _) if impatient.contains(&seal.id) => Fate::WaitsTooLong(sealed),
+            (Some(sealed), Some(said)) => Fate::Goes(sealed, Box::new(said)),
+            _ => Fate::Stays,
         };
-        Ok(seals.into_iter().zip(said).map(look).collect())
+        Ok(seals.into_iter().zip(said).map(fate).collect())
     }
 
     /// A try, as the limits of its channel count it.
@@ -488,164 +482,6 @@ impl Courier {
             nudge.notify_one();
         });
     }
-
-    /// The tries that are over, with what is written down of each.
-    fn ends(&mut self, now: Instant) -> Vec<(Sent, Settle)> {
-        let mut over = Vec::new();
-        while let Ok(sent) = self.results.1.try_recv() {
-            let settle = self.settlement(&sent, now);
-            over.push((sent, settle));
-        }
-        self.jitter = self.jitter.wrapping_add(u64::from(!over.is_empty()));
-        over
-    }
-
-    /// Writes the ends of tries down.
-    async fn write(&self, ends: &[(Sent, Settle)], now: Instant) -> Result<()> {
-        if ends.is_empty() {
-            return Ok(());
-        }
-        fail::fail_point!("settle.before", |_| std::process::abort());
-        let settles: Vec<Settle> = ends.iter().map(|(_, settle)| settle.clone()).collect();
-        self.store.settle(now, &settles).await?;
-        fail::fail_point!("settle.after", |_| std::process::abort());
-        Ok(())
-    }
-
-    /// Writes the ends of tries down, and tells operators what there is to tell of them.
-    async fn settle(&mut self, playbook: &Playbook, pipeline: &Pipeline, now: Instant) -> Result<()> {
-        let ends = self.ends(now);
-        let written = self.write(&ends, now).await;
-        self.settled(ends, written, now)?;
-        self.report(playbook, pipeline, now).await
-    }
-
-    /// Lets go of the tries whose ends are written down; how many there were.
-    fn settled(&mut self, ends: Vec<(Sent, Settle)>, written: Result<()>, now: Instant) -> Result<usize> {
-        if let Err(e) = written {
-            // They stay ours to settle.
-            for (sent, _) in ends {
-                let _ = self.results.0.send(sent);
-            }
-            return Err(e);
-        }
-        for (sent, settle) in &ends {
-            self.leases.remove(&sent.claimed.delivery.id);
-            if let Some(count) = self.sending.get_mut(&sent.way) {
-                *count = count.saturating_sub(1);
-            }
-            self.unreported |= matches!(settle.state, DeliveryState::Discarded | DeliveryState::Unknown);
-            self.failing.hear(sent.template.as_ref());
-            self.show(sent, settle);
-            self.hear(sent, now);
-        }
-        Ok(ends.len())
-    }
-
-    /// Tells operators what the ends of tries say: channels that take nothing, dead letters, templates that fail.
-    async fn report(&mut self, playbook: &Playbook, pipeline: &Pipeline, now: Instant) -> Result<()> {
-        self.tell_outages(playbook, pipeline, now).await?;
-        // Whoever carries beside this one, or carried before it, may have died before it could report.
-        if (now - self.looked_at).abs() >= LOOK_FOR_ENDS {
-            (self.unreported, self.looked_at) = (true, now);
-        }
-        while self.unreported {
-            self.unreported = pipeline.report(playbook, now).await?;
-        }
-        self.failing.tell(playbook, pipeline, now).await
-    }
-
-    fn settlement(&self, sent: &Sent, now: Instant) -> Settle {
-        let delivery = &sent.claimed.delivery;
-        // Spread by the delivery's own identity: the same for nobody, and nothing random.
-        let spread = delivery.id.to_string().bytes().fold(self.jitter, |sum, b| sum.wrapping_mul(31) + u64::from(b));
-        #[expect(clippy::cast_precision_loss)]
-        let jitter = (spread % 1_000) as f64 / 1_000.0;
-        let end = sent.retry.settle(&sent.outcome, delivery.tries, jitter, now);
-        let remote_id = match &sent.outcome {
-            Outcome::Accepted { remote_id, .. } => remote_id.clone(),
-            _ => None,
-        };
-        let is_bad = matches!(sent.outcome, Outcome::Permanent { bad_address: true, .. });
-        // What a rehearsal's address is refused for says nothing about the contact's.
-        let bad_address = (is_bad && !delivery.rehearsal).then(|| sent.to.clone());
-        let (id, claimed) = (delivery.id, sent.claimed.fence);
-        let fence = self.leases.get(&id).copied().unwrap_or(claimed);
-        Settle { id, fence, state: end.state, not_before: end.not_before, reason: end.reason, remote_id, bad_address }
-    }
-
-    /// Hears what a try says about its channel.
-    fn hear(&mut self, sent: &Sent, now: Instant) {
-        let Sent { claimed, way, outcome, is_tried: true, .. } = sent else { return };
-        let way = if claimed.delivery.rehearsal { &Arc::from(REHEARSAL) } else { way };
-        match self.outages.hear(way, outcome, now) {
-            Some(Change::Begun(outage)) => {
-                let Outage { channel, since, failures, reason } = &outage;
-                tracing::error!(%channel, %since, failures, "the channel takes nothing: {reason}");
-                self.untold.push(outage);
-            }
-            Some(Change::Over(outage)) => {
-                tracing::warn!(channel = %outage.channel, since = %outage.since, "the channel takes messages again");
-                self.untold.retain(|untold| untold.channel != outage.channel);
-            }
-            None => {}
-        }
-        let outages = self.outages.all();
-        self.shown.send_if_modified(|shown| {
-            let is_new = *shown != outages;
-            *shown = outages;
-            is_new
-        });
-    }
-
-    /// Tells operators of channels that take nothing, each outage once.
-    async fn tell_outages(&mut self, playbook: &Playbook, pipeline: &Pipeline, now: Instant) -> Result<()> {
-        while let Some(outage) = self.untold.last() {
-            let subject = format!("channel:{}:{}", outage.channel, outage.since.timestamp());
-            let body = words(playbook, outage);
-            pipeline.tell_operators(playbook, NoticeKind::System, &subject, body, now).await?;
-            self.untold.pop();
-        }
-        Ok(())
-    }
-
-    /// Shows what became of a try.
-    fn show(&self, sent: &Sent, settle: &Settle) {
-        let channel = &sent.claimed.delivery.channel;
-        let (id, state, reason) = (settle.id, settle.state, &settle.reason);
-        if state == DeliveryState::Sent {
-            tracing::info!(%id, %channel, "sent");
-        } else {
-            tracing::warn!(%id, %channel, state = state.word(), "not sent: {reason}");
-        }
-        if let Some(events) = &self.events {
-            let _ = events.send(Event {
-                id,
-                to: sent.to.clone(),
-                channel: channel.clone(),
-                subject: sent.subject.clone(),
-                state,
-                reason: reason.clone(),
-            });
-        }
-    }
-}
-
-/// What operators hear of a channel that takes nothing.
-fn words(playbook: &Playbook, outage: &Outage) -> Body {
-    let Outage { channel, since, failures, reason } = outage;
-    let since = time_words::instant(*since, playbook.calendar().zone());
-    let (title, count) = match playbook.language {
-        Language::Chinese => (
-            format!("渠道 {channel} 发不出去"),
-            format!("自 {since} 起连续 {failures} 次发送失败，消息留在库里，按间隔重试。"),
-        ),
-        Language::English => (
-            format!("The channel {channel} takes nothing"),
-            format!("{failures} tries in a row have failed since {since}. The messages are kept and tried again."),
-        ),
-    };
-    Body { title, lines: vec![count, reason.clone()] }
 }
 
 /// How many deliveries may wait in a channel. Where a whole batch can, the next is looked at while it is sent.

@@ -44,8 +44,8 @@ use crate::wire::heartbeat::Heartbeat;
 
 mod desk;
 
-/// Deliveries under way from which on the courier lets a few ends come together, and for how long: a round costs the same
-/// for one and for many.
+/// Deliveries under way from which on the courier lets a few ends come together, unless a round had as many to do, and for
+/// how long: a round costs the same for one and for many.
 const CROWD: usize = 48;
 const CROWD_PAUSE: Duration = Duration::from_millis(5);
 
