@@ -577,7 +577,7 @@ fn in_the_log(site: &Site, cases: &[Case], rejected: usize) {
     assert!(!log.contains("panicked"), "{log}");
     assert_eq!(log.matches("not sent: ").count(), cases.len(), "one line each");
     // The operators hear that a channel fails, what the first poll found, and in one message of all that was refused.
-    let sent = log.lines().filter(|line| line.contains(": sent id=")).count();
+    let sent = log.lines().filter(|line| line.contains("courier::ends: sent id=")).count();
     assert!((cases.len() * 12..cases.len() * 12 + 4).contains(&sent), "{sent}");
     let polled = format!("rows={} changed={}", cases.len() + rejected + 1, cases.len());
     assert!(log.contains(&polled), "{polled}: {log:.2000}");
