@@ -120,9 +120,11 @@ impl Cards {
     }
 
     pub fn standing(&self, cards: &[CardId]) -> Vec<(CardId, u32, Option<Level>)> {
-        let stands = |card: &Card| (card.episode, card.level.map(|(level, _)| level));
-        let found = cards.iter().filter_map(|id| self.by_id.get(id).map(|card| (id, stands(card))));
-        found.map(|(id, (episode, level))| (*id, episode, level)).collect()
+        let stands = |id: &CardId| {
+            let card = self.by_id.get(id)?;
+            Some((*id, card.episode, card.level.map(|(level, _)| level)))
+        };
+        cards.iter().filter_map(stands).collect()
     }
 
     pub fn list(&self, items: &Items, limit: usize) -> Vec<OpenCard> {

@@ -10,7 +10,7 @@ use sqlx::{Arguments, AssertSqlSafe, Transaction};
 
 use super::PostgresEngine;
 use super::nudges::CHANNEL;
-use crate::store::sql::courier::claimable;
+use crate::store::sql::courier::{claimable, claimable_of};
 use crate::store::sql::rows::{Found, Row};
 use crate::store::sql::session::{Engine, Given, Rows, Session};
 use crate::store::sql::{BATCH_ROWS, next_batch};
@@ -60,21 +60,9 @@ const WRITE: &str = concat!(
 impl Engine for PostgresEngine {
     type Session = PostgresSession;
 
-    const CLAIMABLE: &'static str = concat!(
-        "SELECT ",
-        claimable!(),
-        " FROM deliveries AS d
-          WHERE d.claim_at <= $1 AND d.channel NOT IN (SELECT id FROM r) ORDER BY d.claim_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED"
-    );
+    const CLAIMABLE: &'static str = claimable!(" FOR UPDATE OF d SKIP LOCKED");
 
-    const CLAIMABLE_OF: &'static str = concat!(
-        "SELECT ",
-        claimable!(),
-        " FROM r CROSS JOIN deliveries AS d
-          WHERE d.contact = r.contact AND d.claim_at <= $1
-              AND d.channel NOT IN (SELECT channel FROM r WHERE channel IS NOT NULL)
-          ORDER BY d.claim_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED"
-    );
+    const CLAIMABLE_OF: &'static str = claimable_of!(" FOR UPDATE OF d SKIP LOCKED");
 
     // Items that are not stored yet cannot be locked, so turns that touch the same source go one after the other; nor can
     // sends that are not counted yet.

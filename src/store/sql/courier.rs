@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::rows::{
-    ClaimableRow, ClaimedRow, DroppedRow, GivenBackRow, IdRow, LeaseRow, NoticeRow, PastAttemptRow, SealRow, SettleRow,
-    UnsaidRow,
+    ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, IdRow, LeaseRow, NoticeRow, PastAttemptRow, SealRow,
+    SettleRow, UnsaidRow,
 };
 use super::session::{Engine, Session};
 use super::{audit, id, json, limit as rows, maybe_instant, micros, plain, receipts, values};
@@ -29,7 +29,7 @@ pub async fn claim<E: Engine>(
     of: Claimable<'_>,
 ) -> Result<Vec<Claimed>> {
     let given = [micros(now).into(), rows(limit)];
-    let mut claimed: Vec<ClaimedRow> = match of.only {
+    let mut claimed: Vec<DeliveryRow> = match of.only {
         None => session.select_over(E::CLAIMABLE, &given, channels(of.except)).await?,
         Some(only) => session.select_over(E::CLAIMABLE_OF, &given, ClaimableRow::all(only, of.except)).await?,
     };
@@ -44,8 +44,9 @@ pub async fn claim<E: Engine>(
     for member in members {
         by_delivery.entry(member.delivery).or_default().push(member);
     }
-    let with_members = |row: ClaimedRow| {
-        let fence = row.fence + 1;
+    let with_members = |row: DeliveryRow| {
+        let row = row.claimed();
+        let fence = row.fence;
         let members = by_delivery.remove(&Some(id(&row.id)?)).unwrap_or_default();
         Ok(Claimed { delivery: row.try_into()?, fence, members })
     };
@@ -56,17 +57,35 @@ fn channels(names: &[Arc<str>]) -> Vec<IdRow> {
     IdRow::all(names.iter().map(|name| plain(name)))
 }
 
-/// The columns of a [`ClaimedRow`].
+/// What can be claimed by $1, at most $2, over channels that are left out; and how others are kept from it.
 macro_rules! claimable {
-    () => {
-        "d.id, d.contact, d.channel, d.state, d.not_before, d.waits_for, d.opened_at, d.tries, d.rehearsal, d.fence,
-         d.claimed_at, d.sealed_at,
-         CASE WHEN d.sealed_at IS NOT NULL THEN (SELECT content FROM seals WHERE delivery = d.id) END AS sealed,
-         d.reason, d.remote_id, d.receipt"
+    ($lock:literal) => {
+        concat!(
+            "SELECT ",
+            $crate::store::sql::lists::columns!("d"),
+            " FROM deliveries AS d
+              WHERE d.claim_at <= $1 AND d.channel NOT IN (SELECT id FROM r) ORDER BY d.claim_at LIMIT $2",
+            $lock
+        )
     };
 }
 
-pub(in crate::store) use claimable;
+/// The same for some contacts only; over contacts and channels that are left out.
+macro_rules! claimable_of {
+    ($lock:literal) => {
+        concat!(
+            "SELECT ",
+            $crate::store::sql::lists::columns!("d"),
+            " FROM r CROSS JOIN deliveries AS d
+              WHERE d.contact = r.contact AND d.claim_at <= $1
+                  AND d.channel NOT IN (SELECT channel FROM r WHERE channel IS NOT NULL)
+              ORDER BY d.claim_at LIMIT $2",
+            $lock
+        )
+    };
+}
+
+pub(in crate::store) use {claimable, claimable_of};
 
 pub const CLAIM: &str = "
     UPDATE deliveries SET state = 'sending', fence = fence + 1, tries = tries + 1, claimed_at = $1, lease_until = $2,
@@ -138,15 +157,27 @@ pub const LEAVE_UNSAID: &str = "
         settled_at = CASE r.state WHEN 'cancelled' THEN $1 END
     FROM r WHERE deliveries.id = r.id";
 
-/// Puts the newest tries of deliveries among the past ones, with their outcomes, reasons and remote ids.
-macro_rules! end_attempts {
-    ($ends:literal) => {
+/// Puts the newest tries of deliveries among the past ones: when they ended; their outcomes, reasons and remote ids; whose.
+macro_rules! keep_attempts {
+    ($settled_at:literal, $ends:literal, $of:literal) => {
         concat!(
             "INSERT INTO past_attempts (delivery, fence, number, claimed_at, settled_at, outcome, reason, remote_id)
-             SELECT d.id, d.fence, d.tries, d.claimed_at, $1, ",
+             SELECT d.id, d.fence, d.tries, d.claimed_at, ",
+            $settled_at,
+            ", ",
             $ends,
-            " FROM r CROSS JOIN deliveries AS d WHERE d.id = r.id"
+            " FROM ",
+            $of
         )
+    };
+}
+
+pub(super) use keep_attempts;
+
+/// The same of tries that end now.
+macro_rules! end_attempts {
+    ($ends:literal) => {
+        keep_attempts!("$1", $ends, "r CROSS JOIN deliveries AS d WHERE d.id = r.id")
     };
 }
 
@@ -234,10 +265,11 @@ pub async fn retry_delivery(
     Ok(is_retried)
 }
 
-const KEEP_ATTEMPT: &str = "
-    INSERT INTO past_attempts (delivery, fence, number, claimed_at, settled_at, outcome, reason, remote_id)
-    SELECT id, fence, tries, claimed_at, settled_at, state, reason, remote_id FROM deliveries
-    WHERE id = $1 AND state IN ('discarded', 'unknown') AND claimed_at IS NOT NULL";
+const KEEP_ATTEMPT: &str = keep_attempts!(
+    "d.settled_at",
+    "d.state, d.reason, d.remote_id",
+    "deliveries AS d WHERE d.id = $1 AND d.state IN ('discarded', 'unknown') AND d.claimed_at IS NOT NULL"
+);
 
 // A receipt of the message that was given up must not be taken for one of the next.
 const RETRY: &str = "

@@ -35,19 +35,28 @@ pub const OPEN_DELIVERIES: &str = "
         AND d.state IN ('scheduled', 'available') AND d.sealed_at IS NULL
     ORDER BY d.opened_at, d.id";
 
-macro_rules! records {
-    ($rest:literal) => {
+/// The columns of a [`DeliveryRow`], of `deliveries` under the name that it has in the statement.
+macro_rules! columns {
+    ($of:literal) => {
+        $crate::store::sql::lists::columns!($of: id contact channel state not_before waits_for opened_at tries rehearsal
+            fence claimed_at sealed_at settled_at reason remote_id receipt)
+    };
+    ($of:literal: $($column:ident)+) => {
         concat!(
-            "SELECT id, contact, channel, state, not_before, waits_for, opened_at, tries, rehearsal, sealed_at,
-                    CASE WHEN sealed_at IS NOT NULL THEN (SELECT content FROM seals WHERE delivery = deliveries.id) END
-                        AS sealed,
-                    settled_at, reason, remote_id, receipt FROM deliveries ",
-            $rest
+            $($of, ".", stringify!($column), ", ",)+
+            "CASE WHEN ", $of, ".sealed_at IS NOT NULL THEN (SELECT content FROM seals WHERE delivery = ", $of,
+            ".id) END AS sealed"
         )
     };
 }
 
-pub(in crate::store) use records;
+macro_rules! records {
+    ($rest:literal) => {
+        concat!("SELECT ", $crate::store::sql::lists::columns!("deliveries"), " FROM deliveries ", $rest)
+    };
+}
+
+pub(in crate::store) use {columns, records};
 
 // One statement for each index.
 pub const DELIVERIES_SETTLED: &str = records!(

@@ -9,6 +9,7 @@ use crate::core::Instant;
 use crate::core::audit::Act;
 use crate::core::delivery::{DeliveryId, Receipt};
 use crate::core::notice::Notice;
+use crate::store::sql::courier::keep_attempts;
 use crate::store::sql::lists::records;
 use crate::store::{BadAddress, DeliveryRecord, Result, Settle};
 
@@ -146,10 +147,11 @@ pub const RECEIVABLE: &str = "
     ORDER BY t.id";
 
 // The peer took it, whatever became of it later.
-pub const KEEP_ATTEMPTS: &str = "
-    INSERT INTO past_attempts (delivery, fence, number, claimed_at, settled_at, outcome, reason, remote_id)
-    SELECT d.id, d.fence, d.tries, d.claimed_at, d.settled_at, d.state, d.reason, d.remote_id
-    FROM r CROSS JOIN deliveries AS d WHERE d.id = r.id AND d.claimed_at IS NOT NULL";
+pub const KEEP_ATTEMPTS: &str = keep_attempts!(
+    "d.settled_at",
+    "d.state, d.reason, d.remote_id",
+    "r CROSS JOIN deliveries AS d WHERE d.id = r.id AND d.claimed_at IS NOT NULL"
+);
 
 pub const PUT_RECEIPTS: &str = "
     UPDATE deliveries SET

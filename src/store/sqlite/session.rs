@@ -10,7 +10,7 @@ use sqlx::{Arguments, AssertSqlSafe, SqlitePool, Transaction};
 
 use super::SqliteEngine;
 use super::trouble::is_busy;
-use crate::store::sql::courier::claimable;
+use crate::store::sql::courier::{claimable, claimable_of};
 use crate::store::sql::rows::{Found, Row};
 use crate::store::sql::session::{Engine, Given, Rows, Session};
 use crate::store::sql::{BATCH_ROWS, json, next_batch};
@@ -29,21 +29,9 @@ const LOOK_FOR_OTHERS: Duration = Duration::from_millis(100);
 impl Engine for SqliteEngine {
     type Session = SqliteSession;
 
-    const CLAIMABLE: &'static str = concat!(
-        "SELECT ",
-        claimable!(),
-        " FROM deliveries AS d
-          WHERE d.claim_at <= $1 AND d.channel NOT IN (SELECT id FROM r) ORDER BY d.claim_at LIMIT $2"
-    );
+    const CLAIMABLE: &'static str = claimable!("");
 
-    const CLAIMABLE_OF: &'static str = concat!(
-        "SELECT ",
-        claimable!(),
-        " FROM r CROSS JOIN deliveries AS d
-          WHERE d.contact = r.contact AND d.claim_at <= $1
-              AND d.channel NOT IN (SELECT channel FROM r WHERE channel IS NOT NULL)
-          ORDER BY d.claim_at LIMIT $2"
-    );
+    const CLAIMABLE_OF: &'static str = claimable_of!("");
 
     // There is one writer.
     const ENTER: Option<&'static str> = None;

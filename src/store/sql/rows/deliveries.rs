@@ -23,12 +23,14 @@ row! {
         pub opened_at: i64,
         pub tries: i64,
         pub rehearsal: bool,
+        pub fence: i64,
+        pub claimed_at: Option<i64>,
         pub sealed_at: Option<i64>,
-        pub sealed: Option<String>,
         pub settled_at: Option<i64>,
         pub reason: Option<String>,
         pub remote_id: Option<String>,
         pub receipt: Option<bool>,
+        pub sealed: Option<String>,
     }
 }
 
@@ -56,50 +58,12 @@ impl TryFrom<DeliveryRow> for DeliveryRecord {
     }
 }
 
-row! {
-    /// A delivery as it stands before it is claimed.
-    pub struct ClaimedRow {
-        pub id: String,
-        pub contact: String,
-        pub channel: String,
-        pub state: String,
-        pub not_before: i64,
-        pub waits_for: Option<String>,
-        pub opened_at: i64,
-        pub tries: i64,
-        pub rehearsal: bool,
-        pub fence: i64,
-        pub claimed_at: Option<i64>,
-        pub sealed_at: Option<i64>,
-        pub sealed: Option<String>,
-        pub reason: Option<String>,
-        pub remote_id: Option<String>,
-        pub receipt: Option<bool>,
-    }
-}
-
-impl TryFrom<ClaimedRow> for DeliveryRecord {
-    type Error = StoreError;
-
-    /// The delivery as it stands claimed.
-    fn try_from(row: ClaimedRow) -> Result<Self> {
-        Ok(Self {
-            id: id(&row.id)?,
-            contact: row.contact.into(),
-            channel: row.channel.into(),
-            state: DeliveryState::Sending,
-            not_before: instant(row.not_before)?,
-            waits_for: row.waits_for.as_deref().map(from_word).transpose()?,
-            opened_at: instant(row.opened_at)?,
-            tries: number(row.tries + 1)?,
-            rehearsal: row.rehearsal,
-            sealed_at: maybe_instant(row.sealed_at)?,
-            sealed: row.sealed.as_deref().map(from_json).transpose()?,
-            settled_at: None,
-            reason: row.reason,
-            remote_id: row.remote_id,
-            receipt: row.receipt,
-        })
+impl DeliveryRow {
+    /// The delivery as it stands once what stood here is claimed.
+    #[must_use]
+    pub fn claimed(self) -> Self {
+        let state = DeliveryState::Sending.word().to_owned();
+        Self { state, tries: self.tries + 1, fence: self.fence + 1, ..self }
     }
 }
 
@@ -117,7 +81,7 @@ row! {
 
 impl PastAttemptRow {
     /// The try of a delivery whose lease ran out, if that is why it is claimed again.
-    pub fn lost(row: &ClaimedRow, now: Instant) -> Option<Self> {
+    pub fn lost(row: &DeliveryRow, now: Instant) -> Option<Self> {
         let claimed_at = row.claimed_at.filter(|_| row.state == DeliveryState::Sending.word())?;
         let (delivery, fence, number) = (row.id.clone(), row.fence, row.tries);
         let outcome = word(&AttemptOutcome::LeaseLost);

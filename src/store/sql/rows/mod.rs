@@ -12,9 +12,9 @@ mod remarks;
 
 pub use audit::{AuditRow, HeadRow, seq_column};
 pub use deliveries::{
-    AddresseeRow, AttemptRow, BadAddressRow, ClaimableRow, ClaimedRow, DeliveryRow, DroppedRow, GivenBackRow, LeaseRow,
-    MessageRow, OpenDeliveryRow, OpeningRow, PastAttemptRow, ReceiptRow, SealRow, SendRow, SendsRow, SettleRow,
-    StandingRow, UnsaidRow,
+    AddresseeRow, AttemptRow, BadAddressRow, ClaimableRow, DeliveryRow, DroppedRow, GivenBackRow, LeaseRow, MessageRow,
+    OpenDeliveryRow, OpeningRow, PastAttemptRow, ReceiptRow, SealRow, SendRow, SendsRow, SettleRow, StandingRow,
+    UnsaidRow,
 };
 pub use items::{
     CardRow, ItemRow, KeyRow, LoadedRow, OpenCardRow, SnapshotRow, StoredRow, TouchRow, TransitionRow, UnitRow,
