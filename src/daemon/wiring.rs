@@ -32,7 +32,6 @@ use crate::source::http::HttpSource;
 use crate::source::joined::{Attached, Joined};
 use crate::source::ledger::SheetSource;
 use crate::source::mapping::Mapping;
-use crate::source::mapping::config::WordConfig;
 use crate::source::push::PushSource;
 use crate::source::sql::{MySqlSource, PostgresSource, SqlConfig};
 use crate::source::sqlite::SqliteSource;
@@ -282,10 +281,7 @@ impl Site {
 
     /// The kinds of items that there can be; unknown while there is no source, and where a column says the kind.
     fn kinds(&self) -> Option<BTreeSet<String>> {
-        let of = |source: &SourceConfig| match &source.mapping.kind {
-            WordConfig::Constant(kind) => Some(kind.clone()),
-            WordConfig::Column(_) => None,
-        };
+        let of = |source: &SourceConfig| source.mapping.kind.constant().map(str::to_owned);
         let kinds: Option<BTreeSet<String>> = self.config.source.values().map(of).collect();
         let mut kinds = kinds.filter(|kinds| !kinds.is_empty())?;
         kinds.insert(order::KIND.to_owned());

@@ -10,7 +10,6 @@ use crate::core::item::ALWAYS;
 use crate::core::order;
 use crate::daemon::wiring::Site;
 use crate::rules::RuleInfo;
-use crate::source::mapping::config::WordConfig;
 use crate::tell::language::Language;
 
 /// Fields that no mapping gives: they are what an item is.
@@ -62,10 +61,7 @@ impl Need {
 impl Provider {
     fn new(name: &str, config: &SourceConfig) -> Self {
         let mapping = &config.mapping;
-        let kind = match &mapping.kind {
-            WordConfig::Constant(kind) => Some(kind.clone()),
-            WordConfig::Column(_) => None,
-        };
+        let kind = mapping.kind.constant().map(str::to_owned);
         let also = [
             ("calendar", mapping.calendar.is_some()),
             ("pauses", mapping.pauses.is_some()),

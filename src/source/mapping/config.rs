@@ -83,6 +83,16 @@ pub enum WordConfig {
     Column(WordColumn),
 }
 
+impl WordConfig {
+    /// The word, if it is the same for all items.
+    pub fn constant(&self) -> Option<&str> {
+        match self {
+            Self::Constant(word) => Some(word),
+            Self::Column(_) => None,
+        }
+    }
+}
+
 /// A word in a column, translated by `values` where they name it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
