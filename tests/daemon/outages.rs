@@ -80,23 +80,22 @@ struct Gate {
 }
 
 /// What turns write and nobody else.
-const TURN: Option<&Gate> = Some(&Gate { key: 1, rows: "BEFORE INSERT ON transitions FOR EACH ROW" });
+const TURN: Gate = Gate { key: 1, rows: "BEFORE INSERT ON transitions FOR EACH ROW" };
 /// What settlements write: a notice that was sent.
-const SETTLE: Option<&Gate> =
-    Some(&Gate { key: 2, rows: "BEFORE UPDATE ON notices FOR EACH ROW WHEN (new.state = 'sent')" });
+const SETTLE: Gate = Gate { key: 2, rows: "BEFORE UPDATE ON notices FOR EACH ROW WHEN (new.state = 'sent')" };
 
 const OUTAGES: [Outage; 14] = [
-    Server(Crash, TURN),
+    Server(Crash, Some(&TURN)),
     Cut(Close, Up),
-    Server(Immediate, SETTLE),
+    Server(Immediate, Some(&SETTLE)),
     Cut(Reset, Down),
-    Server(Terminate, TURN),
+    Server(Terminate, Some(&TURN)),
     Cut(Close, Down),
-    Server(Crash, SETTLE),
+    Server(Crash, Some(&SETTLE)),
     Cut(Reset, Up),
-    Server(Immediate, TURN),
+    Server(Immediate, Some(&TURN)),
     Refuse,
-    Server(Terminate, SETTLE),
+    Server(Terminate, Some(&SETTLE)),
     Stall(Up),
     Server(Crash, None),
     Stall(Down),
@@ -201,8 +200,8 @@ impl Scene<'_> {
     }
 
     /// How often the server broke while the daemon waited at a gate.
-    fn times_amid(&self, gate: Option<&Gate>) -> usize {
-        self.amid.borrow().iter().filter(|key| gate.is_some_and(|gate| gate.key == **key)).count()
+    fn times_amid(&self, gate: &Gate) -> usize {
+        self.amid.borrow().iter().filter(|key| **key == gate.key).count()
     }
 }
 
@@ -328,7 +327,7 @@ fn settle_up(scene: &Scene, events: &[Event], work: &Work, memory: &Memory, sink
     let in_flight = in_flight(memory, events);
     let repeats = repeats(&taken, &in_flight);
 
-    let (turns, settlements) = (scene.times_amid(TURN), scene.times_amid(SETTLE));
+    let (turns, settlements) = (scene.times_amid(&TURN), scene.times_amid(&SETTLE));
     let cut_amid = scene.postgres.log().matches("on client connection with an open transaction").count();
     println!("{} events: {turns} in mid-turn, {settlements} in mid-settle", events.len());
     println!("{} connections cut, {cut_amid} connections lost in mid-transaction", scene.proxy.cuts());
@@ -353,7 +352,9 @@ fn a_server_that_breaks_again_and_again_loses_no_card_and_the_daemon_goes_on_by_
     // A source that never had a row would not be believed.
     work.falls_due([ahead(10)]);
     let daemon = Daemon::polled(&site);
-    [TURN, SETTLE].into_iter().flatten().for_each(|gate| scene.put_up(gate));
+    for gate in [TURN, SETTLE] {
+        scene.put_up(&gate);
+    }
 
     let mut events = Vec::new();
     for outage in OUTAGES.into_iter().cycle().take(count) {
